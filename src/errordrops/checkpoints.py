@@ -1,0 +1,69 @@
+"""The store of a study: what is known after each epoch, under the key of what determined it.
+
+`KEY.safetensors` is the state (weights, batch-norm statistics, momentum), nothing executable; `KEY.json` is the record
+(what was measured). Resuming, forking and reusing are one thing: look the key up. Files appear whole or not at all.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+
+
+def capture(model: nn.Module, optimizer: torch.optim.SGD) -> State:
+    """A copy of the whole training state, by name."""
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        buffer = optimizer.state[parameter].get("momentum_buffer")
+        if buffer is not None:
+            state[f"momentum.{name}"] = buffer
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+
+
+def restore(state: State, model: nn.Module, optimizer: torch.optim.SGD) -> None:
+    """Put a state into a model and its optimiser. Copies: two forks of one state share no memory."""
+    model.load_state_dict({n.removeprefix("model."): t for n, t in state.items() if n.startswith("model.")})
+    for name, parameter in model.named_parameters():
+        buffer = torch.zeros_like(parameter)
+        if f"momentum.{name}" in state:
+            buffer.copy_(state[f"momentum.{name}"])
+        optimizer.state[parameter]["momentum_buffer"] = buffer
+
+
+class Store:
+    """States and records in one folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def state_path(self, key: str) -> Path:
+        return self.folder / f"{key}.safetensors"
+
+    def has_state(self, key: str) -> bool:
+        return self.state_path(key).exists()
+
+    def load_state(self, key: str) -> State:
+        return load_file(self.state_path(key))
+
+    def save_state(self, key: str, state: State) -> None:
+        temporary = self.folder / f".{key}.{os.getpid()}.safetensors"
+        save_file(state, temporary)
+        temporary.replace(self.state_path(key))
+
+    def record(self, key: str, kind: str = "record") -> Any:
+        """The record (or close-up) of a key, None if there is none."""
+        path = self.folder / f"{key}.{kind}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def save_record(self, key: str, content: Any, kind: str = "record") -> None:
+        path = self.folder / f"{key}.{kind}.json"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(content))
+        temporary.replace(path)

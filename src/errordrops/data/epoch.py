@@ -1,0 +1,115 @@
+"""The images of one epoch: order and augmentation are drawn from (seed, epoch) and from nothing else.
+
+Drawn once an epoch on the processor, so that every device sees the same images in the same order, and applied to many
+images at once on the training device.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn.functional import pad as pad_images
+
+CHUNK = 8192  # images augmented at once: bounds memory, costs no time
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images (n, C, H, W) uint8 and labels (n,) int64 on one device."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, n: int) -> "Images":
+        return Images(self.images[:n], self.labels[:n])
+
+    def last(self, n: int) -> "Images":
+        return Images(self.images[-n:], self.labels[-n:])
+
+
+@dataclass(frozen=True)
+class Data:
+    """A prepared data set on a device, with how its images are augmented and normalised."""
+
+    train: Images
+    test: Images
+    mean: Tensor
+    std: Tensor
+    classes: int
+    pad: int
+    flip: bool
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """uint8 to float32 (n, C, H, W) in channels-last layout: (x - mean) / std."""
+        return ((images.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+
+
+def load(path: Path, device: torch.device, pad: int, flip: bool) -> Data:
+    """Load a prepared file (see `prepare`) onto a device."""
+    stored = {name: tensor.to(device) for name, tensor in load_file(path).items()}
+    train, test = (Images(stored[f"{half}_images"], stored[f"{half}_labels"]) for half in ("train", "test"))
+    classes = int(train.labels.max()) + 1
+    return Data(train, test, stored["mean"], stored["std"], classes, pad, flip)
+
+
+def generator(purpose: str, seed: int, epoch: int) -> torch.Generator:
+    """A random generator of its own for (purpose, seed, epoch)."""
+    digest = hashlib.sha256(f"{purpose}:{seed}:{epoch}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+
+def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tensor, pad: int) -> Tensor:
+    """Pad with zeros, crop back to size at offset (rows, columns), mirror where `flipped`; each image its own draw.
+
+    images (n, C, H, W); rows, columns (n,) int64 in 0..2 pad; flipped (n,) bool. As torchvision's RandomCrop and
+    RandomHorizontalFlip do image by image. The result lies in memory channels last.
+    """
+    n, _, height, width = images.shape
+    device = images.device
+    padded = pad_images(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1)
+    y = rows[:, None] + torch.arange(height, device=device)
+    x = torch.arange(width, device=device).expand(n, width)
+    x = columns[:, None] + torch.where(flipped[:, None], width - 1 - x, x)
+    picked = padded[torch.arange(n, device=device)[:, None, None], y[:, :, None], x[:, None, :]]
+    return picked.permute(0, 3, 1, 2)
+
+
+class Epoch:
+    """The training images of one epoch in their order, augmented; read once, front to back."""
+
+    def __init__(self, data: Data, seed: int, epoch: int):
+        draw = generator("epoch", seed, epoch)
+        n, device = len(data.train), data.train.images.device
+        self._data = data
+        self._order = torch.randperm(n, generator=draw).to(device)
+        self._offsets = torch.randint(0, 2 * data.pad + 1, (2, n), generator=draw).to(device)
+        self._flipped = (torch.rand(n, generator=draw) < 0.5).to(device) & data.flip
+
+    def _chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        data = self._data
+        for start in range(0, len(self._order), CHUNK):
+            part = slice(start, start + CHUNK)
+            index = self._order[part]
+            images = data.train.images[index]
+            if data.pad or data.flip:
+                rows, columns = self._offsets[0, part], self._offsets[1, part]
+                images = shift_and_flip(images, rows, columns, self._flipped[part], data.pad)
+            yield images, data.train.labels[index]
+
+    def pieces(self, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised images (size, C, H, W) float32 and labels (size,), piece by piece; sizes sum to n."""
+        chunks = self._chunks()
+        images, labels = next(chunks)
+        for size in sizes:
+            while len(labels) < size:
+                more_images, more_labels = next(chunks)
+                images, labels = torch.cat([images, more_images]), torch.cat([labels, more_labels])
+            yield self._data.normalise(images[:size]), labels[:size]
+            images, labels = images[size:], labels[size:]

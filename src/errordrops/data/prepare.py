@@ -1,0 +1,121 @@
+"""What a study uses of a data set: subsets drawn, normalisation measured, all in one file of uint8 tensors.
+
+The file (safetensors) holds train_images and test_images (n, channels, height, width) uint8, train_labels and test_labels
+(n,) int64, mean and std float32 in units of pixel values 0..255; its metadata say where the images came from.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from . import sources
+from .sources import DataError
+
+SUBSET_SEED = 0
+
+
+def stratified_order(labels: np.ndarray, size: int, seed: int = SUBSET_SEED) -> np.ndarray:
+    """Indices of a random subset of `size` in which each class has its share, in random order.
+
+    Classes get floor(size x share) images, the rest goes to the largest remainders. A leading part of the result is a
+    simple random sample of it.
+    """
+    # RandomState's streams are frozen for all versions of NumPy, which Generator's are not
+    random = np.random.RandomState(seed)  # noqa: NPY002
+    shuffled = random.permutation(len(labels))
+    if size == len(labels):
+        return shuffled
+    classes, counts = np.unique(labels, return_counts=True)
+    exact = counts * size / len(labels)
+    take = np.floor(exact).astype(int)
+    take[np.argsort(take - exact, kind="stable")[: size - take.sum()]] += 1
+    chosen = [shuffled[labels[shuffled] == c][:n] for c, n in zip(classes, take, strict=True)]
+    return random.permutation(np.concatenate(chosen))
+
+
+def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation for (x - mean) / std. channel: both (C, 1, 1); pixel-mean: mean (C, H, W), one deviation."""
+    values = images.astype(np.float32)
+    if kind == "channel":
+        mean = values.mean((0, 2, 3), dtype=np.float64)[:, None, None]
+        std = values.std((0, 2, 3), dtype=np.float64)[:, None, None]
+    else:
+        mean = values.mean(0, dtype=np.float64)
+        std = (values - mean.astype(np.float32)).std(dtype=np.float64).reshape(1, 1, 1)
+    return mean.astype(np.float32), std.astype(np.float32)
+
+
+def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = print) -> dict:
+    """Fetch the data set of a study, draw its subsets, write `out` and return the metadata.
+
+    Raises DataError if the data cannot be had, hold fewer images than wanted, or lack a class.
+    """
+    halves, source = _read(dataset, say)
+    arrays = {}
+    for half, wanted in (("train", dataset.get("train_size")), ("test", dataset.get("test_size"))):
+        images, labels = halves[half]
+        if wanted and wanted > len(labels):
+            raise DataError(f"dataset.{half}_size: {wanted} images wanted, but {source} has {len(labels)}")
+        order = stratified_order(labels, wanted or len(labels))
+        arrays[f"{half}_images"] = np.ascontiguousarray(images[order])
+        arrays[f"{half}_labels"] = labels[order].astype(np.int64)
+    checksum = hashlib.sha256()
+    for name in sorted(arrays):
+        checksum.update(f"{name}{arrays[name].shape}".encode())
+        checksum.update(arrays[name])
+    arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
+    facts = {
+        "name": dataset["name"],
+        "source": source,
+        "checksum": checksum.hexdigest(),
+        "train_images": len(arrays["train_labels"]),
+        "test_images": len(arrays["test_labels"]),
+        "classes": int(arrays["train_labels"].max()) + 1,
+        "shape": list(arrays["train_images"].shape[1:]),
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.tmp")
+    save_file(arrays, temporary, metadata={"facts": json.dumps(facts, sort_keys=True)})
+    temporary.replace(out)
+    return facts
+
+
+def facts(path: Path) -> dict:
+    """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape."""
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["facts"])
+
+
+def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str]:
+    """{"train": (images, labels), "test": ...} as arrays, and the source in words."""
+    name = dataset["name"]
+    named = Path(dataset["data_dir"]) if dataset.get("data_dir") else None
+    if name == "fashion-mnist-sample":
+        with resources.files(__package__).joinpath("sample/fashion-mnist-sample.npz").open("rb") as file:
+            stored = np.load(file, allow_pickle=False)
+            halves = {h: (stored[f"{h}_images"][:, None], stored[f"{h}_labels"]) for h in ("train", "test")}
+        return halves, "the sample that ships with errordrops"
+    if name == "image-folder":
+        from .folder import read_folder
+
+        return {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}, f"folder {named}"
+    from torchvision.datasets import CIFAR10, FashionMNIST
+
+    fetch, kind = {
+        "fashion-mnist": (sources.fashion_mnist, FashionMNIST),
+        "cifar10": (sources.cifar10, CIFAR10),
+    }[name]
+    root, source = fetch(named, sources.cache_folder(), say)
+    halves = {}
+    for half in ("train", "test"):
+        loaded = kind(str(root), train=half == "train")
+        images, labels = np.asarray(loaded.data), np.asarray(loaded.targets)
+        halves[half] = (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2), labels)
+    return halves, source

@@ -1,0 +1,123 @@
+"""The networks: ResNets for CIFAR (He et al. 2015, section 4.2), wide ResNets, torchvision's ImageNet ResNets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from .batchnorm import GhostBatchNorm2d
+
+
+def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and the option-A shortcut: subsample, pad the new channels with zeros, no parameters."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), GhostBatchNorm2d(outputs)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs), GhostBatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.stride, self.new_channels = stride, outputs - inputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        if self.stride != 1 or self.new_channels:
+            x = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new_channels))
+        return self.relu(y + x)
+
+
+class CifarResNet(nn.Module):
+    """Depth 6n + 2: a 3x3 stem, three stages of n blocks with width, 2 width, 4 width channels, global average, linear."""
+
+    def __init__(self, depth: int, width: int, channels: int, classes: int):
+        super().__init__()
+        self.conv, self.bn = conv3x3(channels, width), GhostBatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        blocks, inputs = [], width
+        for stage, outputs in enumerate((width, 2 * width, 4 * width)):
+            for block in range((depth - 2) // 6):
+                blocks.append(BasicBlock(inputs, outputs, 2 if stage and not block else 1))
+                inputs = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.linear = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, channels, H, W) to logits (n, classes)."""
+        x = self.blocks(self.relu(self.bn(self.conv(x))))
+        return self.linear(x.mean((2, 3)))
+
+
+class PreActivationBlock(nn.Module):
+    """Batch norm and ReLU before each convolution; a 1x1 convolution where the shape changes (Zagoruyko 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.bn1, self.conv1 = GhostBatchNorm2d(inputs), conv3x3(inputs, outputs, stride)
+        self.bn2, self.conv2 = GhostBatchNorm2d(outputs), conv3x3(outputs, outputs)
+        self.relu = nn.ReLU(inplace=True)
+        same = inputs == outputs and stride == 1
+        self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        active = self.relu(self.bn1(x))
+        y = self.conv2(self.relu(self.bn2(self.conv1(active))))
+        return y + (x if self.shortcut is None else self.shortcut(active))
+
+
+class WideResNet(nn.Module):
+    """Depth 6n + 4, stages of 16 k, 32 k, 64 k channels (Zagoruyko & Komodakis 2016); 16-4 is Smith et al.'s network."""
+
+    def __init__(self, depth: int, widen_factor: int, channels: int, classes: int):
+        super().__init__()
+        self.conv = conv3x3(channels, 16)
+        blocks, inputs = [], 16
+        for stage in range(3):
+            outputs = 16 * widen_factor * 2**stage
+            for block in range((depth - 4) // 6):
+                blocks.append(PreActivationBlock(inputs, outputs, 2 if stage and not block else 1))
+                inputs = outputs
+        self.blocks = nn.Sequential(*blocks)
+        self.bn, self.relu = GhostBatchNorm2d(inputs), nn.ReLU(inplace=True)
+        self.linear = nn.Linear(inputs, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (n, channels, H, W) to logits (n, classes)."""
+        x = self.relu(self.bn(self.blocks(self.conv(x))))
+        return self.linear(x.mean((2, 3)))
+
+
+def imagenet_resnet(depth: int, channels: int, classes: int) -> nn.Module:
+    """torchvision's ResNet of that depth, with ghost batch norm and any number of input channels."""
+    from torchvision.models import resnet
+
+    model = getattr(resnet, f"resnet{depth}")(num_classes=classes, norm_layer=GhostBatchNorm2d)
+    if channels != 3:
+        stem = model.conv1
+        model.conv1 = nn.Conv2d(channels, stem.out_channels, stem.kernel_size, stem.stride, stem.padding, bias=False)
+    return model
+
+
+def build(model: Mapping[str, Any], channels: int, classes: int, seed: int) -> nn.Module:
+    """The network that a study's `model` describes, initialised from the seed alone, in channels-last layout.
+
+    He initialisation of the convolutions (He et al. 2015b) in the CIFAR networks; torchvision's own in the others.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        family, depth = model["family"], model["depth"]
+        if family == "imagenet-resnet":
+            network = imagenet_resnet(depth, channels, classes)
+        else:
+            if family == "cifar-resnet":
+                network = CifarResNet(depth, model["width"], channels, classes)
+            else:
+                network = WideResNet(depth, model["widen_factor"], channels, classes)
+            for module in network.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,94 @@
+"""Device, precision and thread count: chosen at run time, recorded, and part of what a run is known by."""
+
+import os
+import platform
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+
+import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class DeviceError(ValueError):
+    """A device that is wanted and not there."""
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """How numbers are computed. Two runs are comparable bit by bit only where all of this is equal."""
+
+    device: str
+    precision: str
+    threads: int
+    images_per_pass: int
+
+    def autocast(self):
+        """The context in which forward passes run."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, torch.bfloat16)
+
+    @property
+    def evaluation_batch(self) -> int:
+        """Images evaluated at once: what fits the caches of a processor, or fills a GPU."""
+        return 100 if self.device == "cpu" else 2000
+
+
+def choose_device(wanted: str = "auto") -> str:
+    """'cuda', 'mps' or 'cpu'. Raises DeviceError if the wanted one is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return next(device for device, available in there.items() if available)
+    if wanted not in there:
+        raise DeviceError(f"device: {wanted!r} is none of {', '.join(DEVICES)}")
+    if not there[wanted]:
+        raise DeviceError(f"device: {wanted} is wanted, but torch {torch.__version__} finds none here; set device: auto")
+    return wanted
+
+
+def has_bf16(device: str) -> bool:
+    """Whether the device computes in bfloat16 by itself (emulation is slower than float32)."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "cpu" and platform.machine() in ("x86_64", "AMD64"):
+        capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+        known = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+        return bool(known or torch.cpu._is_avx512_bf16_supported())
+    return False
+
+
+def choose(device: str, precision: str, threads: int, group_size: int) -> Numerics:
+    """Resolve 'auto' for device and precision, and fix torch's threads and kernels for repeatable sums."""
+    device = choose_device(device)
+    if precision == "auto":
+        precision = "bf16" if has_bf16(device) else "fp32"
+    # a processor gains nothing from more than one ghost group at once; a GPU does
+    images_per_pass = group_size if device == "cpu" else 4096
+    torch.set_num_threads(threads)
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(device != "mps", warn_only=True)
+    return Numerics(device, precision, threads, images_per_pass)
+
+
+def describe(numerics: Numerics) -> dict:
+    """Numerics, and the hardware and versions behind them, for provenance."""
+    name = torch.cuda.get_device_name() if numerics.device == "cuda" else _processor()
+    import torchvision
+
+    return asdict(numerics) | {
+        "hardware": name,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "system": platform.system(),
+        "cores": os.cpu_count(),
+    }
+
+
+def _processor() -> str:
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return capabilities.get("cpu_name") or platform.processor() or platform.machine()

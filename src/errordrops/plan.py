@@ -1,0 +1,128 @@
+"""The plan of a study: its runs, who forks from whom, and the key by which each run is known.
+
+Runs of one seed share everything up to the last epoch in which their settings agree, so that part is trained once. A run
+is known by what determines it and never by its name or its place in a list.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .schedules import Setting, phases, shared_epochs
+from .study import Arm, Study
+
+# What the numbers of a run depend on, besides its settings. A change to one of these files retrains.
+TRAINING_MODULES = (
+    "batching.py",
+    "batchnorm.py",
+    "checkpoints.py",
+    "data/epoch.py",
+    "evaluation.py",
+    "models.py",
+    "numerics.py",
+    "training.py",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm with one seed. It is trained from epoch `fork_epoch` + 1 on; what is before comes from `parent`."""
+
+    arm: str
+    seed: int
+    settings: tuple[Setting, ...]
+    parent: str | None
+    fork_epoch: int
+
+    @property
+    def epochs_trained(self) -> int:
+        return len(self.settings) - self.fork_epoch
+
+
+def fork_points(arms: Sequence[Arm]) -> dict[str, tuple[str | None, int]]:
+    """For each arm (parent, epochs shared with it); None and 0 for an arm that shares nothing.
+
+    Arms whose settings stay unchanged longest come first and are the parents, whatever their order in the study.
+    """
+
+    def unchanged_longest(arm: Arm):
+        runs = phases(arm.settings)
+        return [-run.epochs for run in runs], arm.settings, arm.name
+
+    forks: dict[str, tuple[str | None, int]] = {}
+    earlier: list[Arm] = []
+    for arm in sorted(arms, key=unchanged_longest):
+        parent, shared = None, 0
+        for other in earlier:
+            epochs = shared_epochs(arm.settings, other.settings)
+            if epochs > shared:
+                parent, shared = other.name, epochs
+        forks[arm.name] = (parent, shared)
+        earlier.append(arm)
+    return forks
+
+
+def runs(study: Study) -> list[Run]:
+    """All runs of a study, in the order of its arms and seeds."""
+    forks = fork_points(study.arms)
+    return [Run(arm.name, seed, arm.settings, *forks[arm.name]) for arm in study.arms for seed in study.seeds]
+
+
+def find_run(study: Study, arm: str, seed: int) -> Run:
+    """The run of an arm and a seed. Raises StudyError for an arm that the study lacks."""
+    study.arm(arm)
+    return next(run for run in runs(study) if run.arm == arm and run.seed == seed)
+
+
+def recipe(study: Study, seed: int) -> dict[str, Any]:
+    """What all runs of a seed have in common; together with the settings of each epoch it determines a run's meaning."""
+    dataset = {k: v for k, v in study.dataset.items() if k not in ("data_dir", "label")}
+    return {
+        "dataset": dataset,
+        "model": dict(study.model),
+        "nesterov": study.nesterov,
+        "weight_decay": study.weight_decay,
+        "group_size": study.base.batch_size,
+        "evaluation": dict(study.evaluation),
+        "seed": seed,
+    }
+
+
+def key_chain(base: dict[str, Any], settings: Sequence[Setting]) -> list[str]:
+    """Keys of the states after epoch 0, 1, ..., each made of the one before and the setting of its epoch."""
+    keys = [_digest(base)]
+    for setting in settings:
+        keys.append(_digest([keys[-1], asdict(setting)]))
+    return keys
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def recipe_key(study: Study, run: Run) -> str:
+    """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
+    return key_chain(recipe(study, run.seed), run.settings)[-1]
+
+
+def code_digest() -> str:
+    """A digest of the modules that a run's numbers depend on."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in TRAINING_MODULES:
+        digest.update((package / name).read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def totals(study: Study) -> dict[str, int]:
+    """Epochs to train, what they would be without forks, and the number of runs."""
+    planned = runs(study)
+    return {
+        "runs": len(planned),
+        "epochs": sum(run.epochs_trained for run in planned),
+        "epochs_without_forks": study.epochs * len(planned),
+    }

@@ -1,0 +1,105 @@
+"""Schedules: which learning rate, batch size and momentum each epoch of an arm is trained with.
+
+Pure functions of numbers. Epochs count from 1; a milestone m is a number of epochs completed, so the first epoch under a
+new setting is m + 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+
+class ScheduleError(ValueError):
+    """A schedule that cannot be trained; the message says which number is wrong."""
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """What one epoch is trained with."""
+
+    learning_rate: float
+    batch_size: int
+    momentum: float
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A number of epochs under one setting."""
+
+    epochs: int
+    setting: Setting
+
+
+def _canonical(rate: float) -> float:
+    """Round to 12 digits, so that 0.05 / 10 / 10 and 0.0005 are one setting: forks share what has equal settings."""
+    return float(f"{rate:.12g}")
+
+
+def _noise_cuts(rule: str, phase: int, factor: float) -> tuple[float, float]:
+    """(learning rate divided by, batch size multiplied by) in a phase, counted from 0."""
+    total = factor**phase
+    match rule:
+        case "none":
+            return 1.0, 1.0
+        case "step":  # He et al. 2015, section 3.4
+            return total, 1.0
+        case "batch":  # Smith et al. 2018, "increasing batch size"
+            return 1.0, total
+        case "hybrid":  # Smith et al. 2018: the batch at the first milestone, the rate after it
+            return (total / factor, factor) if phase else (1.0, 1.0)
+    raise ScheduleError(f"unknown rule {rule!r}: choose none, step, batch or hybrid, or give phases")
+
+
+def rule_phases(
+    rule: str,
+    base: Setting,
+    epochs: int,
+    milestones: Sequence[int],
+    factor: float,
+    max_batch: int | None = None,
+) -> tuple[Phase, ...]:
+    """Phases of a named rule: at each milestone the ratio learning rate / batch size falls by `factor`.
+
+    With `max_batch`, what the batch size can't take is cut from the learning rate.
+    Raises ScheduleError for an unknown rule.
+    """
+    ends = [*milestones, epochs]
+    starts = [0, *milestones]
+    phases = []
+    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        rate_cut, batch_growth = _noise_cuts(rule, index, factor)
+        batch = round(base.batch_size * batch_growth)
+        if max_batch is not None and batch > max_batch:
+            rate_cut *= batch / max_batch
+            batch = max_batch
+        setting = Setting(_canonical(base.learning_rate / rate_cut), batch, base.momentum)
+        phases.append(Phase(end - start, setting))
+    return tuple(phases)
+
+
+def settings(phases: Sequence[Phase]) -> tuple[Setting, ...]:
+    """One setting an epoch; entry 0 belongs to epoch 1."""
+    return tuple(phase.setting for phase in phases for _ in range(phase.epochs))
+
+
+def milestones(per_epoch: Sequence[Setting]) -> list[int]:
+    """The numbers of completed epochs after which the setting changes."""
+    return [m for m in range(1, len(per_epoch)) if per_epoch[m] != per_epoch[m - 1]]
+
+
+def phases(per_epoch: Sequence[Setting]) -> tuple[Phase, ...]:
+    """The inverse of `settings`: neighbouring epochs of equal setting become one phase."""
+    return tuple(Phase(len(list(run)), setting) for setting, run in groupby(per_epoch))
+
+
+def shared_epochs(one: Sequence[Setting], other: Sequence[Setting]) -> int:
+    """The number of leading epochs in which two arms agree: a fork may start after that many."""
+    for epoch, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return epoch
+    return min(len(one), len(other))
+
+
+def noise_scale(setting: Setting, images: int) -> float:
+    """g = lr / (1 - momentum) * (N / B - 1) (Smith & Le 2018; with momentum: Smith et al. 2018)."""
+    return setting.learning_rate / (1 - setting.momentum) * (images / setting.batch_size - 1)
