@@ -16,6 +16,10 @@ from torch import Tensor, nn
 State = dict[str, Tensor]
 
 
+class CheckpointError(RuntimeError):
+    """A checkpoint that is needed and not there."""
+
+
 def capture(model: nn.Module, optimizer: torch.optim.SGD) -> State:
     """A copy of the whole training state, by name."""
     state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}

@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from .batching import batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
-from .checkpoints import State, Store, capture, restore
+from .checkpoints import CheckpointError, State, Store, capture, restore
 from .data.epoch import Data, Epoch
 from .evaluation import measure_twice
 from .models import build
@@ -129,10 +129,8 @@ def bring_to(trainer: Trainer, store: Store, keys: list[str], settings: tuple[Se
     """Put the state after `epoch` into the trainer: load the nearest kept one and replay the gap."""
     start = last_state(store, keys, epoch)
     if start is None:
-        start = 0
-        trainer.restore(trainer.state())
-    else:
-        trainer.restore(store.load_state(keys[start]))
+        raise CheckpointError(f"{store.folder}: no checkpoint is left for epoch {epoch} or any before it")
+    trainer.restore(store.load_state(keys[start]))
     for replayed in range(start + 1, epoch + 1):
         trainer.train_epoch(replayed, settings[replayed - 1])
 

@@ -105,7 +105,7 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
     if name == "image-folder":
         from .folder import read_folder
 
-        return {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}, f"folder {named}"
+        return {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}, "a folder of images"
     from torchvision.datasets import CIFAR10, FashionMNIST
 
     fetch, kind = {

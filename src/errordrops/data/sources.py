@@ -66,7 +66,7 @@ def fashion_mnist(
 
 def _fashion_mnist_sources(named: Path | None):
     if named is not None:
-        yield f"folder {named}", lambda: _existing(named)
+        yield "a folder named by the user", lambda: _existing(named)
     yield f"Debian package {DEBIAN_PACKAGE} (installed)", lambda: _existing(DEBIAN_FOLDER)
     yield "torchvision's download", _torchvision_download
     yield f"Debian package {DEBIAN_PACKAGE} (downloaded)", _debian_download
@@ -161,7 +161,7 @@ def cifar10(named: Path | None, cache: Path, say: Callable[[str], None]) -> tupl
         root = folder.parent if folder.name == CIFAR10.base_folder else folder
         try:
             CIFAR10(str(root))
-            return root, f"folder {named}"
+            return root, "a folder named by the user"
         except RuntimeError:
             failures.append(f"folder {named}: {CIFAR10.base_folder}/ is not in it, or a file of it is damaged")
             say(f"data: {failures[-1]}; trying the next source")

@@ -1,0 +1,7 @@
+"""`python -m errordrops` is the command `errordrops`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,42 @@
+"""Means over seeds with t-intervals. Seeds are what is resampled in this project, never epochs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+
+class Interval(NamedTuple):
+    """A mean with the bounds of its interval; bounds are NaN where one value gives none."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Student's t-interval of the mean of independent values (one a seed). NaN for no values."""
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    mean = float(values.mean())
+    if n == 1:
+        return Interval(mean, np.nan, np.nan)
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    return Interval(mean, mean - half, mean + half)
+
+
+def summarise(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
+    """One row per group: n, and for each column its mean and interval as COLUMN, COLUMN_low, COLUMN_high."""
+    rows = []
+    for keys, group in table.groupby(by, sort=False):
+        row = dict(zip(by, keys, strict=True)) | {"n": len(group)}
+        for column in columns:
+            interval = t_interval(group[column].dropna())
+            row |= {column: interval.mean, f"{column}_low": interval.low, f"{column}_high": interval.high}
+        rows.append(row)
+    names = [*by, "n", *(c + suffix for c in columns for suffix in ("", "_low", "_high"))]
+    return pd.DataFrame(rows, columns=names)

@@ -1,0 +1,196 @@
+"""The command `errordrops`: one step of the workflow a subcommand, and what people ask without the workflow.
+
+Imports stand inside the steps, so that a light step does not pay for a heavy one (torch takes seconds to import).
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import __version__, study
+from .layout import Layout
+
+
+def say(message: str) -> None:
+    """One line to the log, at once."""
+    print(message, flush=True)
+
+
+def plan(args: argparse.Namespace) -> None:
+    from .costs import cost
+    from .plan import runs
+
+    loaded = _study(args)
+    estimate = cost(loaded, args.cores, args.results)
+    if args.json:
+        print(json.dumps(estimate))
+        return
+    print(f"Study {loaded.name}: {loaded.title}")
+    print(f"{estimate['runs']} runs: {len(loaded.arms)} arms, {len(loaded.seeds)} seeds, {loaded.epochs} epochs each\n")
+    print(f"{'arm':<12} {'forks from':<12} {'after epoch':>11} {'epochs trained':>15}   schedule")
+    for run in [run for run in runs(loaded) if run.seed == loaded.seeds[0]]:
+        after = run.fork_epoch if run.parent else ""
+        description = loaded.arm(run.arm).description
+        print(f"{run.arm:<12} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15}   {description}")
+    saved = 1 - estimate["epochs"] / estimate["epochs_without_forks"]
+    print(
+        f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} ({saved:.0%} saved).\n"
+        f"Time for training and evaluation: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
+        f"({estimate['estimate_from']})."
+    )
+
+
+def data(args: argparse.Namespace) -> None:
+    from .data.prepare import prepare
+
+    loaded = _study(args)
+    facts = prepare(loaded.dataset, _layout(args).data, say)
+    for arm in loaded.arms:
+        study.check_batches(loaded.path, "arms", arm, facts["train_images"])
+    say(f"{facts['train_images']} training and {facts['test_images']} test images from: {facts['source']}")
+
+
+def train(args: argparse.Namespace) -> None:
+    from . import reference
+    from .plan import find_run
+
+    loaded, layout = _study(args), _layout(args)
+    run = find_run(loaded, args.arm, args.seed)
+    if args.from_reference:
+        known = reference.find(loaded, run, Layout.reference(loaded.name, args.results))
+        if known:
+            reference.take(loaded, run, known, layout.run(run.arm, run.seed))
+            say(f"run {run.arm} seed {run.seed}: taken from {known}")
+            return
+    from .runs import closeup_run, train_run
+
+    step = closeup_run if args.step == "closeups" else train_run
+    step(loaded, run, layout, args.device, say)
+
+
+def collect(args: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from . import curves
+    from .files import read_table, write_parquet
+    from .plan import runs
+
+    loaded, layout = _study(args), _layout(args)
+    folders = [layout.run(run.arm, run.seed) for run in runs(loaded)]
+    write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in folders]))
+    closeups = [read_table(folder / "closeups.csv") for folder in folders]
+    write_parquet(layout.closeups, pd.concat([c for c in closeups if len(c)] or closeups[:1], ignore_index=True))
+
+
+def analyse(args: argparse.Namespace) -> None:
+    from .analysis import changes, claims, final
+    from .files import read_table, write_csv, write_json
+    from .plan import runs
+    from .provenance import provenance
+
+    loaded, layout = _study(args), _layout(args)
+    described = [json.loads((layout.run(r.arm, r.seed) / "run.json").read_text()) for r in runs(loaded)]
+    facts = provenance(loaded, described)
+    images = facts["settings"]["train_size"]
+    table = read_table(layout.curves)
+    changed = changes.milestone_changes(table, changes.study_milestones(loaded))
+    summary = changes.milestone_summary(changed)
+    write_csv(layout.table("schedules"), final.schedules(loaded, images))
+    write_csv(layout.table("milestone_changes"), changed)
+    write_csv(layout.table("milestone_summary"), summary)
+    write_csv(layout.table("final"), final.final_values(loaded, table, images))
+    write_json(layout.claims, claims.drop_claims(loaded, summary))
+    write_json(layout.provenance, facts)
+
+
+def figure(args: argparse.Namespace) -> None:
+    from .figures import FIGURES, save
+    from .files import read_table
+
+    layout, chosen = _layout(args), FIGURES[args.figure]
+    save(chosen.draw({name: read_table(layout.table(name)) for name in chosen.tables}), layout.figure(chosen.name))
+
+
+def report(args: argparse.Namespace) -> None:
+    from .report import render
+
+    layout = _layout(args)
+    say(f"rendered by {render(layout.root, layout.report)}")
+
+
+def keep(args: argparse.Namespace) -> None:
+    from . import reference
+
+    reference.keep(_layout(args), Layout.reference(_study(args).name, args.results))
+
+
+def _study(args: argparse.Namespace) -> study.Study:
+    return study.load(args.study, args.studies, args.data_dir)
+
+
+def _layout(args: argparse.Namespace) -> Layout:
+    return Layout.of(Path(args.study).stem, args.results)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="errordrops", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"errordrops {__version__}")
+    commands = parser.add_subparsers(dest="step", required=True, metavar="COMMAND")
+    steps = {
+        "plan": (plan, "runs, forks, epochs and time of a study, without training anything"),
+        "data": (data, "fetch the data set of a study and draw its subsets"),
+        "train": (train, "train one run"),
+        "closeups": (train, "replay the epochs around the milestones of one run"),
+        "collect": (collect, "bring the runs of a study into one table"),
+        "analyse": (analyse, "tables, claims and provenance of a study"),
+        "figure": (figure, "draw one figure of a study"),
+        "report": (report, "render the page of a study"),
+        "keep": (keep, "copy what is small of a study's results to results/reference"),
+    }
+    for name, (function, purpose) in steps.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        command.set_defaults(function=function)
+        command.add_argument("study", metavar="STUDY", help="the name of a study, or the path of its file")
+        command.add_argument("--studies", default="config/studies", help="folder of the studies (%(default)s)")
+        command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
+        command.add_argument("--data-dir", help="folder that already holds the data set")
+        if name == "plan":
+            command.add_argument("--json", action="store_true", help="one JSON object instead of text")
+            command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
+        if name in ("train", "closeups"):
+            command.add_argument("arm")
+            command.add_argument("seed", type=int)
+            command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
+            command.add_argument("--from-reference", action="store_true", help="take the run from results/reference if there")
+        if name == "figure":
+            command.add_argument("figure")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; a user's mistake is one line on standard error and exit code 1."""
+    args = _parser().parse_args(argv)
+    try:
+        args.function(args)
+    except Exception as error:
+        if not _is_users(error):
+            raise
+        print(f"errordrops {args.step}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _is_users(error: Exception) -> bool:
+    """Whether an error is one that the user can mend: its message is enough, a traceback would hide it."""
+    names = {"StudyError", "ScheduleError", "DataError", "CurveError", "CheckpointError", "DeviceError", "ReportError"}
+    return bool(names & {kind.__name__ for kind in type(error).__mro__}) or isinstance(error, FileNotFoundError)

@@ -1,0 +1,65 @@
+"""What a study will cost: epochs with and without forks, and an estimate of time."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from .layout import Layout
+from .plan import totals
+from .study import TEST_IMAGES, Study
+
+# Multiply-adds a second of one training thread, evaluation included, measured with study quick on an AMD EPYC core with
+# bf16; a GPU is two to three orders of magnitude faster, so this is an upper bound there.
+MULTIPLY_ADDS_PER_SECOND = 40e9
+IMAGENET_FORWARD = {18: 1.8e9, 34: 3.7e9, 50: 4.1e9}  # torchvision's tables, 224 x 224 pixels
+SHAPES = {"fashion-mnist": (1, 28), "fashion-mnist-sample": (1, 28), "cifar10": (3, 32)}
+
+
+def forward_multiply_adds(study: Study) -> float:
+    """Multiply-adds of one image through the convolutions of the study's network."""
+    family, depth = study.model["family"], study.model["depth"]
+    channels, size = SHAPES.get(study.dataset["name"], (3, study.dataset.get("image_size", 32)))
+    if family == "imagenet-resnet":
+        return IMAGENET_FORWARD[depth] * (size / 224) ** 2
+    cifar = family == "cifar-resnet"
+    width = study.model["width"] if cifar else 16 * study.model["widen_factor"]
+    blocks, stem = ((depth - 2) // 6, width) if cifar else ((depth - 4) // 6, 16)
+    total, inputs, side = channels * stem * 9 * size**2, stem, size
+    for stage in range(3):
+        outputs = width * 2**stage
+        side = side if stage == 0 else -(-side // 2)
+        for _ in range(blocks):
+            total += 9 * (inputs + outputs) * outputs * side**2
+            inputs = outputs
+    return float(total)
+
+
+def estimated_seconds(study: Study, cores: int, results: str | Path = "results") -> tuple[float, str]:
+    """Wall seconds for training and evaluation on this many cores, and what the estimate rests on.
+
+    Runs of this study that were measured (here, else the reference) count more than arithmetic.
+    """
+    jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
+    for layout, source in ((Layout.of(study.name, results), "earlier runs here"), (Layout.reference(study.name, results), "the reference")):
+        seconds, epochs = _measured(layout)
+        if epochs:
+            return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"
+    train = study.train_images or 50_000
+    evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(study.dataset["name"], 10_000)
+    images = 3 * train + 2 * (evaluated + study.evaluation["train_images"]) + study.evaluation["statistics_images"]
+    per_epoch = images * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
+    return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
+
+
+def _measured(layout: Layout) -> tuple[float, int]:
+    """(seconds, epochs) of all runs described in a folder."""
+    described = [json.loads(path.read_text()) for path in layout.root.glob("runs/*/seed*/run.json")]
+    own = [run for run in described if run["epochs_trained"]]
+    seconds = sum(run["seconds_training"] + run["seconds_evaluation"] for run in own)
+    return seconds, sum(run["epochs_trained"] for run in own)
+
+
+def cost(study: Study, cores: int, results: str | Path = "results") -> dict[str, Any]:
+    """What `errordrops plan` prints: runs, epochs, epochs_without_forks, seconds, estimate_from."""
+    seconds, source = estimated_seconds(study, cores, results)
+    return totals(study) | {"seconds": round(seconds), "cores": cores, "estimate_from": source}

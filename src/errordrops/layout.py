@@ -1,0 +1,62 @@
+"""Where the files of a study are. Every path under results/ is named here and nowhere else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ANALYSIS_TABLES = ("schedules", "milestone_changes", "milestone_summary", "final")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folder of one study, results/STUDY or results/reference/STUDY."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, study: str, results: str | Path = "results") -> "Layout":
+        return cls(Path(results) / study)
+
+    @classmethod
+    def reference(cls, study: str, results: str | Path = "results") -> "Layout":
+        return cls(Path(results) / "reference" / study)
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data.safetensors"
+
+    def run(self, arm: str, seed: int | str) -> Path:
+        return self.root / "runs" / arm / f"seed{seed}"
+
+    def store(self, code: str) -> Path:
+        """States and records, by key: no rule declares them, so nothing deletes them and an interrupted run goes on."""
+        return self.root / "checkpoints" / code
+
+    @property
+    def curves(self) -> Path:
+        return self.root / "curves.parquet"
+
+    @property
+    def closeups(self) -> Path:
+        return self.root / "closeups.parquet"
+
+    def table(self, name: str) -> Path:
+        """A table by its name: curves, closeups, or one of ANALYSIS_TABLES."""
+        if name in ("curves", "closeups"):
+            return self.root / f"{name}.parquet"
+        return self.root / "analysis" / f"{name}.csv"
+
+    @property
+    def claims(self) -> Path:
+        return self.root / "claims.json"
+
+    @property
+    def provenance(self) -> Path:
+        return self.root / "provenance.json"
+
+    def figure(self, name: str) -> Path:
+        """The stem of a figure's files."""
+        return self.root / "figures" / name
+
+    @property
+    def report(self) -> Path:
+        return self.root / "report" / "index.html"

@@ -1,0 +1,69 @@
+"""Provenance: what produced a study's results, gathered from what its runs recorded. Two renderings agree on it."""
+
+from typing import Any
+
+from . import __version__
+from .study import Study
+
+RUN_FACTS = (
+    "arm seed key recipe_key status epochs epochs_inherited epochs_trained seconds_training seconds_evaluation from_reference"
+).split()
+
+
+def distinct(items: list[Any]) -> list[Any]:
+    """Items without repetition, in order."""
+    return [item for index, item in enumerate(items) if item not in items[:index]]
+
+
+def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
+    """What contract 10 asks for, from the run.json of every run.
+
+    More than one entry in `numerics` or `data` means that runs are not comparable bit by bit; `warnings` says so.
+    """
+    numerics = distinct([run["numerics"] for run in described])
+    data = distinct([run["data"] for run in described])
+    warnings = []
+    if len(numerics) > 1:
+        warnings.append("The runs were not all computed with the same device, precision, thread count or versions.")
+    if len(data) > 1:
+        warnings.append("The runs were not all trained on the same data.")
+    return {
+        "study": study.name,
+        "title": study.title,
+        "errordrops": __version__,
+        "from_reference": any(run["from_reference"] for run in described),
+        "settings": settings_of(study, data[0]["train_images"]),
+        "data": data,
+        "numerics": numerics,
+        "code": distinct([run["code"] for run in described]),
+        "seconds": round(sum(run["seconds_training"] + run["seconds_evaluation"] for run in described), 1),
+        "warnings": warnings,
+        "runs": [{fact: run[fact] for fact in RUN_FACTS} for run in described],
+    }
+
+
+def settings_of(study: Study, train_images: int) -> dict[str, Any]:
+    """The study in numbers, for the report."""
+    model = " ".join(f"{key} {value}" for key, value in study.model.items() if key != "family")
+    return {
+        "title": study.title,
+        "dataset_label": study.dataset_label,
+        "model": f"{study.model['family']}, {model}",
+        "learning_rate": study.base.learning_rate,
+        "momentum": study.base.momentum,
+        "nesterov": study.nesterov,
+        "weight_decay": study.weight_decay,
+        "batch_size": study.base.batch_size,
+        "max_batch": study.max_batch,
+        "epochs": study.epochs,
+        "milestones": list(study.milestones),
+        "factor": study.factor,
+        "seeds": list(study.seeds),
+        "train_size": train_images,
+        "pad": study.dataset["pad"],
+        "flip": study.dataset["flip"],
+        "normalisation": study.dataset["normalisation"],
+        "evaluation": dict(study.evaluation),
+        "threads": study.threads,
+        "arms": [{"name": arm.name, "description": arm.description} for arm in study.arms],
+    }

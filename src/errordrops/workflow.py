@@ -1,0 +1,96 @@
+"""What the Snakemake rules ask: inputs, parameters and command lines. Light: imports no torch, draws nothing."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from . import plan, reference
+from .layout import Layout
+from .study import Study, load
+
+PACKAGE = Path(__file__).parent
+BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
+
+
+def modules(*names: str) -> list[str]:
+    """Paths of package modules, for `input:`: an edit to one reruns what depends on it, and only that.
+
+    A name that ends in / stands for all modules of that folder.
+    """
+    paths = []
+    for name in names:
+        paths += sorted(PACKAGE.glob(f"{name}*.py")) if name.endswith("/") else [PACKAGE / name]
+    return [_short(path) for path in paths]
+
+
+def report_sources() -> list[str]:
+    """The files of report/: document, theme, stand-in renderer."""
+    folder = PACKAGE.parents[1] / "report"
+    return [_short(path) for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+
+
+def _short(path: Path) -> str:
+    """Relative to the working folder where it lies below it: a checkout that was moved is not run again."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+class Workflow:
+    """The configuration of one snakemake call, and what follows from it for any study."""
+
+    def __init__(self, config: dict[str, Any]):
+        self.config = config
+        self.study = cache(self._study)
+
+    def _study(self, name: str) -> Study:
+        return load(name, self.config["studies"], self.config.get("data_dir"))
+
+    def layout(self, study: str) -> Layout:
+        return Layout.of(study, self.config["results"])
+
+    def options(self) -> str:
+        """Command-line options that every step takes, quoted for the shell."""
+        from shlex import quote
+
+        pairs = {"--studies": self.config["studies"], "--results": self.config["results"]}
+        if self.config.get("data_dir"):
+            pairs["--data-dir"] = self.config["data_dir"]
+        return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
+
+    def training_options(self) -> str:
+        return f"--device {self.config['device']}" + (" --from-reference" if self.config.get("from") else "")
+
+    def run(self, study: str, arm: str, seed: str) -> plan.Run:
+        return plan.find_run(self.study(study), arm, int(seed))
+
+    def reference_run(self, study: str, arm: str, seed: str) -> Path | None:
+        """The reference folder that serves for a run, None if it is to be trained."""
+        if not self.config.get("from"):
+            return None
+        where = Layout.reference(study, self.config["results"])
+        return reference.find(self.study(study), self.run(study, arm, seed), where)
+
+    def training_inputs(self, study: str, arm: str, seed: str) -> list[str]:
+        """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""
+        known = self.reference_run(study, arm, seed)
+        if known:
+            return [str(known / name) for name in reference.FILES]
+        run, layout = self.run(study, arm, seed), self.layout(study)
+        parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
+        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES)]
+
+    def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
+        """The run itself, and what its replays need."""
+        known = self.reference_run(study, arm, seed)
+        layout = self.layout(study)
+        own = str(layout.run(arm, seed) / "run.json")
+        if known:
+            return [own, str(known / "closeups.csv")]
+        return [own, str(layout.data), *modules("closeups.py", *plan.TRAINING_MODULES)]
+
+    def run_key(self, study: str, arm: str, seed: str) -> str:
+        """What determines the run, as far as the study file does: the resolved schedule, not the code that resolved it."""
+        return plan.recipe_key(self.study(study), self.run(study, arm, seed))
+
+    def run_files(self, study: str, name: str) -> list[str]:
+        """The file of that name of every run of a study."""
+        return [str(self.layout(study).run(run.arm, run.seed) / name) for run in plan.runs(self.study(study))]

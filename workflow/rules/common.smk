@@ -1,0 +1,48 @@
+# Configuration checked, helpers at hand. What they compute lives in errordrops.workflow, where tests reach it.
+import functools
+import json
+
+import jsonschema
+
+from errordrops.figures import FIGURES
+from errordrops.layout import ANALYSIS_TABLES, Layout
+from errordrops.study import StudyError
+from errordrops.workflow import BASICS, Workflow, modules, report_sources
+
+CONDA = "../../environment.yml"
+RUN_STEP = f"{sys.executable} -m errordrops"
+
+
+def checked(function):
+    """The function, with a mistake in a study file told as one message instead of a traceback."""
+
+    @functools.wraps(function)  # Snakemake looks at the signature
+    def call(*args):
+        try:
+            return function(*args)
+        except StudyError as error:
+            raise WorkflowError(str(error)) from None
+
+    return call
+
+
+def check_config():
+    with open(workflow.source_path("../schemas/config.schema.json")) as schema:
+        validator = jsonschema.Draft202012Validator(json.load(schema))
+    for error in validator.iter_errors(config):
+        raise WorkflowError(f"config: {'.'.join(map(str, error.absolute_path)) or 'keys'}: {error.message}")
+
+
+check_config()
+flow = Workflow(config)
+study_of = checked(flow.study)
+layout = checked(flow.layout)
+study_of(config["study"])  # a mistake in the study is told before anything runs
+S = layout("{study}")
+RUN = S.run("{arm}", "{seed}")
+
+
+wildcard_constraints:
+    study="[a-z][a-z0-9-]*",
+    arm="[a-z][a-z0-9_-]*",
+    seed="[0-9]+",

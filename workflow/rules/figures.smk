@@ -1,0 +1,20 @@
+# Figures: each from the tables it names, as Vega-Lite (the page draws it), SVG and PNG.
+
+
+rule figure:
+    input:
+        lambda w: [layout(w.study).table(name) for name in FIGURES[w.figure].tables],
+        modules("figures/__init__.py", "figures/parts.py", "figures/theme.py", *BASICS),
+        lambda w: modules(f"figures/{FIGURES[w.figure].module}"),
+    output:
+        multiext(str(S.figure("{figure}")), ".json", ".svg", ".png"),
+    params:
+        options=flow.options(),
+    wildcard_constraints:
+        figure="|".join(FIGURES),
+    log:
+        S.root / "logs" / "figure_{figure}.log",
+    conda:
+        CONDA
+    shell:
+        "{RUN_STEP} figure {wildcards.study} {wildcards.figure} {params.options} > {log} 2>&1"

@@ -1,0 +1,21 @@
+# The page: one HTML file that works with the network off.
+
+
+rule report:
+    input:
+        [multiext(str(S.figure(name)), ".json", ".svg") for name in FIGURES],
+        [S.table(name) for name in ANALYSIS_TABLES],
+        S.claims,
+        S.provenance,
+        modules("report/"),
+        report_sources(),
+    output:
+        S.report,
+    params:
+        options=flow.options(),
+    log:
+        S.root / "logs" / "report.log",
+    conda:
+        CONDA
+    shell:
+        "{RUN_STEP} report {wildcards.study} {params.options} > {log} 2>&1"
