@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from .files import read_table
 from .schedules import Setting
 
 COLUMNS = "study arm seed epoch update examples learning_rate batch_size split metric value".split()
@@ -39,7 +40,7 @@ def run_rows(
 
 def read_run(path: Path) -> pd.DataFrame:
     """Read one run's curve.csv. Raises CurveError if it is not one."""
-    table = pd.read_csv(path)
+    table = read_table(path)
     if list(table.columns) != COLUMNS:
         raise CurveError(f"{path}: expected the columns {' '.join(COLUMNS)}, found {' '.join(map(str, table.columns))}")
     return table

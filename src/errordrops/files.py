@@ -34,5 +34,7 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table written as CSV or parquet."""
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    """A table written as CSV or parquet; only empty cells are missing values (an arm may be called `null`)."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])

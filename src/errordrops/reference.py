@@ -4,9 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-import pandas as pd
-
-from .files import write_csv, write_json
+from .files import read_table, write_csv, write_json
 from .layout import Layout
 from .plan import Run, recipe_key
 from .study import Study
@@ -29,7 +27,7 @@ def find(study: Study, run: Run, reference: Layout) -> Path | None:
 def take(study: Study, run: Run, source: Path, target: Path) -> None:
     """Copy a reference run into a study's results, under this study's and arm's name."""
     for name in ("curve.csv", "closeups.csv"):
-        table = pd.read_csv(source / name)
+        table = read_table(source / name)
         table["study"], table["arm"] = study.name, run.arm
         write_csv(target / name, table)
     described = json.loads((source / "run.json").read_text())

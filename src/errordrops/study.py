@@ -150,7 +150,7 @@ def load(name: str, folder: str | Path = "config/studies", data_dir: str | None 
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if isinstance(content, dict) and isinstance(content.get("arms"), list):
-        content["arms"] = [{"name": arm, "rule": arm} if isinstance(arm, str) else arm for arm in content["arms"]]
+        content["arms"] = [{"name": arm} if isinstance(arm, str) else arm for arm in content["arms"]]
     _check_schema(path, content)
     if content["study"] != path.stem:
         raise _wrong(path, "study", f"is {content['study']!r}, but the file is called {path.name}")

@@ -1,0 +1,52 @@
+"""Test and training error (percent) against epochs, one line an arm, milestones marked."""
+
+import altair as alt
+import pandas as pd
+
+from . import panels, parts, words
+
+
+def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+    """Mean and range over seeds by epoch; a drop at milestone m appears between x = m and x = m + 1."""
+    curves, schedules = tables["curves"], tables["schedules"]
+    every, at = parts.arms(schedules), parts.marks(schedules)
+    rows = {panel: panels.table(curves, schedules, panel) for panel in panels.STATES}
+    rows = {panel: table for panel, table in rows.items() if len(table)}
+    if "test" not in rows:
+        return parts.note("No test error has been recorded")
+    end = max(int(schedules["epoch"].max()), int(rows["test"]["epoch"].max()))
+    domains = {panel: panels.limits(table, panels.start(schedules)) for panel, table in rows.items()}
+    layers = {}
+    for panel, table in rows.items():
+        last = panel == list(rows)[-1]
+        axis = alt.Axis(title="Epochs completed" if last else None, labels=last, tickMinStep=1, grid=False)
+        x = alt.X("epoch:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
+        layers[panel] = parts.rules(at, end, labelled=panel == "test")
+        layers[panel] += panels.draw_panel(table, panel, x, every, domains[panel])
+    chart = panels.stack(layers)
+    return parts.finish(chart, *text(tables["milestone_summary"], at, rows["test"], domains["test"]))
+
+
+def text(
+    summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple
+) -> tuple[str, list[str], str, str]:
+    """Title, subtitle, caption and alternative text."""
+    n = rows["n_running"].dropna()
+    changes = words.own(summary, at, "error")
+    falls = "Test error falls by {amount} in the epoch after the rate or batch size changes"
+    title = words.fall(changes, "change", falls, neutral="Test and training error by epoch")
+    subtitle = [f"Title and first view: running batch-norm statistics; {words.seeds_shown(n)}{words.band(n)}"]
+    lines = (
+        "Thin vertical lines: milestones, numbers m of epochs completed when the learning rate or batch size "
+        "of an arm changes; a drop appears in epoch m + 1. "
+    )
+    caption = f"{lines if at else ''}{panels.reading(rows)}{panels.outside(rows, domain)}"
+    caption += f" {words.COUNTED}" if len(changes) else ""
+    last = rows.loc[rows.groupby("arm", sort=False)["epoch"].idxmax()]
+    ends = [f"{row.arm} {row.mean_running:.1f} % at epoch {row.epoch}" for row in last.itertuples()]
+    alt_text = (
+        f"Lines of test and training error against epochs. {title}. Last test error: {'; '.join(ends)}."
+    )
+    change = words.listing(changes, "change")
+    alt_text += f" Change in the epoch after a milestone: {change}." if change else ""
+    return title, subtitle, caption, alt_text

@@ -1,0 +1,104 @@
+"""Change of test error in the first epoch after each milestone (percentage points), by arm and seed."""
+
+import altair as alt
+import pandas as pd
+
+from . import parts, theme, words
+
+METRICS = {"error": "running", "error_recomputed": "recomputed"}
+
+
+def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+    """One panel a milestone: arms that change there and `none`; dots are seeds, bars 95 % t-intervals."""
+    every, at = parts.arms(tables["schedules"]), parts.marks(tables["schedules"])
+    seeds, means = (relevant(tables[name], at) for name in ("milestone_changes", "milestone_summary"))
+    if seeds.empty:
+        return parts.note("No milestone was reached in this study")
+    shown_at = [m for m in at if m in set(seeds["milestone"])]
+    arms = [arm for arm in every if arm in set(seeds["arm"])]
+    # Many arms at many milestones go in two columns, so that the figure stays lower than a screen.
+    columns = 1 if len(shown_at) * len(arms) <= 24 else 2
+    width = parts.WIDTH - 40 if columns == 1 else 190
+    views = []
+    for i, m in enumerate(shown_at):
+        mine, summary = seeds[seeds["milestone"] == m], means[means["milestone"] == m]
+        here = [arm for arm in arms if arm in set(mine["arm"])]
+        layers = panel(mine, summary, every, here, last=i >= len(shown_at) - columns)
+        size = {"width": width, "height": (19 if columns == 1 else 14) * len(here)}
+        views.append(alt.layer(*layers).properties(title=parts.heading(f"after epoch {m}"), **size))
+    chart = alt.concat(*views, columns=columns, spacing=8).resolve_scale(x="shared", color="independent")
+    chart = chart.add_params(parts.statistics("recomputed"))
+    return parts.finish(chart, *text(tables, at))
+
+
+def relevant(table: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
+    """Test error of arms at their own milestones, and of `none`; `statistics` names the metric."""
+    rows = table[(table["split"] == "test") & table["metric"].isin(METRICS) & table["change"].notna()]
+    rows = rows.assign(arm=rows["arm"].astype(str), statistics=rows["metric"].map(METRICS))
+    keep = [
+        m in at and arm in (*at[m], theme.CONTROL)
+        for arm, m in zip(rows["arm"], rows["milestone"], strict=True)
+    ]
+    return rows[pd.Series(keep, index=rows.index, dtype=bool)]
+
+
+def panel(
+    seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], here: list[str], last: bool
+) -> list[alt.Chart]:
+    """Zero line, intervals, means and seeds of one milestone."""
+    axis = alt.Axis(title="Change of test error (points)" if last else None, labels=last)
+    x = alt.X("change:Q", axis=axis)
+    y = alt.Y("arm:N", title=None, sort=here, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+    color = alt.Color("arm:N", scale=parts.scale(every, here, 0), legend=None)
+    which = "datum.statistics == statistics"
+    means = means[["arm", "statistics", "n", "change", "change_low", "change_high"]].round(3)
+    limits = [alt.Tooltip("change_low:Q", title="95 % from"), alt.Tooltip("change_high:Q", title="to")]
+    tips = [
+        alt.Tooltip("arm:N"),
+        alt.Tooltip("change:Q", title="mean change"),
+        *limits,
+        alt.Tooltip("n:Q", title="seeds"),
+    ]
+    mean = alt.Chart(means).transform_filter(which).encode(y=y, color=color, tooltip=tips)
+    sure = alt.Chart(means.dropna()).transform_filter(which).encode(y=y, color=color, tooltip=tips)
+    dots = alt.Chart(seeds[["arm", "statistics", "seed", "change"]].round(3)).transform_filter(which)
+    return [
+        alt.Chart(pd.DataFrame({"zero": [0]}))
+        .mark_rule(color=theme.GREY)
+        .encode(x=alt.X("zero:Q", axis=axis)),
+        sure.mark_rule(strokeWidth=2.5).encode(alt.X("change_low:Q", axis=axis), alt.X2("change_high:Q")),
+        mean.mark_tick(thickness=3, size=13, opacity=1).encode(x),
+        dots.mark_point(size=28, strokeWidth=1.2, opacity=0.85).encode(
+            x, y, color=color, tooltip=["arm:N", "seed:N", alt.Tooltip("change:Q", format=".2f")]
+        ),
+    ]
+
+
+def text(tables: dict[str, pd.DataFrame], at: dict) -> tuple[str, list[str], str, str]:
+    """Title, subtitle, caption and alternative text."""
+    own = words.own(tables["milestone_summary"], at, "error_recomputed")
+    title = "Change of test error in the epoch after each milestone"
+    beside = "difference" if own["difference"].notna().any() else "change"
+    if beside == "difference":
+        falls = "Test error falls by {amount} more in the epoch after a change than without it"
+        own = own[own["difference"].notna()]
+    else:
+        falls = "Test error falls by {amount} in the epoch after a change"
+    title = words.fall(own, beside, falls, neutral=title)
+    n = own["n"] if len(own) else pd.Series([1])
+    one = int(n.max()) == 1
+    drawn = "Dot: the one seed" if one else "Dots: seeds; tick and bar: mean and 95 % t-interval"
+    subtitle = [
+        f"Title and first view: recomputed batch-norm statistics; {words.seeds_shown(n)}"
+        + ("" if one else f". {drawn}")
+    ]
+    control = " Grey: arm none, in which nothing changes." if beside == "difference" else ""
+    caption = (
+        "Test error at the end of epoch m + 1 less that at the end of epoch m, for each milestone m and arm "
+        f"that changes there; left of the zero line it fell.{control} {drawn}. Switch below: running or "
+        f"recomputed batch-norm statistics. {words.COUNTED}"
+    )
+    listed = words.listing(own, beside) or "no intervals"
+    against = "Change less that of arm none" if beside == "difference" else "Change"
+    alt_text = f"Dots and intervals of the change of test error after milestones. {against}: {listed}."
+    return title, subtitle, caption, alt_text

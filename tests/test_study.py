@@ -1,0 +1,105 @@
+"""Study files: what is filled in, and every mistake told with the path of its key."""
+
+import copy
+
+import pytest
+import yaml
+
+from errordrops import study
+from errordrops.study import StudyError
+
+GOOD = {
+    "study": "mine",
+    "title": "Mine",
+    "dataset": {"name": "fashion-mnist", "train_size": 9600},
+    "model": {"family": "cifar-resnet", "depth": 8, "width": 16},
+    "learning_rate": 0.05,
+    "batch_size": 32,
+    "epochs": 30,
+    "milestones": [10, 20],
+    "factor": 10,
+    "arms": ["none", "step", "batch", "hybrid"],
+    "seeds": 3,
+}
+
+
+def write(tmp_path, content):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+    return str(path)
+
+
+def changed(**keys):
+    content = copy.deepcopy(GOOD)
+    for path, value in keys.items():
+        *parents, last = path.split("__")
+        place = content
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    return content
+
+
+def test_a_good_study(tmp_path):
+    loaded = study.load(write(tmp_path, GOOD))
+    assert [arm.name for arm in loaded.arms] == GOOD["arms"]
+    assert loaded.seeds == (0, 1, 2)
+    assert loaded.arm("batch").milestones == [10, 20]
+    assert loaded.base.momentum == 0.9
+
+
+def test_every_study_of_the_project_is_good():
+    for path in sorted((study.REPOSITORY / "config" / "studies").glob("*.yaml")):
+        assert study.load(str(path)).name == path.stem
+
+
+def test_numbers_such_as_1e_minus_4_are_numbers(tmp_path):
+    text = yaml.safe_dump(GOOD) + "weight_decay: 5e-4\n"
+    assert study.load(write(tmp_path, text)).weight_decay == 5e-4
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (changed(leraning_rate=0.1), "unknown key leraning_rate"),
+        (changed(milestones=[10, 30]), "milestones: 30 is not before the last epoch (30)"),
+        (changed(milestones=[20, 10]), "milestones: must rise"),
+        (changed(factor=0), "factor: must be > 1, but is 0"),
+        (changed(arms=["none", "step", "step"]), "arms[2]: an arm 'step' is there already"),
+        (changed(learning_rate="fast"), "learning_rate: must be a number, but is 'fast'"),
+        (changed(epochs="ten"), "epochs: must be a whole number, but is 'ten'"),
+        (changed(epochs=2.5), "epochs: must be a whole number, but is 2.5"),
+        (changed(dataset__data_dir="/not/there"), "dataset.data_dir: no folder /not/there"),
+        (changed(dataset__train_size=70_000), "dataset.train_size: 70000 images wanted, but Fashion-MNIST has 60000"),
+        (changed(dataset__name="mnist"), "dataset.name"),
+        (changed(model__depth=9), "model.depth: must be 6n + 2"),
+        (changed(model__widen_factor=4), "model.widen_factor: a cifar-resnet has no widen_factor"),
+        (changed(arms=["none", "stairs"]), "arms[1]: 'stairs' is no rule"),
+        (changed(arms=[{"name": "../up", "rule": "step"}]), "arms[0].name"),
+        (changed(arms=[{"name": "free", "phases": [{"epochs": 3}]}]), "arms[0].phases: their epochs add up to 3"),
+        (changed(study="other"), "study: is 'other', but the file is called mine.yaml"),
+        (changed(seeds=0), "seeds: must be >= 1"),
+        ("study: [unclosed", "not readable as YAML"),
+        (yaml.safe_dump(GOOD) + "epochs: 40\n", "the key 'epochs' is given twice"),
+        ("just text", "must be a mapping of keys"),
+    ],
+)
+def test_mistakes_are_told_with_their_key(tmp_path, content, expected):
+    with pytest.raises(StudyError) as caught:
+        study.load(write(tmp_path, content))
+    assert expected in str(caught.value)
+    assert "mine.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_batch_larger_than_the_data_is_refused_with_the_arithmetic(tmp_path):
+    with pytest.raises(StudyError, match=r"batches of 3200 images \(32 x 100\), but there are 3000 training images"):
+        study.load(write(tmp_path, changed(dataset__train_size=3000)))
+    limited = study.load(write(tmp_path, changed(dataset__train_size=3000) | {"max_batch": 1600}))
+    assert limited.arm("batch").settings[-1].batch_size == 1600
+
+
+def test_a_missing_study_names_those_that_are_there(tmp_path):
+    write(tmp_path, GOOD)
+    with pytest.raises(StudyError, match="holds: mine"):
+        study.load("yours", tmp_path)

@@ -1,0 +1,200 @@
+"""Forks and resumption are bit-identical; what is recorded is what was done."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from networks import FP32, RECIPE, data, keys, store, trainer
+
+from errordrops.checkpoints import CheckpointError, capture
+from errordrops.curves import run_rows
+from errordrops.schedules import Setting, rule_phases, settings
+from errordrops.training import bring_to, known_epochs, train
+
+BASE = Setting(0.05, 20, 0.9)
+NONE = settings(rule_phases("none", BASE, 4, [], 5))
+STEP = settings(rule_phases("step", BASE, 4, [2], 5))
+BATCH = settings(rule_phases("batch", BASE, 4, [2], 5))
+
+
+def quiet(message):
+    pass
+
+
+def run(folder, schedule, name="store", every=1, say=quiet):
+    """Train a schedule with a fresh trainer; returns (store, keys, epochs trained)."""
+    where, chain = store(folder, name), keys(schedule)
+    return where, chain, train(trainer(folder), where, chain, schedule, every, say)
+
+
+def equal(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_fork_that_changes_nothing_is_its_parent_bit_by_bit(tmp_path):
+    whole, chain, _ = run(tmp_path, NONE)
+    fork = trainer(tmp_path)
+    fork.restore(whole.load_state(chain[2]))
+    for epoch in (3, 4):
+        fork.train_epoch(epoch, NONE[epoch - 1])
+    assert equal(fork.state(), whole.load_state(chain[4]))
+    assert fork.evaluate() == {k: v for k, v in whole.record(chain[4])["values"].items() if k != "train"}
+
+
+def test_sibling_forks_from_one_loaded_state_share_no_memory(tmp_path):
+    """`load_state_dict` of an optimiser aliases; two forks of one in-memory state must not feel each other."""
+    whole, chain, _ = run(tmp_path, NONE)
+    state = whole.load_state(chain[2])
+    first, second = trainer(tmp_path), trainer(tmp_path)
+    first.restore(state)
+    second.restore(state)
+    first.train_epoch(3, NONE[2])  # the first is trained to the end before the second begins
+    second.train_epoch(3, NONE[2])
+    assert equal(first.state(), second.state())
+    assert equal(state, whole.load_state(chain[2]))
+
+
+def test_a_fork_inherits_and_trains_only_its_own_epochs(tmp_path):
+    where, chain, trained = run(tmp_path, NONE)
+    assert trained == 4
+    _, step_chain, step_trained = run(tmp_path, STEP)
+    assert step_trained == 2
+    alone, _, alone_trained = run(tmp_path, STEP, name="alone")
+    assert alone_trained == 4
+    assert equal(where.load_state(step_chain[4]), alone.load_state(step_chain[4]))
+    assert not equal(where.load_state(step_chain[4]), where.load_state(chain[4]))
+
+
+def test_gaps_between_checkpoints_are_replayed_to_the_same_bits(tmp_path):
+    often, chain, _ = run(tmp_path, NONE, name="often")
+    seldom, _, _ = run(tmp_path, NONE, name="seldom", every=3)
+    assert [seldom.has_state(key) for key in chain] == [True, False, False, True, True]
+    run(tmp_path, STEP, name="seldom", every=3)  # forks after epoch 2, whose state was not kept
+    run(tmp_path, STEP, name="often")
+    step_chain = keys(STEP)
+    assert equal(seldom.load_state(step_chain[4]), often.load_state(step_chain[4]))
+
+
+def test_a_lost_checkpoint_is_named(tmp_path):
+    where, chain, _ = run(tmp_path, NONE)
+    for path in where.folder.glob("*.safetensors"):
+        path.unlink()
+    with pytest.raises(CheckpointError, match="no checkpoint is left for epoch 2"):
+        bring_to(trainer(tmp_path), where, chain, NONE, 2)
+
+
+def test_a_known_run_trains_nothing(tmp_path):
+    run(tmp_path, NONE)
+    _, _, trained = run(tmp_path, NONE)
+    assert trained == 0
+
+
+KILLED = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+import test_training as t
+t.run(Path({folder!r}), t.NONE, name="killed", say=lambda message: print(message, flush=True))
+"""
+
+
+def test_a_run_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(tmp_path):
+    data(tmp_path)
+    script = KILLED.format(tests=os.path.dirname(__file__), folder=str(tmp_path))  # noqa: PTH120
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    for line in process.stdout:
+        if line.startswith("epoch 2/4"):
+            break
+    time.sleep(0.05)  # an epoch takes longer: it is in the middle of the third
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    killed, chain = store(tmp_path, "killed"), keys(NONE)
+    known = known_epochs(killed, chain)
+    assert 2 <= known < 4
+    resumed, _, trained = run(tmp_path, NONE, name="killed")
+    assert trained == 4 - known
+    whole, _, _ = run(tmp_path, NONE, name="whole")
+    for epoch, key in enumerate(chain):
+        assert resumed.state_path(key).read_bytes() == whole.state_path(key).read_bytes()
+        assert resumed.record(key)["values"] == whole.record(key)["values"], epoch
+
+
+def test_a_diverged_run_is_recorded_and_ends(tmp_path):
+    wild = tuple([BASE] + [Setting(1e30, 20, 0.9)] * 3)
+    said = []
+    where, chain, trained = run(tmp_path, wild, say=said.append)
+    known = known_epochs(where, chain)
+    assert trained == known == 2
+    assert where.record(chain[2])["diverged"] and not where.has_state(chain[2])
+    assert "diverged" in said[-1] and "diverged" not in said[0]
+    assert run(tmp_path, wild)[2] == 0  # known to have diverged: not tried again
+    records = [where.record(key) for key in chain[: known + 1]]
+    table = run_rows("s", "wild", 0, wild, records)
+    assert table["epoch"].max() == known - 1
+    assert table["value"].map(math.isfinite).all()
+
+
+def test_the_gradient_of_a_batch_is_the_mean_over_its_images(tmp_path):
+    """One update with batch 200 in ten ghost groups equals the average of the ten groups' gradients, computed by hand."""
+    one = trainer(tmp_path)
+    by_hand = trainer(tmp_path)
+    setting = Setting(0.1, 200, 0.0)
+    from errordrops.data.epoch import Epoch
+
+    by_hand.model.train()
+    for images, labels in Epoch(by_hand.data, 0, 1).pieces([20] * 10):
+        loss = torch.nn.functional.cross_entropy(by_hand.model(images), labels)
+        (loss / 10).backward()
+    expected = {
+        name: p.detach() - 0.1 * (p.grad + RECIPE["weight_decay"] * p.detach())
+        for name, p in by_hand.model.named_parameters()
+    }
+    _, updates = one.train_epoch(1, setting)
+    assert updates == 1
+    for name, parameter in one.model.named_parameters():
+        torch.testing.assert_close(parameter.detach(), expected[name], rtol=1e-4, atol=1e-6)
+
+
+def test_curve_rows_count_updates_and_examples(tmp_path):
+    where, chain, _ = run(tmp_path, BATCH)
+    table = run_rows("s", "batch", 0, BATCH, [where.record(key) for key in chain])
+    per_epoch = table.drop_duplicates("epoch").set_index("epoch")
+    assert per_epoch["update"].tolist() == [0, 10, 20, 22, 24]
+    assert per_epoch["examples"].tolist() == [0, 200, 400, 600, 800]
+    assert per_epoch["batch_size"].tolist() == [20, 20, 20, 100, 100]
+    assert not table.duplicated(["epoch", "split", "metric"]).any()
+    assert set(table[table["epoch"] == 0]["split"]) == {"test", "train_eval"}
+    assert set(table["metric"]) == {"error", "loss", "error_recomputed", "loss_recomputed"}
+
+
+def test_measured_numbers_agree_with_plain_torch(tmp_path):
+    """Test error and loss of a trained state, recomputed without this package's evaluation code."""
+    where, chain, _ = run(tmp_path, NONE)
+    fresh = trainer(tmp_path)
+    fresh.restore(where.load_state(chain[4]))
+    fresh.model.eval()
+    images, labels = fresh.data.test.images.float(), fresh.data.test.labels
+    with torch.no_grad():
+        logits = fresh.model((images - fresh.data.mean) / fresh.data.std).double()
+    recorded = where.record(chain[4])["values"]["test"]
+    assert recorded["loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert recorded["error"] == pytest.approx(100 * (logits.argmax(1) != labels).double().mean().item())
+
+
+def test_training_learns(tmp_path):
+    where, chain, _ = run(tmp_path, STEP)
+    first, last = (where.record(chain[e])["values"]["train_eval"]["loss_recomputed"] for e in (0, 4))
+    assert last < first - 0.5
+
+
+def test_state_holds_momentum_and_statistics(tmp_path):
+    one = trainer(tmp_path)
+    one.train_epoch(1, BASE)
+    state = capture(one.model, one.optimizer)
+    assert {"momentum.linear.weight", "model.bn.running_mean", "model.linear.weight"} <= set(state)
+    assert FP32.precision == "fp32"
