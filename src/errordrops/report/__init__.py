@@ -1,0 +1,96 @@
+"""The report of a study: one self-contained HTML page made from the files that the workflow wrote.
+
+`study` reads the files, `effects` finds what the tables say at milestones; `parts`, `about`, `tables` and
+`charts` turn it into Markdown with the help of `text`; `engines` runs Quarto or Pandoc.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import yaml
+
+from . import about, charts, engines, parts, tables
+from .study import FIGURES, ReportError, Study, read
+
+__all__ = ["ReportError", "generated", "render", "report_sources"]
+
+
+def report_sources() -> Path:
+    """Folder of the Quarto document: `report/` of a checkout, else the copy inside the installed package."""
+    package = Path(__file__).parents[1]
+    for folder in (package.parents[1] / "report", package / "_report"):
+        if (folder / "index.qmd").is_file():
+            return folder
+    raise ReportError(f"The report's document was found neither beside {package} nor inside it.")
+
+
+def generated(study: Study, engine: str) -> dict[str, str]:
+    """Every part that the document includes: file name to Markdown."""
+    pieces = {
+        "answer": parts.answer(study),
+        "diverged": parts.diverged(study),
+        "batches": parts.batches(study),
+        "closeup": parts.closeup(study),
+        "control": parts.control(study),
+        "lag": parts.lag(study),
+        "updates": parts.updates(study),
+        "claims": parts.claims(study),
+        "data": about.data(study),
+        "commands": about.commands(study),
+        "origin": about.origin(study),
+        "made": about.made(study, engine),
+        "tbl-phases": tables.phases(study),
+        "tbl-changes": tables.changes(study),
+        "tbl-seeds": tables.seeds(study),
+        "tbl-final": tables.final(study),
+        "tbl-claims": tables.claims(study),
+        "tbl-settings": tables.settings(study),
+        "tbl-provenance": tables.provenance(study),
+        "tbl-runs": tables.runs(study),
+    }
+    pieces |= {f"fig-{name.replace('_', '-')}": charts.figure(study, name) for name in FIGURES}
+    return {f"{name}.md": text for name, text in pieces.items()}
+
+
+def stage(study: Study, engine: str, folder: Path) -> None:
+    """Put the document and all that it includes into an empty `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(report_sources(), folder)
+    (folder / "_parts").mkdir()
+    for name, text in generated(study, engine).items():
+        (folder / "_parts" / name).write_text(text, encoding="utf-8")
+    (folder / "_variables.yml").write_text(yaml.safe_dump(about.variables(study, engine)), encoding="utf-8")
+    (folder / "_head.html").write_text(charts.header(folder), encoding="utf-8")
+
+
+def render(study_dir: Path, out: Path, log: Path | None = None, engine: str | None = None) -> str:
+    """Render results/STUDY (`study_dir`) to the page `out`; returns the engine, such as `quarto 1.9.38`.
+
+    `engine` is `quarto` or `pandoc`; without it Quarto is used where it is found. The document is staged and
+    rendered in `study_dir`/report/.build, which stays there after a failure. Raises ReportError if a file is
+    missing, the engine fails or warns, or the page would fetch anything; `out` is then left as it was.
+    """
+    study_dir, out = Path(study_dir).resolve(), Path(out).resolve()
+    build = study_dir / "report" / ".build"
+    try:
+        name, program = engines.find(engine)
+        stage(read(study_dir), name, build)
+        said = engines.render(name, program, build)
+    except ReportError as error:
+        note(log, f"The page was not made. {error}\n")
+        raise
+    note(log, f"Rendered by {name}.\n{said}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = out.with_name(f".{out.name}.{os.getpid()}")
+    shutil.move(build / "index.html", scratch)
+    scratch.replace(out)  # readers see the old page or the new one, never half of it
+    shutil.rmtree(build)
+    return name
+
+
+def note(log: Path | None, text: str) -> None:
+    """Write the log, if one is wanted."""
+    if log:
+        Path(log).parent.mkdir(parents=True, exist_ok=True)
+        Path(log).write_text(text, encoding="utf-8")

@@ -1,0 +1,119 @@
+"""The generated sentences about how the study was made: data, origin, commands, last line. Pure."""
+
+import re
+
+from .effects import best_metric
+from .study import Study
+from .text import count, missing, plain, short
+
+CITED = {"fashion": "@xiao2017", "cifar": "@krizhevsky2009"}
+SETUP = {"error_recomputed": "batch-norm statistics recomputed", "error": "running batch-norm statistics"}
+
+
+def variables(study: Study, engine: str) -> dict:
+    """Numbers and plain names for `{{< var >}}`; nothing here may hold markup."""
+    last = int(study.schedules["epoch"].max())
+    metric = best_metric(study)
+    return {
+        "study": {
+            "name": slug(study.name),
+            "epochs": f"{last}",
+            "seeds": count(study.seeds, "seed"),
+            "images": short(study.train_size) if study.train_size else "the training",
+            "reading": SETUP[metric],
+        },
+        "page": {"engine": engine},
+    }
+
+
+def slug(name: str) -> str:
+    """A study's name as it stands in a command; STUDY where it is none that a command could take."""
+    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) else "STUDY"
+
+
+def model_on_data(study: Study) -> str:
+    """`ResNet-8 on Fashion-MNIST`, with what is known."""
+    label = study.settings.get("dataset_label") or study.dataset.get("label", "the data")
+    return f"{plain(model(study))} on {plain(label)}"
+
+
+def model(study: Study) -> str:
+    """`ResNet-8 of width 16` or `Wide ResNet 16-4` for the families that are known, else as the
+    settings say.
+    """
+    name = str(study.settings.get("model", "a ResNet"))
+    known = re.fullmatch(r"(cifar|wide)-resnet, depth (\d+) width (\d+)", name)
+    if not known:
+        return name
+    family, depth, width = known.groups()
+    return f"ResNet-{depth} of width {width}" if family == "cifar" else f"Wide ResNet {depth}-{width}"
+
+
+def data(study: Study) -> str:
+    """One sentence on data and model."""
+    facts = study.dataset
+    name = f"{facts.get('name', '')} {facts.get('label', '')}".lower()
+    cite = next((f" [{key}]" for word, key in CITED.items() if word in name), "")
+    label = study.settings.get("dataset_label") or facts.get("label", "a data set")
+    size = f", {short(study.train_size)} training images" if study.train_size else ""
+    test = facts.get("test_images")
+    size += f" and {short(test)} test images" if test else ""
+    return (
+        f"**Data and model.** {plain(label)}{cite}{size}. The network is "
+        f"{plain(model(study))}"
+        " [@he2015], with batch normalisation [@ioffe2015], trained by stochastic gradient descent with "
+        "momentum. "
+        "All settings are in @tbl-settings.\n"
+    )
+
+
+def origin(study: Study) -> str:
+    """Which runs were trained for this page, and which were kept with the project."""
+    runs = study.provenance.get("runs", [])
+    kept = sum(bool(run.get("from_reference")) for run in runs)
+    seconds = study.provenance.get("seconds")
+    spent = (
+        "" if missing(seconds) else f" Training and evaluation took {duration(seconds)}, summed over runs."
+    )
+    if study.provenance.get("from_reference"):
+        which = f"{kept} of {count(len(runs), 'run')}" if 0 < kept < len(runs) else "The runs"
+        return (
+            f"{which} were **not trained for this page**: they were taken from the reference results that "
+            f"are "
+            f"kept with the project. Analysis, figures and page were made anew from them.{spent}\n"
+        )
+    return f"The runs were trained for this study, not taken from the reference results.{spent}\n"
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `15 min`, `2.3 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def commands(study: Study) -> str:
+    """How to make this page, and one figure of it, again."""
+    name = slug(study.name)
+    steps = {
+        "train what is missing, then make this page": f"make report STUDY={name}",
+        "this page from the runs kept here, without torch": f"make report STUDY={name} FROM=reference",
+        "one figure, and only what it needs": f"snakemake results/{name}/figures/closeup.svg",
+        "what would be trained, and how long it takes": f"errordrops plan {name}",
+        "the claims of your runs beside those of the reference": f"errordrops verify {name}",
+        "the drops in a training log of your own": "errordrops explain LOG",
+    }
+    lines = "\n".join(f"# {why}\n{command}" for why, command in steps.items())
+    return f"```bash\n{lines}\n```\n"
+
+
+def made(study: Study, engine: str) -> str:
+    """The last line of the page."""
+    version, name = study.provenance.get("errordrops", "?"), engine.split()[0].capitalize()
+    title = study.settings.get("title") or study.provenance.get("title") or study.name
+    when = str(study.provenance.get("time", ""))[:10]
+    return (
+        f"::: {{.made}}\nStudy {plain(title)}"
+        f"{', results of ' + plain(when) if when else ''}. Results by errordrops {plain(version)}; "
+        f"page rendered by {name} {plain(engine.split()[-1])}.\n:::\n"
+    )

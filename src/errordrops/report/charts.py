@@ -1,0 +1,56 @@
+"""Figures as Quarto figure divs, and the one script that draws them all. Pure but for reading the script."""
+
+import base64
+import functools
+import json
+import re
+from pathlib import Path
+
+from .study import Study
+from .text import cell, floating, plain
+
+LARGEST_SVG = 300_000  # characters; a larger picture is not worth carrying for readers without scripts
+
+
+def spec_json(spec: dict) -> str:
+    """The specification for a script element: no `<`, so neither `</script>` nor
+    `{{<` nor `<!--` can occur.
+    """
+    bare = {key: value for key, value in spec.items() if key != "usermeta"}
+    return json.dumps(bare, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def figure(study: Study, name: str) -> str:
+    """Figure `fig-NAME` of the study, or a comment where it has none."""
+    if name not in study.figures:
+        return f"<!-- no figure {name} in this study -->\n"
+    spec, svg = study.figures[name]
+    meta = spec.get("usermeta", {})
+    alt = str(meta.get("alt") or spec.get("description") or name)
+    picture = ""
+    if svg and len(svg) < LARGEST_SVG:
+        code = base64.b64encode(svg.encode()).decode()
+        picture = f'<noscript><img alt="{cell(alt)}" src="data:image/svg+xml;base64,{code}"></noscript>\n'
+    box = (
+        f'<div class="chart" data-chart="{name}" role="group" tabindex="0" aria-label="{cell(alt)}">\n'
+        f'<script type="application/json">{spec_json(spec)}</script>\n'
+        f'<div class="canvas"></div>\n{picture}</div>'
+    )
+    identifier = "fig-" + name.replace("_", "-")
+    return floating(identifier, box, plain(meta.get("caption") or name), f' fig-alt="{plain(alt)}"')
+
+
+def header(sources: Path) -> str:
+    """What goes into the page's head: Vega, Vega-Lite and vegaEmbed in one bundle, then our script."""
+    script = (sources / "charts.js").read_text()
+    return f"<script>{bundle()}</script>\n<script>\n{script}</script>\n"
+
+
+@functools.cache
+def bundle() -> str:
+    """The libraries as one script; made once a process, since that takes seconds."""
+    import vl_convert  # 40 MB of compiled code that only a render needs
+
+    code = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")
+    # inside a script element these would end it or open a comment; both only occur within strings
+    return re.sub(r"</(?=script)", r"<\\/", code, flags=re.IGNORECASE).replace("<!--", "<\\!--")

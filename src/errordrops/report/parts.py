@@ -1,0 +1,221 @@
+"""The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
+
+from . import effects as fx
+from .about import SETUP, model_on_data
+from .study import Study
+from .text import callout, count, interval, listed, number, plain, short
+
+
+def answer(study: Study) -> str:
+    """The first paragraph: the papers' answer, and whether this study's numbers agree."""
+    metric = fx.best_metric(study)
+    found = fx.effects(study, metric)
+    drops = [e for e in found if e.verdict == "drop"]
+    lead = "**Because a setting of the training was changed there.**"
+    if not drops:
+        lead = "**The answer of the papers: a setting of the training was changed there.**"
+    papers = (
+        "In the ResNet paper the learning rate was divided by 10 when the error had stopped falling "
+        "[@he2015, section 3.4]. Multiplying the batch size instead gives the same drops [@smith2018]."
+    )
+    return f"::: {{.answer}}\n{lead} {papers}\n\n{measured(study, found, metric)}\n:::\n"
+
+
+def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
+    """This study's numbers at the first milestone, and the count over all of them."""
+    if not found:
+        return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
+    means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
+    sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}):"]
+    for e in fx.headline(found) or found[:1]:
+        what = e.what[0].upper() + e.what[1:]
+        sentences.append(
+            f"{what} after epoch {e.milestone} moved test error by {number(e.change[0], sign=True)} points "
+            f"in epoch {e.milestone + 1}, {fx.against_control(e)}."
+        )
+    return " ".join([*sentences, tally(found)])
+
+
+def tally(found: list[fx.Effect]) -> str:
+    """In how many comparisons the fall is larger than without the change."""
+    judged = [e for e in found if e.verdict not in ("alone", "one")]
+    if all(e.verdict == "alone" for e in found):
+        return (
+            "The study has no arm in which nothing changes, "
+            "so it cannot say what would have happened without the change."
+        )
+    if not judged:
+        return "One seed gives no interval, so this study shows the drops but cannot test them."
+    sure = sum(e.verdict == "drop" for e in judged)
+    share = "all" if sure == len(judged) else "none" if sure == 0 else f"{sure}"
+    return (
+        f"Test error fell further with the change than without it in **{share} of the {len(judged)}** "
+        f"combinations of arm and milestone (95\u00a0% interval of the paired difference below zero)."
+    )
+
+
+def diverged(study: Study) -> str:
+    """A warning that names diverged runs, and what provenance warns of; a comment where all is well."""
+    runs = study.diverged
+    notes = [plain(note) for note in study.provenance.get("warnings", [])]
+    mixed = (
+        callout("warning", "Runs that differ in more than their schedule", " ".join(notes)) if notes else ""
+    )
+    if not runs:
+        return mixed or "<!-- no run diverged -->\n"
+    names = listed([f"{plain(r.get('arm'))} (seed {plain(r.get('seed'))})" for r in runs])
+    total = len(study.provenance.get("runs", []))
+    return mixed + callout(
+        "warning",
+        f"{len(runs)} of {count(total, 'run')} diverged",
+        f"The loss of these runs stopped being a number: {names}. They are part of the result. Read the "
+        f"means of "
+        "their arms with care; the tables say how many seeds (n) stand behind each.",
+    )
+
+
+def batches(study: Study) -> str:
+    """What the study's batches mean for Smith et al.'s advice and for how fast a drop can be; and its
+    max_batch.
+    """
+    notes = [large_batches(study), few_updates(study)]
+    cap = study.settings.get("max_batch")
+    if cap:
+        notes.append(
+            f"No batch in this study exceeds {short(cap)} images; what the batch could not take "
+            "was cut from the learning rate."
+        )
+    return "\n\n".join(note for note in notes if note) + "\n"
+
+
+def large_batches(study: Study) -> str:
+    """Arms whose largest batch exceeds a tenth of the training set."""
+    images = study.train_size
+    if not images:
+        return ""
+    largest = study.schedules.groupby("arm", sort=False)["batch_size"].max()
+    over = largest[largest > images / 10]
+    if over.empty:
+        return (
+            f"No batch exceeds {short(images / 10)} images, a tenth of the training set: "
+            "the size up to which @smith2018 advise to raise it."
+        )
+    arms = listed([f"{plain(arm)} (up to {short(float(b))})" for arm, b in over.items()])
+    return callout(
+        "note",
+        "Batches beyond a tenth of the training set",
+        f"@smith2018 advise to raise the batch size only up to about a tenth of the training set, here "
+        f"{short(images / 10)} of {short(images)} images. These arms go further: {arms}. There $N/B - 1$ "
+        f"is clearly "
+        "less than $N/B$, and an epoch holds few updates.",
+    )
+
+
+def few_updates(study: Study) -> str:
+    """Where an epoch after a milestone holds fewer than three times the updates that momentum remembers."""
+    momentum = study.settings.get("momentum")
+    if momentum is None or not 0 <= momentum < 1:
+        return ""
+    memory = 1 / (1 - momentum)
+    slow = [
+        f"{plain(arm)} in epoch {m + 1} ({study.updates(arm, m + 1)})"
+        for arm in study.arms
+        for m in fx.own_milestones(study, arm)
+        if study.updates(arm, m + 1) < round(3 * memory)
+    ]
+    rule = (
+        f"Momentum {short(momentum)} remembers about $1/(1-m)$ = {short(round(memory, 1))} updates, so a "
+        f"drop can be "
+        f"complete within one epoch only if that epoch holds at least about {short(round(3 * memory))}."
+    )
+    if not slow:
+        return f"{rule} Every epoch after a milestone does here."
+    return f"{rule} Fewer updates than that: {listed(slow)}. There the drop may take several epochs."
+
+
+def closeup(study: Study) -> str:
+    """The sentence before the close-up, or in its place."""
+    if "closeup" not in study.figures:
+        return (
+            "No run of this study was replayed with evaluations within an epoch, "
+            "so there is nothing to show here.\n"
+        )
+    return (
+        "Epoch numbers are a coarse ruler: was the drop there after one update, or only at the end of the "
+        "epoch? "
+        "The runs were replayed from the checkpoint at the milestone and evaluated after 1, 2, 4, 8, … "
+        "updates, once "
+        "with the change and once without it (@fig-closeup). A branch that keeps the old setting is the same "
+        "training that would have happened anyway, seed by seed.\n"
+    )
+
+
+def lag(study: Study) -> str:
+    """How much of the visible change is lag of the running statistics, at the first milestone of the
+    headline arm.
+    """
+    first = fx.headline(fx.effects(study, "error"))[:1]
+    fair = {(e.arm, e.milestone): e for e in fx.effects(study, "error_recomputed")}
+    if not first or (first[0].arm, first[0].milestone) not in fair:
+        return "This study holds only one of the two readings, so the share of the lag is not known.\n"
+    seen, true = first[0].change[0], fair[first[0].arm, first[0].milestone].change[0]
+    return (
+        f"In arm {plain(first[0].arm)} after epoch {first[0].milestone}, test error moved by "
+        f"{number(seen, sign=True)} points as read with running statistics and by "
+        f"{number(true, sign=True)} with "
+        f"recomputed ones, so {number(seen - true, sign=True)} points of the visible change are lag.\n"
+    )
+
+
+def control(study: Study) -> str:
+    """What the comparison with arm none is, or that there is none."""
+    if fx.CONTROL in study.arms:
+        return (
+            "Error wanders from epoch to epoch also when nothing changes, most of all at a high learning "
+            "rate. So each "
+            "change is set beside the change in the same epoch of arm *none*, with the same seed. Up to "
+            "the milestone "
+            "both are the same run, so the paired difference is the effect of the change.\n"
+        )
+    return (
+        "This study has no arm *none*, in which nothing changes. Its changes at milestones can be seen "
+        "but not "
+        "compared with what would have happened anyway.\n"
+    )
+
+
+def updates(study: Study) -> str:
+    """How many updates the arm with the fewest needed beside the one with the most, and the error it
+    ended at.
+    """
+    metric = fx.best_metric(study)
+    rows = study.final[(study.final["split"] == "test") & (study.final["metric"] == metric)]
+    if rows.empty or rows["updates"].nunique() < 2:
+        return "All arms of this study make the same number of updates.\n"
+    few, many = rows.loc[rows["updates"].idxmin()], rows.loc[rows["updates"].idxmax()]
+    ratio = many["updates"] / few["updates"]
+    return (
+        f"Arm {plain(few['arm'])} made {int(few['updates']):,} updates and arm {plain(many['arm'])} "
+        f"{int(many['updates']):,}, {number(ratio, 1)} times as many. They ended at a test error of "
+        f"{interval(few['mean'], few['low'], few['high'])} % and "
+        f"{interval(many['mean'], many['low'], many['high'])} %.\n"
+    )
+
+
+def claims(study: Study) -> str:
+    """How many claims hold, fail and are left open; the failing ones by name."""
+    if not study.claims:
+        return "This study states no claims.\n"
+    holds = [c for c in study.claims if c.get("holds") is True]
+    fails = [c for c in study.claims if c.get("holds") is False]
+    undecided = len(study.claims) - len(holds) - len(fails)
+    text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
+    text += f", **{len(fails)} {verb(len(fails), 'fail')}** and {undecided} cannot be decided by this study."
+    if fails:
+        text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
+    return text + "\n"
+
+
+def verb(n: int, word: str) -> str:
+    """`1 holds`, `2 hold`."""
+    return word + ("s" if n == 1 else "")

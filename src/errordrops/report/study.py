@@ -1,0 +1,122 @@
+"""The files of a study, read into one value that everything else on the page is made from."""
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+FIGURES = ("error_by_epoch", "schedules", "closeup", "milestone_changes", "error_by_update")
+
+
+class ReportError(Exception):
+    """The page cannot be made; the message says why in one paragraph."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
+    or None).
+    """
+
+    settings: dict
+    provenance: dict
+    claims: list[dict]
+    schedules: pd.DataFrame
+    changes: pd.DataFrame
+    summary: pd.DataFrame
+    final: pd.DataFrame
+    figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return str(self.provenance.get("study", "STUDY"))
+
+    @property
+    def arms(self) -> list[str]:
+        """Names of the arms, in the order of the study file."""
+        return list(dict.fromkeys(self.schedules["arm"]))
+
+    @property
+    def train_size(self) -> int | None:
+        return self.settings.get("train_size") or self.dataset.get("train_images")
+
+    @property
+    def dataset(self) -> dict:
+        """Facts about the data set; of the first, should runs have been trained on different ones."""
+        facts = self.provenance.get("dataset") or self.provenance.get("data") or {}
+        return facts[0] if isinstance(facts, list) else facts
+
+    @property
+    def seeds(self) -> int:
+        seeds = self.settings.get("seeds")
+        if isinstance(seeds, list):
+            return len(seeds)
+        return int(seeds) if seeds else self.changes["seed"].nunique()
+
+    @property
+    def diverged(self) -> list[dict]:
+        return [run for run in self.provenance.get("runs", []) if run.get("status") == "diverged"]
+
+    def updates(self, arm: str, epoch: int) -> int:
+        """Updates that an epoch, counted from 1, of an arm holds."""
+        rows = self.schedules.query("arm == @arm and epoch == @epoch")
+        return int(rows["updates"].iloc[0])
+
+    def setting(self, arm: str, epoch: int) -> tuple[float, float] | None:
+        """(learning rate, batch size) of an arm in an epoch, None where the arm has no such epoch."""
+        rows = self.schedules.query("arm == @arm and epoch == @epoch")
+        if rows.empty:
+            return None
+        return float(rows["learning_rate"].iloc[0]), float(rows["batch_size"].iloc[0])
+
+
+def read(folder: Path) -> Study:
+    """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be: the
+    page says so.
+    """
+    tables = {}
+    try:
+        for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+            # an arm may be called "none", "null" or "NA": only an empty field is a missing one
+            tables[name] = pd.read_csv(
+                folder / "analysis" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype={"arm": str}
+            )
+        claims = json.loads((folder / "claims.json").read_text())
+        provenance = json.loads((folder / "provenance.json").read_text())
+        figures = {name: found for name in FIGURES if (found := figure(folder, name))}
+    except FileNotFoundError as error:
+        raise ReportError(f"The report needs {error.filename}, which is not there.") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:
+        raise ReportError(f"A file under {folder} cannot be read: {error}") from error
+    return Study(
+        settings=provenance.get("settings", {}),
+        provenance=provenance,
+        claims=claims,
+        schedules=tables["schedules"],
+        changes=tables["milestone_changes"],
+        summary=tables["milestone_summary"],
+        final=tables["final"],
+        figures=figures,
+    )
+
+
+def figure(folder: Path, name: str) -> tuple[dict, str | None] | None:
+    """Specification and SVG of a figure (the SVG may be missing); None for a close-up without content."""
+    path = folder / "figures" / f"{name}.json"
+    if name == "closeup" and (not path.exists() or no_closeups(folder)):
+        return None
+    svg = path.with_suffix(".svg")
+    return json.loads(path.read_text()), svg.read_text() if svg.exists() else None
+
+
+def no_closeups(folder: Path) -> bool:
+    """Whether the table of close-ups exists and is empty."""
+    path = folder / "closeups.parquet"
+    return path.exists() and pd.read_parquet(path).empty
+
+
+def noise_scale(rate: float, batch: float, momentum: float, images: int) -> float:
+    """Smith & Le (2018): g = rate / (1 - momentum) (N / B - 1), in units of the learning rate."""
+    return rate / (1 - momentum) * (images / batch - 1) if momentum < 1 else math.nan

@@ -1,0 +1,278 @@
+"""The report: what it says follows from the tables, and what cannot be said or rendered is an error or
+a true sentence.
+"""
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+import planted
+from errordrops import report
+from errordrops.report import engines, parts, study, text
+
+HOSTILE = "a|*b*`c`<script>alert(1)</script>{{< var x >}}@he2015"
+
+SETTINGS = {
+    "title": "Planted study", "dataset_label": "Fashion-MNIST", "model": "ResNet-8", "learning_rate": 0.05,
+    "momentum": 0.9, "weight_decay": 0.0005, "batch_size": 32, "epochs": 30,
+    "milestones": [10, 20], "factor": 10, "seeds": [0, 1, 2], "train_size": 9600, "max_batch": None,
+    "arms": [{"name": name, "description": f"arm {name}"} for name in planted.SETTINGS],
+}  # fmt: skip
+
+
+def spec(name: str) -> dict:
+    """A small layered chart (for `schedules` two of them, stacked) in the shape that the figures have."""
+    encoding = {axis: {"field": axis, "type": "quantitative"} for axis in ("x", "y")}
+    layer = {"layer": [{"mark": mark, "encoding": encoding} for mark in ("line", "point")]}
+    chart = {"vconcat": [layer, layer]} if name == "schedules" else layer
+    return chart | {
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+        "data": {"values": [{"x": i, "y": i * i, "note": "</script>"} for i in range(5)]},
+        "usermeta": {"caption": f"Caption of {name}.", "alt": f'Alt "text" of {name} & more.'},
+    }
+
+
+def change(folder, name, edit):
+    """Load a JSON file of a study, edit it in place, write it back."""
+    content = json.loads((folder / name).read_text())
+    edit(content)
+    (folder / name).write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A planted study with settings and figures."""
+    folder = tmp_path_factory.mktemp("planted")
+    planted.write(folder)
+    change(folder, "provenance.json", lambda p: p.update(settings=SETTINGS))
+    (folder / "figures").mkdir()
+    for name in study.FIGURES:
+        (folder / f"figures/{name}.json").write_text(json.dumps(spec(name)))
+        (folder / f"figures/{name}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><g/></svg>')
+    return folder
+
+
+@pytest.fixture
+def folder(made, tmp_path):
+    """A copy that a test may spoil."""
+    return shutil.copytree(made, tmp_path / "study", ignore=shutil.ignore_patterns("report"))
+
+
+def page_of(folder) -> str:
+    out = folder / "report/index.html"
+    assert report.render(folder, out, engine="pandoc").startswith("pandoc ")
+    return out.read_text()
+
+
+@pytest.fixture(scope="module")
+def page(made):
+    return page_of(made)
+
+
+def visible(page: str) -> str:
+    """Text of the page without scripts, tags and entities; runs of space as one."""
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    page = re.sub(r"<[^>]+>", " ", page).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return re.sub(r"\s+", " ", page.replace("\u00a0", " "))
+
+
+def cells(page: str, identifier: str) -> list[list[str]]:
+    """Rows of the table in the figure with that id."""
+    part = page.split(f'id="{identifier}"')[1].split("</figure>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", part.split("<tbody>")[1], flags=re.DOTALL)
+    return [
+        [visible(c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)] for row in rows
+    ]
+
+
+def test_changes_table_is_the_csv(page, made):
+    summary = pd.read_csv(made / "analysis/milestone_summary.csv", keep_default_na=False, na_values=[""])
+    rows = cells(page, "tbl-changes")
+    assert len(rows) == 3 * 2 * 2
+    names = [row[0] for row in rows]
+    for i, row in enumerate(rows):
+        arm, m = re.match(r"(\w+), after (\d+)", names[i - i % 2]).groups()
+        metric = {"running": "error", "recomputed": "error_recomputed"}[row[1]]
+        here = (summary["split"] == "test") & (summary["metric"] == metric)
+        (want,) = summary[here & (summary["arm"] == arm) & (summary["milestone"] == int(m))].itertuples()
+        for j, key in ((2, "change"), (3, "change_none"), (4, "difference")):
+            mean, low, high = (getattr(want, key + end) for end in ("", "_low", "_high"))
+            assert row[j] == f"{mean:+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "\u2212")
+        assert row[5] == "3"
+
+
+def test_final_table_is_the_csv(page, made):
+    final = pd.read_csv(made / "analysis/final.csv", keep_default_na=False, na_values=[""]).query(
+        "split == 'test'"
+    )
+    rows = cells(page, "tbl-final")
+    assert [row[0] for row in rows] == list(planted.SETTINGS)
+    for arm, _, running, recomputed, updates, nominal, n in rows:
+        for shown, metric in ((running, "error"), (recomputed, "error_recomputed")):
+            (want,) = final[(final["arm"] == arm) & (final["metric"] == metric)].itertuples()
+            assert shown == f"{want.mean:.2f} ({want.low:.2f} to {want.high:.2f})"
+        assert (updates, nominal, n) == (f"{want.updates:,}", f"{want.updates_nominal:,.1f}", "3")
+
+
+def test_claims_are_told_as_they_came_out(page):
+    holds, fails, undecided = cells(page, "tbl-claims")
+    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails", "not decided here"]
+    assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
+    assert (
+        "Of 3 claims, 1 holds , 1 fails and 1 cannot be decided by this study. Failed: step.m2.drop."
+        in visible(page)
+    )
+
+
+def test_answer_follows_from_the_numbers(folder):
+    """Planted intervals include zero: the page says so. With clear differences it says that instead."""
+    assert "no clear difference" in parts.answer(study.read(folder))
+    path = folder / "analysis/milestone_summary.csv"
+    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    table[["difference", "difference_low", "difference_high"]] = [-3.0, -4.0, -2.0]
+    table.to_csv(path, index=False)
+    told = parts.answer(study.read(folder))
+    assert "**all of the 6**" in told and "a larger fall" in told and told.count("−3.00 points") == 2
+    table[["difference_low", "difference_high"]] = None
+    table.to_csv(path, index=False)
+    assert "one seed gives no interval" in parts.answer(study.read(folder))
+
+
+def test_page_is_complete_and_fetches_nothing(page):
+    assert len(page) < 3e6
+    told = visible(page)
+    for words in (
+        "Figure 5: Caption of error",
+        "ghost",
+        "He et al. 2015",
+        "page rendered by Pandoc",
+        "3,200",
+    ):
+        assert words.lower() in told.lower()
+    assert (
+        page.count('class="chart"') == 5
+        and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
+    )
+    bare = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.search(r"(src|<link[^>]+href)=[\"']?(https?:)?//", bare)
+    assert "{{<" not in bare and "?@" not in bare
+    assert page.index('id="sec-provenance"') > page.index('id="sec-again"')  # the appendix is last
+
+
+def test_same_bytes_twice(made, page):
+    assert page_of(made) == page
+    assert not (made / "report/.build").exists()
+
+
+def test_hostile_names_stay_text(folder):
+    for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+        path = folder / f"analysis/{name}.csv"
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+        table["arm"] = table["arm"].replace("step", HOSTILE)
+        table.to_csv(path, index=False)
+
+    def spoil(p):
+        p["settings"] = SETTINGS | {"title": HOSTILE, "model": HOSTILE, "dataset_label": HOSTILE}
+        p["settings"]["arms"] = [{"name": HOSTILE, "description": HOSTILE}]
+        p["study"] = HOSTILE
+        p["runs"][0] |= {"arm": HOSTILE, "status": "diverged"}
+
+    change(folder, "provenance.json", spoil)
+    change(folder, "claims.json", lambda c: c[1].update(id=HOSTILE, statement=HOSTILE))
+    change(folder, "figures/closeup.json", lambda f: f["usermeta"].update(caption=HOSTILE, alt=HOSTILE))
+    page = page_of(folder)
+    assert "<script>alert" not in page and "<em>b</em>" not in page
+    assert visible(page).replace("&#123;", "{").replace("&#125;", "}").count(HOSTILE) > 10
+
+
+def test_plain_and_cell_show_the_text():
+    assert text.plain("1. a* b") == "1&#46; a&#42; b"
+    assert text.cell('{{< x >}} "') == "&#123;&#123;&lt; x &gt;&#125;&#125; &quot;"
+
+
+def test_without_control_the_page_says_so(folder):
+    for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+        path = folder / f"analysis/{name}.csv"
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""]).query("arm != 'none'")
+        for column in table.columns:
+            if "none" in column or "difference" in column:
+                table[column] = None
+        table.to_csv(path, index=False)
+    told = visible(page_of(folder))
+    assert "no arm in which nothing changes, so it cannot say what would have happened" in told
+    assert "This study has no arm none , in which nothing changes." in told
+
+
+def test_diverged_runs_are_told_first(folder):
+    change(folder, "provenance.json", lambda p: p["runs"][4].update(status="diverged"))
+    page = page_of(folder)
+    assert "1 of 9 runs diverged" in page and "step (seed 1)" in visible(page)
+    assert page.index("runs diverged") < page.index('id="sec-milestone"')
+
+
+@pytest.mark.parametrize("empty", [True, False])
+def test_without_closeups(folder, empty):
+    if empty:
+        planted.closeups().head(0).to_parquet(folder / "closeups.parquet")
+    else:
+        (folder / "figures/closeup.json").unlink()
+    assert "there is nothing to show here" in visible(page_of(folder))
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("See @fig-nowhere.", "fig-nowhere"),
+        ("{{< var study.nothing >}}", "study.nothing"),
+        ("{{< include _parts/nothing.md >}}", "nothing.md"),
+        ("{{< meta title >}}", "shortcode"),
+        ("As @nobody2020 says.", "nobody2020"),
+        ("![x](missing.png)", "missing.png"),
+    ],
+)
+def test_what_cannot_be_resolved_fails(folder, monkeypatch, tmp_path, line, told):
+    sources = shutil.copytree(report.report_sources(), tmp_path / "sources")
+    (sources / "index.qmd").write_text((sources / "index.qmd").read_text() + f"\n{line}\n")
+    monkeypatch.setattr(report, "report_sources", lambda: sources)
+    out, log = folder / "report/index.html", folder / "log"
+    with pytest.raises(report.ReportError, match=re.escape(told)):
+        report.render(folder, out, log, engine="pandoc")
+    assert not out.exists() and "was not made" in log.read_text()
+
+
+def test_missing_file_is_named(folder):
+    (folder / "analysis/final.csv").unlink()
+    with pytest.raises(report.ReportError, match=r"final\.csv"):
+        report.render(folder, folder / "x.html", engine="pandoc")
+
+
+def test_quarto_is_taken_where_it_is(folder, monkeypatch, tmp_path):
+    """A program of that name on the PATH is used, and a warning stops the page."""
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    program = bin_ / "quarto"
+    answers = '[ "$1" = --version ] && echo 1.9.38 && exit'
+    program.write_text(f'#!/bin/sh\n{answers}\necho "$WHAT"\necho "<p>made</p>" > index.html\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_}:/usr/bin:/bin")
+    monkeypatch.setenv(
+        "WHAT", "title: Why do training and test error drop suddenly\nOutput created: index.html"
+    )
+    out = folder / "report/index.html"
+    assert report.render(folder, out) == "quarto 1.9.38" and out.read_text() == "<p>made</p>\n"
+    monkeypatch.setenv("WHAT", "WARNING: Unable to resolve crossref @fig-x")
+    with pytest.raises(report.ReportError, match="fig-x"):
+        report.render(folder, out)
+    assert out.read_text() == "<p>made</p>\n"  # the old page stays
+
+
+def test_page_that_fetches_is_refused(tmp_path):
+    page = tmp_path / "index.html"
+    page.write_text('<p><a href="https://x.org">x</a></p><script>"<img src=//x>"</script>')
+    engines.check(page)
+    page.write_text('<script src="https://x.org/a.js"></script>')
+    with pytest.raises(report.ReportError, match="fetch"):
+        engines.check(page)
