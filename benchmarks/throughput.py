@@ -86,7 +86,9 @@ def epochs_of_torchvision(name, data_path, threads, workers):
     mean, std = ((t.flatten() / 255).tolist() for t in (data.mean, data.std))
     transform = Compose([*steps, ToTensor(), Normalize(mean, std)])
     pictures = Pictures(data.train.images.cpu(), data.train.labels.cpu(), transform)
-    loader = DataLoader(pictures, loaded.base.batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    loader = DataLoader(
+        pictures, loaded.base.batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+    )
     device = data.mean.device
     while True:
         for count, (images, labels) in enumerate(loader, start=1):
@@ -98,7 +100,11 @@ def epochs_of_torchvision(name, data_path, threads, workers):
                 yield 50 * loaded.base.batch_size
 
 
-LOOPS = {"errordrops": epochs_of_errordrops, "synthetic": epochs_of_synthetic, "torchvision": epochs_of_torchvision}
+LOOPS = {
+    "errordrops": epochs_of_errordrops,
+    "synthetic": epochs_of_synthetic,
+    "torchvision": epochs_of_torchvision,
+}
 
 
 def job(loop, arguments, seconds, barrier, results):
@@ -144,12 +150,17 @@ def main() -> None:
             for setup in [*ours, *usual]:
                 rate = measure(setup[0], options.study, path, *setup[1:], options.seconds)
                 found.setdefault(setup, []).append(rate)
-                print(f"{setup[0]:<12} {setup[1]} job(s) x {setup[2]} thread(s), {setup[3]} worker(s): {rate:8.0f} images/s", flush=True)
+                print(
+                    f"{setup[0]:<12} {setup[1]} job(s) x {setup[2]} thread(s), {setup[3]} worker(s): {rate:8.0f} images/s",
+                    flush=True,
+                )
     rates = {setup: statistics.median(values) for setup, values in found.items()}
     best = max((setup for setup in rates if setup[0] == "torchvision"), key=rates.get)
     mine, synthetic = (rates[setup] for setup in ours)
     print(f"\nmedians over {options.rounds} round(s), study {options.study}, batch {loaded.base.batch_size}:")
-    print(f"errordrops / torchvision at its best {best[1:]}: {mine / rates[best]:.2f}  ({mine:.0f} / {rates[best]:.0f})")
+    print(
+        f"errordrops / torchvision at its best {best[1:]}: {mine / rates[best]:.2f}  ({mine:.0f} / {rates[best]:.0f})"
+    )
     print(f"errordrops / synthetic batch:                      {mine / synthetic:.2f}  ({mine:.0f} / {synthetic:.0f})")
 
 

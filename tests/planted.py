@@ -18,7 +18,12 @@ SETTINGS = {  # (learning rate, batch size) in the three phases
     "batch": [(0.05, 32), (0.05, 320), (0.05, 3200)],
     "hybrid": [(0.05, 32), (0.05, 320), (0.005, 320)],
 }
-LEVEL = {"none": [18, 15, 14], "step": [18, 11.5, 10.5], "batch": [18, 11.8, 10.6], "hybrid": [18, 11.8, 10.7]}
+LEVEL = {
+    "none": [18, 15, 14],
+    "step": [18, 11.5, 10.5],
+    "batch": [18, 11.8, 10.6],
+    "hybrid": [18, 11.8, 10.7],
+}
 
 
 def phase(epoch: int) -> int:
@@ -56,9 +61,26 @@ def curves(seeds: int = 3) -> pd.DataFrame:
                     shown = error * (0.9 if split != "test" else 1.0)
                     metrics = {"error": shown, "loss": shown / 33}
                     if split != "train":
-                        metrics |= {"error_recomputed": shown - quiet, "loss_recomputed": (shown - quiet) / 33}
+                        metrics |= {
+                            "error_recomputed": shown - quiet,
+                            "loss_recomputed": (shown - quiet) / 33,
+                        }
                     for metric, value in metrics.items():
-                        rows.append(("planted", arm, seed, epoch, update, epoch * IMAGES, rate, batch, split, metric, value))
+                        rows.append(
+                            (
+                                "planted",
+                                arm,
+                                seed,
+                                epoch,
+                                update,
+                                epoch * IMAGES,
+                                rate,
+                                batch,
+                                split,
+                                metric,
+                                value,
+                            )
+                        )
     columns = "study arm seed epoch update examples learning_rate batch_size split metric value".split()
     return pd.DataFrame(rows, columns=columns)
 
@@ -80,8 +102,26 @@ def closeups(seeds: int = 3) -> pd.DataFrame:
                         error = end + (start - end) * np.exp(-5 * update / updates) + 0.1 * seed
                         position = epoch - 1 + update / updates
                         for metric, value in (("error_recomputed", error), ("loss_recomputed", error / 33)):
-                            rows.append(("planted", arm, seed, m, epoch, branch, update, position, rate, batch, "test", metric, value))
-    columns = "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
+                            rows.append(
+                                (
+                                    "planted",
+                                    arm,
+                                    seed,
+                                    m,
+                                    epoch,
+                                    branch,
+                                    update,
+                                    position,
+                                    rate,
+                                    batch,
+                                    "test",
+                                    metric,
+                                    value,
+                                )
+                            )
+    columns = (
+        "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
+    )
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -121,7 +161,22 @@ def final() -> pd.DataFrame:
     for (arm, split, metric), group in last.groupby(["arm", "split", "metric"], sort=False):
         mean, half = group["value"].mean(), 4.303 * group["value"].std() / np.sqrt(len(group))
         nominal = sum(10 * IMAGES / batch for _, batch in SETTINGS[arm])
-        rows.append(("planted", arm, split, metric, EPOCHS, len(group), mean, mean - half, mean + half, group["update"].iloc[0], nominal, EPOCHS * IMAGES))
+        rows.append(
+            (
+                "planted",
+                arm,
+                split,
+                metric,
+                EPOCHS,
+                len(group),
+                mean,
+                mean - half,
+                mean + half,
+                group["update"].iloc[0],
+                nominal,
+                EPOCHS * IMAGES,
+            )
+        )
     columns = "study arm split metric epoch n mean low high updates updates_nominal examples".split()
     return pd.DataFrame(rows, columns=columns)
 
@@ -130,17 +185,58 @@ def claims() -> list[dict]:
     """Claims, one of which fails and one of which the study cannot decide."""
     base = {"metric": "test error_recomputed", "unit": "points", "n": 3, "threshold_low": None}
     return [
-        base | {"id": "step.m1.drop", "statement": "Dividing the learning rate by 10 after epoch 10 lowers test error in epoch 11 by more than 1 point beyond what arm none does there.",
-                "milestone": 10, "holds": True, "value": -5.2, "ci_low": -6.9, "ci_high": -3.5, "threshold_high": -1.0},
-        base | {"id": "step.m2.drop", "statement": "The same after epoch 20.", "milestone": 20, "holds": False, "value": -0.4, "ci_low": -1.2, "ci_high": 0.4, "threshold_high": -0.5},
-        base | {"id": "cosine.m1.drop", "statement": "No drop under a smooth schedule.", "milestone": None, "holds": None, "value": None, "ci_low": None, "ci_high": None, "threshold_high": None, "n": None},
+        base
+        | {
+            "id": "step.m1.drop",
+            "statement": "Dividing the learning rate by 10 after epoch 10 lowers test error in epoch 11 by more than 1 point beyond what arm none does there.",
+            "milestone": 10,
+            "holds": True,
+            "value": -5.2,
+            "ci_low": -6.9,
+            "ci_high": -3.5,
+            "threshold_high": -1.0,
+        },
+        base
+        | {
+            "id": "step.m2.drop",
+            "statement": "The same after epoch 20.",
+            "milestone": 20,
+            "holds": False,
+            "value": -0.4,
+            "ci_low": -1.2,
+            "ci_high": 0.4,
+            "threshold_high": -0.5,
+        },
+        base
+        | {
+            "id": "cosine.m1.drop",
+            "statement": "No drop under a smooth schedule.",
+            "milestone": None,
+            "holds": None,
+            "value": None,
+            "ci_low": None,
+            "ci_high": None,
+            "threshold_high": None,
+            "n": None,
+        },
     ]
 
 
 def provenance() -> dict:
     """What produced the results."""
-    runs = [{"arm": a, "seed": s, "key": f"{i:02d}{s}c0ffee", "status": "completed", "epochs_trained": 30 - 10 * i, "epochs_inherited": 10 * i, "seconds": 100.0 + i}
-            for i, a in enumerate(("none", "step", "hybrid")) for s in range(3)]
+    runs = [
+        {
+            "arm": a,
+            "seed": s,
+            "key": f"{i:02d}{s}c0ffee",
+            "status": "completed",
+            "epochs_trained": 30 - 10 * i,
+            "epochs_inherited": 10 * i,
+            "seconds": 100.0 + i,
+        }
+        for i, a in enumerate(("none", "step", "hybrid"))
+        for s in range(3)
+    ]
     return {
         "study": "planted", "title": "Planted study", "time": "2026-01-01T00:00:00+00:00", "errordrops": "0.1.0", "from_reference": False,
         "versions": {"python": "3.11.7", "torch": "2.14.1", "torchvision": "0.29.1"},
@@ -156,7 +252,12 @@ def write(folder: Path) -> None:
     (folder / "analysis").mkdir(parents=True, exist_ok=True)
     curves().to_parquet(folder / "curves.parquet", index=False)
     closeups().to_parquet(folder / "closeups.parquet", index=False)
-    tables = {"schedules": schedules(), "milestone_changes": changes(), "milestone_summary": changes_summary(), "final": final()}
+    tables = {
+        "schedules": schedules(),
+        "milestone_changes": changes(),
+        "milestone_summary": changes_summary(),
+        "final": final(),
+    }
     for name, table in tables.items():
         table.to_csv(folder / "analysis" / f"{name}.csv", index=False)
     (folder / "claims.json").write_text(json.dumps(claims(), indent=1))

@@ -176,12 +176,8 @@ def test_studies_of_every_shape_are_drawn(name, tables):
     for key in ("milestone_changes", "milestone_summary"):
         gone = [c for c in without[key] if c.startswith(("change_none", "difference"))]
         without[key] = without[key].assign(**dict.fromkeys(gone, np.nan))
-    diverged = tables | {
-        "curves": curves[(curves["arm"] != "batch") | (curves["seed"] == 0) | (curves["epoch"] < 14)]
-    }
-    empty = {
-        key: tables[key].iloc[:0] for key in ("closeups", "milestone_changes", "milestone_summary", "final")
-    }
+    diverged = tables | {"curves": curves[(curves["arm"] != "batch") | (curves["seed"] == 0) | (curves["epoch"] < 14)]}
+    empty = {key: tables[key].iloc[:0] for key in ("closeups", "milestone_changes", "milestone_summary", "final")}
     for study in (one, without, diverged, tables | empty, only(tables, lambda arm: arm == "none")):
         assert theme.svg(spec(name, study)).startswith("<svg")
 
@@ -191,9 +187,7 @@ def test_words_fit_the_number_of_seeds(tables):
     chart = spec("error_by_epoch", one)
     assert "one seed" in " ".join(chart["title"]["subtitle"]) and "band" not in chart["usermeta"]["caption"]
     some = tables["curves"].query("seed < 2 or epoch < 14")
-    assert "mean of 2 to 3 seeds" in " ".join(
-        spec("error_by_epoch", tables | {"curves": some})["title"]["subtitle"]
-    )
+    assert "mean of 2 to 3 seeds" in " ".join(spec("error_by_epoch", tables | {"curves": some})["title"]["subtitle"])
     assert "No close-ups" in title(spec("closeup", tables | {"closeups": tables["closeups"].iloc[:0]}))
 
 
@@ -220,9 +214,7 @@ def strings(node, keys: tuple[str, ...]) -> list[str]:
 
 def test_a_long_study_stays_below_the_row_limit(tables):
     some = tables["curves"].query("arm == 'step' and seed == 0")
-    long = pd.concat(
-        [some.assign(arm=f"a{i}", epoch=some["epoch"] + 31 * k) for i in range(30) for k in range(7)]
-    )
+    long = pd.concat([some.assign(arm=f"a{i}", epoch=some["epoch"] + 31 * k) for i in range(30) for k in range(7)])
     plan = pd.concat([tables["schedules"].query("arm == 'step'").assign(arm=f"a{i}") for i in range(30)])
     chart = spec("error_by_epoch", tables | {"curves": long, "schedules": plan})
     shown = rows(chart, named(chart, "lines_test"))

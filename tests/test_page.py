@@ -18,9 +18,7 @@ DRAWN = "mode => [...document.querySelectorAll('.chart')].every(b => b.dataset.d
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium on the PATH (chromium, chromium-browser, google-chrome)"
-    ),
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH (chromium, chromium-browser, google-chrome)"),
 ]
 
 

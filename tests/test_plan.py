@@ -3,9 +3,9 @@
 import random
 
 import yaml
-from test_study import GOOD, changed, write
 
 from errordrops import plan, study
+from test_study import GOOD, changed, write
 
 
 def load(tmp_path, content=GOOD):
@@ -16,7 +16,10 @@ def test_forks_of_the_quick_study(tmp_path):
     forks = plan.fork_points(load(tmp_path).arms)
     assert forks["none"] == (None, 0)
     assert forks["step"] == ("none", 10)
-    assert {forks["batch"], forks["hybrid"]} == {("none", 10), ("batch", 20)} or forks["batch"] == ("hybrid", 20)
+    assert {forks["batch"], forks["hybrid"]} == {("none", 10), ("batch", 20)} or forks["batch"] == (
+        "hybrid",
+        20,
+    )
     assert plan.totals(load(tmp_path)) == {"runs": 12, "epochs": 240, "epochs_without_forks": 360}
 
 
@@ -69,7 +72,11 @@ def test_adding_an_early_arm_costs_only_its_own_epochs(tmp_path):
 
 def test_every_forked_epoch_is_trained_by_exactly_one_run(tmp_path):
     """The planned epochs are the distinct keys of all chains: nothing is trained twice, nothing is left out."""
-    arms = [*GOOD["arms"], {"name": "late", "rule": "step", "milestones": [15, 25]}, {"name": "dose", "rule": "batch", "factor": 2}]
+    arms = [
+        *GOOD["arms"],
+        {"name": "late", "rule": "step", "milestones": [15, 25]},
+        {"name": "dose", "rule": "batch", "factor": 2},
+    ]
     loaded = load(tmp_path, yaml.safe_load(yaml.safe_dump(changed(arms=arms))))
     distinct = set()
     for run in plan.runs(loaded):

@@ -83,9 +83,7 @@ def cells(page: str, identifier: str) -> list[list[str]]:
     """Rows of the table in the figure with that id."""
     part = page.split(f'id="{identifier}"')[1].split("</figure>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", part.split("<tbody>")[1], flags=re.DOTALL)
-    return [
-        [visible(c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)] for row in rows
-    ]
+    return [[visible(c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)] for row in rows]
 
 
 def test_changes_table_is_the_csv(page, made):
@@ -105,9 +103,7 @@ def test_changes_table_is_the_csv(page, made):
 
 
 def test_final_table_is_the_csv(page, made):
-    final = pd.read_csv(made / "analysis/final.csv", keep_default_na=False, na_values=[""]).query(
-        "split == 'test'"
-    )
+    final = pd.read_csv(made / "analysis/final.csv", keep_default_na=False, na_values=[""]).query("split == 'test'")
     rows = cells(page, "tbl-final")
     assert [row[0] for row in rows] == list(planted.SETTINGS)
     for arm, _, running, recomputed, updates, nominal, n in rows:
@@ -121,9 +117,8 @@ def test_claims_are_told_as_they_came_out(page):
     holds, fails, undecided = cells(page, "tbl-claims")
     assert [holds[0], fails[0], undecided[0]] == ["holds", "fails", "not decided here"]
     assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
-    assert (
-        "Of 3 claims, 1 holds , 1 fails and 1 cannot be decided by this study. Failed: step.m2.drop."
-        in visible(page)
+    assert "Of 3 claims, 1 holds , 1 fails and 1 cannot be decided by this study. Failed: step.m2.drop." in visible(
+        page
     )
 
 
@@ -152,10 +147,7 @@ def test_page_is_complete_and_fetches_nothing(page):
         "3,200",
     ):
         assert words.lower() in told.lower()
-    assert (
-        page.count('class="chart"') == 5
-        and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
-    )
+    assert page.count('class="chart"') == 5 and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
     bare = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|<link[^>]+href)=[\"']?(https?:)?//", bare)
     assert "{{<" not in bare and "?@" not in bare
@@ -258,9 +250,7 @@ def test_quarto_is_taken_where_it_is(folder, monkeypatch, tmp_path):
     program.write_text(f'#!/bin/sh\n{answers}\necho "$WHAT"\necho "<p>made</p>" > index.html\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{bin_}:/usr/bin:/bin")
-    monkeypatch.setenv(
-        "WHAT", "title: Why do training and test error drop suddenly\nOutput created: index.html"
-    )
+    monkeypatch.setenv("WHAT", "title: Why do training and test error drop suddenly\nOutput created: index.html")
     out = folder / "report/index.html"
     assert report.render(folder, out) == "quarto 1.9.38" and out.read_text() == "<p>made</p>\n"
     monkeypatch.setenv("WHAT", "WARNING: Unable to resolve crossref @fig-x")

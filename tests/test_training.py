@@ -9,12 +9,12 @@ import time
 
 import pytest
 import torch
-from networks import FP32, RECIPE, data, keys, store, trainer
 
 from errordrops.checkpoints import CheckpointError, capture
 from errordrops.curves import run_rows
 from errordrops.schedules import Setting, rule_phases, settings
 from errordrops.training import bring_to, known_epochs, train
+from networks import FP32, RECIPE, data, keys, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)
 NONE = settings(rule_phases("none", BASE, 4, [], 5))

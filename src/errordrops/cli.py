@@ -111,7 +111,10 @@ def figure(args: argparse.Namespace) -> None:
     from .files import read_table
 
     layout, chosen = _layout(args), FIGURES[args.figure]
-    save(chosen.draw({name: read_table(layout.table(name)) for name in chosen.tables}), layout.figure(chosen.name))
+    save(
+        chosen.draw({name: read_table(layout.table(name)) for name in chosen.tables}),
+        layout.figure(chosen.name),
+    )
 
 
 def report(args: argparse.Namespace) -> None:
@@ -171,7 +174,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("arm")
             command.add_argument("seed", type=int)
             command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
-            command.add_argument("--from-reference", action="store_true", help="take the run from results/reference if there")
+            command.add_argument(
+                "--from-reference", action="store_true", help="take the run from results/reference if there"
+            )
         if name == "figure":
             command.add_argument("figure")
     return parser
@@ -192,5 +197,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_users(error: Exception) -> bool:
     """Whether an error is one that the user can mend: its message is enough, a traceback would hide it."""
-    names = {"StudyError", "ScheduleError", "DataError", "CurveError", "CheckpointError", "DeviceError", "ReportError"}
+    names = {
+        "StudyError",
+        "ScheduleError",
+        "DataError",
+        "CurveError",
+        "CheckpointError",
+        "DeviceError",
+        "ReportError",
+    }
     return bool(names & {kind.__name__ for kind in type(error).__mro__}) or isinstance(error, FileNotFoundError)

@@ -16,9 +16,7 @@ from .plan import key_chain
 from .schedules import Setting, milestones
 from .training import Trainer, bring_to, known_epochs
 
-COLUMNS = (
-    "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
-)
+COLUMNS = "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,10 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
     Runs of this study that were measured (here, else the reference) count more than arithmetic.
     """
     jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
-    for layout, source in ((Layout.of(study.name, results), "earlier runs here"), (Layout.reference(study.name, results), "the reference")):
+    for layout, source in (
+        (Layout.of(study.name, results), "earlier runs here"),
+        (Layout.reference(study.name, results), "the reference"),
+    ):
         seconds, epochs = _measured(layout)
         if epochs:
             return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"

@@ -4,6 +4,8 @@ import os
 import platform
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import version
 
 import torch
 
@@ -43,7 +45,9 @@ def choose_device(wanted: str = "auto") -> str:
     if wanted not in there:
         raise DeviceError(f"device: {wanted!r} is none of {', '.join(DEVICES)}")
     if not there[wanted]:
-        raise DeviceError(f"device: {wanted} is wanted, but torch {torch.__version__} finds none here; set device: auto")
+        raise DeviceError(
+            f"device: {wanted} is wanted, but torch {torch.__version__} finds none here; set device: auto"
+        )
     return wanted
 
 
@@ -74,16 +78,15 @@ def choose(device: str, precision: str, threads: int, group_size: int) -> Numeri
     return Numerics(device, precision, threads, images_per_pass)
 
 
+@cache
 def describe(numerics: Numerics) -> dict:
     """Numerics, and the hardware and versions behind them, for provenance."""
     name = torch.cuda.get_device_name() if numerics.device == "cuda" else _processor()
-    import torchvision
-
     return asdict(numerics) | {
         "hardware": name,
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": version("torchvision"),
         "system": platform.system(),
         "cores": os.cpu_count(),
     }

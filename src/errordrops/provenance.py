@@ -6,7 +6,7 @@ from . import __version__
 from .study import Study
 
 RUN_FACTS = (
-    "arm seed key recipe_key status epochs epochs_inherited epochs_trained seconds_training seconds_evaluation from_reference"
+    "arm seed key recipe_key status finished epochs epochs_inherited epochs_trained seconds_training seconds_evaluation from_reference"
 ).split()
 
 
@@ -20,7 +20,7 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
 
     More than one entry in `numerics` or `data` means that runs are not comparable bit by bit; `warnings` says so.
     """
-    numerics = distinct([run["numerics"] for run in described])
+    numerics = distinct([numerics for run in described for numerics in run["numerics"]])
     data = distinct([run["data"] for run in described])
     warnings = []
     if len(numerics) > 1:
@@ -36,6 +36,7 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
         "data": data,
         "numerics": numerics,
         "code": distinct([run["code"] for run in described]),
+        "finished": max(run["finished"] for run in described),
         "seconds": round(sum(run["seconds_training"] + run["seconds_evaluation"] for run in described), 1),
         "warnings": warnings,
         "runs": [{fact: run[fact] for fact in RUN_FACTS} for run in described],

@@ -16,6 +16,7 @@ from .data import prepare
 from .files import write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
+from .provenance import distinct
 from .schedules import phases
 from .study import Study, check_batches
 from .training import Trainer, known_epochs, train
@@ -97,7 +98,8 @@ def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]
         "recipe": session.recipe,
         "phases": [{"epochs": phase.epochs, **asdict(phase.setting)} for phase in phases(run.settings)],
         "data": session.facts,
-        "numerics": numerics.describe(session.numerics),
+        "numerics": distinct([record["numerics"] for record in own or records]),
+        "finished": max(record["finished"] for record in records),
         "code": code_digest(),
         "status": "diverged" if records[-1]["diverged"] else "completed",
         "epochs": len(records) - 1,

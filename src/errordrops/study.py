@@ -113,7 +113,9 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
             seen.add(str(key))
         return super().construct_mapping(node, deep)
 
@@ -172,8 +174,15 @@ def _check_schema(path: Path, content: Any) -> None:
     key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(".") or "(top level)"
     what = error.message
     if error.validator == "type":
-        wanted = " or ".join([error.validator_value] if isinstance(error.validator_value, str) else error.validator_value)
-        kind = {"object": "a mapping of keys", "integer": "a whole number", "array": "a list", "string": "text"}
+        wanted = " or ".join(
+            [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        )
+        kind = {
+            "object": "a mapping of keys",
+            "integer": "a whole number",
+            "array": "a list",
+            "string": "text",
+        }
         wanted = " or ".join(kind.get(w, f"a {w}") for w in wanted.split(" or "))
         what = f"must be {wanted}, but is {error.instance!r}"
     elif error.validator == "additionalProperties":
@@ -190,7 +199,11 @@ def _check_milestones(path: Path, key: str, values: list[int], epochs: int) -> N
     if values != sorted(values):
         raise _wrong(path, key, f"must rise, but are {values}")
     if values and values[-1] >= epochs:
-        raise _wrong(path, key, f"{values[-1]} is not before the last epoch ({epochs}): no epoch is left for the new setting")
+        raise _wrong(
+            path,
+            key,
+            f"{values[-1]} is not before the last epoch ({epochs}): no epoch is left for the new setting",
+        )
 
 
 def _resolve(path: Path, content: dict) -> Study:
@@ -294,13 +307,21 @@ def _check_dataset(path: Path, dataset: dict) -> None:
     name = dataset["name"]
     for key, whole in (("train_size", TRAIN_IMAGES), ("test_size", TEST_IMAGES)):
         if name in whole and dataset.get(key, 0) > whole[name]:
-            raise _wrong(path, f"dataset.{key}", f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}")
+            raise _wrong(
+                path,
+                f"dataset.{key}",
+                f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}",
+            )
     if name == "image-folder":
         for key in ("data_dir", "image_size"):
             if key not in dataset:
                 raise _wrong(path, f"dataset.{key}", "an image folder needs it")
     elif "image_size" in dataset:
-        raise _wrong(path, "dataset.image_size", f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is")
+        raise _wrong(
+            path,
+            "dataset.image_size",
+            f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is",
+        )
     folder = dataset.get("data_dir")
     if folder is not None and not Path(folder).expanduser().is_dir():
         raise _wrong(path, "dataset.data_dir", f"no folder {folder}")
@@ -319,5 +340,9 @@ def _check_model(path: Path, model: dict) -> None:
         "imagenet-resnet": depth in (18, 34, 50),
     }[family]
     if not good:
-        shape = {"cifar-resnet": "6n + 2 (8, 14, 20, ...)", "wide-resnet": "6n + 4 (10, 16, ...)", "imagenet-resnet": "18, 34 or 50"}
+        shape = {
+            "cifar-resnet": "6n + 2 (8, 14, 20, ...)",
+            "wide-resnet": "6n + 4 (10, 16, ...)",
+            "imagenet-resnet": "18, 34 or 50",
+        }
         raise _wrong(path, "model.depth", f"must be {shape[family]}, but is {depth}")

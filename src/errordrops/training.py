@@ -6,7 +6,8 @@ What a run does in epoch e depends only on the state at the end of e - 1, the se
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ from .checkpoints import CheckpointError, State, Store, capture, restore
 from .data.epoch import Data, Epoch
 from .evaluation import measure_twice
 from .models import build
-from .numerics import Numerics
+from .numerics import Numerics, describe
 from .schedules import Setting
 
 
@@ -194,7 +195,8 @@ def _finish_epoch(
         "examples": len(trainer.data.train) if updates else 0,
         "seconds_training": seconds,
         "seconds_evaluation": time.monotonic() - started,
-        "numerics": asdict(trainer.numerics),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "numerics": describe(trainer.numerics),
         "diverged": diverged,
     }
     store.save_record(key, record)

@@ -27,7 +27,9 @@ def read_folder(folder: Path, half: str, size: int) -> tuple[np.ndarray, np.ndar
         raise DataError(f"{folder / half}: {error}") from None
     if listing.class_to_idx != classes:
         differ = sorted(set(listing.class_to_idx) ^ set(classes))
-        raise DataError(f"{folder}: train and {half} do not have the same classes; only one has {', '.join(differ[:5])}")
+        raise DataError(
+            f"{folder}: train and {half} do not have the same classes; only one has {', '.join(differ[:5])}"
+        )
     images = np.empty((len(listing.samples), 3, size, size), np.uint8)
     for row, (path, _) in enumerate(listing.samples):
         images[row] = _read_image(Path(path), size)

@@ -28,7 +28,7 @@ def stratified_order(labels: np.ndarray, size: int, seed: int = SUBSET_SEED) -> 
     simple random sample of it.
     """
     # RandomState's streams are frozen for all versions of NumPy, which Generator's are not
-    random = np.random.RandomState(seed)  # noqa: NPY002
+    random = np.random.RandomState(seed)
     shuffled = random.permutation(len(labels))
     if size == len(labels):
         return shuffled
@@ -105,7 +105,9 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
     if name == "image-folder":
         from .folder import read_folder
 
-        return {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}, "a folder of images"
+        return {
+            h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")
+        }, "a folder of images"
     from torchvision.datasets import CIFAR10, FashionMNIST
 
     fetch, kind = {

@@ -57,9 +57,7 @@ def save(chart: Any, stem: Path) -> list[Path]:
         "svg": theme.svg(spec).encode(),
         "png": theme.png(spec),
     }
-    return [
-        _replace(stem.with_name(f"{stem.name}.{ending}"), content) for ending, content in contents.items()
-    ]
+    return [_replace(stem.with_name(f"{stem.name}.{ending}"), content) for ending, content in contents.items()]
 
 
 def _replace(path: Path, content: bytes) -> Path:

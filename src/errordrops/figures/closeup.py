@@ -27,9 +27,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
         heading = parts.heading(f"change after epoch {m}", anchor="middle")
         views.append(alt.layer(*layers).properties(width=width, height=height, title=heading))
     chart = alt.concat(*views, columns=columns, spacing=14)
-    chart = chart.resolve_scale(
-        color="shared", shape="shared", strokeDash="shared", x="independent", y="shared"
-    )
+    chart = chart.resolve_scale(color="shared", shape="shared", strokeDash="shared", x="independent", y="shared")
     return parts.finish(chart, *text(tables["closeups"], rows, shown))
 
 
@@ -59,9 +57,7 @@ def panel(rows: pd.DataFrame, m: int, every: list[str], shown: list[str], domain
     tips = ["arm:N", "branch:N", "epoch:Q", alt.Tooltip("update:Q", title="updates into the epoch")]
     tips += parts.value_tips("test error (%)")
     base = alt.Chart(rows).encode(x, color=color, detail="branch:N")
-    band = base.mark_area(opacity=0.13, strokeWidth=0).encode(
-        alt.Y("low:Q", title=name, scale=scale), alt.Y2("high:Q")
-    )
+    band = base.mark_area(opacity=0.13, strokeWidth=0).encode(alt.Y("low:Q", title=name, scale=scale), alt.Y2("high:Q"))
     line = base.mark_line(strokeWidth=1.6).encode(y, order="position:Q", strokeDash=dash)
     points = base.mark_point(filled=True, size=24, opacity=0.9).encode(y, shape=shape, tooltip=tips)
     rule = alt.Chart(pd.DataFrame({"milestone": [m]})).mark_rule(color=theme.GREY, opacity=0.7)
@@ -101,9 +97,7 @@ def text(closeups: pd.DataFrame, rows: pd.DataFrame, shown: list[str]) -> tuple[
         title = f"One epoch after the change, test error is {amount} points lower than without it"
         title += "" if len(sure) == len(found) else f", in {len(sure)} of {len(found)} cases"
         early = sure["half"].max()
-        title += (
-            f"; half of the fall comes in the first {100 * early:.0f} % of the epoch" if early <= 0.5 else ""
-        )
+        title += f"; half of the fall comes in the first {100 * early:.0f} % of the epoch" if early <= 0.5 else ""
     drawn = f"{words.seeds_shown(n)}{words.band(n)}"
     subtitle = ["Solid: with the change; dashed: without", f"Recomputed batch-norm statistics; {drawn}"]
     caption = (
@@ -113,8 +107,6 @@ def text(closeups: pd.DataFrame, rows: pd.DataFrame, shown: list[str]) -> tuple[
         "milestone, only where there are several seeds and every one is lower with the change."
     )
     ends = [f"{r.arm} after epoch {r.milestone}: {words.signed(r.mean)} points" for r in found.itertuples()]
-    alt_text = (
-        f"Test error within epochs around milestones for {words.joined(shown)}, with and without the change."
-    )
+    alt_text = f"Test error within epochs around milestones for {words.joined(shown)}, with and without the change."
     alt_text += f" Changed less unchanged, one epoch after the change: {'; '.join(ends)}." if ends else ""
     return title, subtitle, caption, alt_text

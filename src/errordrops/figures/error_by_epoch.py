@@ -27,9 +27,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     return parts.finish(chart, *text(tables["milestone_summary"], at, rows["test"], domains["test"]))
 
 
-def text(
-    summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple
-) -> tuple[str, list[str], str, str]:
+def text(summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     n = rows["n_running"].dropna()
     changes = words.own(summary, at, "error")
@@ -44,9 +42,7 @@ def text(
     caption += f" {words.COUNTED}" if len(changes) else ""
     last = rows.loc[rows.groupby("arm", sort=False)["epoch"].idxmax()]
     ends = [f"{row.arm} {row.mean_running:.1f} % at epoch {row.epoch}" for row in last.itertuples()]
-    alt_text = (
-        f"Lines of test and training error against epochs. {title}. Last test error: {'; '.join(ends)}."
-    )
+    alt_text = f"Lines of test and training error against epochs. {title}. Last test error: {'; '.join(ends)}."
     change = words.listing(changes, "change")
     alt_text += f" Change in the epoch after a milestone: {change}." if change else ""
     return title, subtitle, caption, alt_text

@@ -19,9 +19,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     layers = {}
     for panel, table in rows.items():
         last = panel == list(rows)[-1]
-        axis = alt.Axis(
-            title="Parameter updates" if last else None, labels=last, grid=False, tickCount=8, format=",d"
-        )
+        axis = alt.Axis(title="Parameter updates" if last else None, labels=last, grid=False, tickCount=8, format=",d")
         # Linear, so that the length of a line is what the arm costs; a logarithm would be half epoch 1.
         x = alt.X("update:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
         layers[panel] = panels.draw_panel(table, panel, x, every, domains[panel])
@@ -32,17 +30,13 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
 
 def stops(rows: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
     """Rows of epochs at which an arm's own setting changes (kind `changes`) or its line ends (`end`)."""
-    own = pd.Series(
-        [arm in at.get(e, ()) for arm, e in zip(rows["arm"], rows["epoch"], strict=True)], dtype=bool
-    )
+    own = pd.Series([arm in at.get(e, ()) for arm, e in zip(rows["arm"], rows["epoch"], strict=True)], dtype=bool)
     last = rows.groupby("arm")["epoch"].transform("max") == rows["epoch"]
     kinds = pd.Series("", index=rows.index).mask(own, "changes").mask(last, "end")
     return rows.assign(kind=kinds)[kinds != ""]
 
 
-def points(
-    rows: pd.DataFrame, at: dict, every: list[str], x: alt.X, panel: str, domain: tuple
-) -> list[alt.Chart]:
+def points(rows: pd.DataFrame, at: dict, every: list[str], x: alt.X, panel: str, domain: tuple) -> list[alt.Chart]:
     """Diamonds and end dots on the lines."""
     shown = [arm for arm in every if arm in set(rows["arm"])]
     found = stops(rows, at)
@@ -54,9 +48,7 @@ def points(
         .mark_point(filled=True, size=75, clip=True)
         .encode(
             x.axis(None),
-            alt.Y(
-                "mean:Q", title=panels.NAMES[panel], scale=alt.Scale(domain=domain, nice=False, zero=False)
-            ),
+            alt.Y("mean:Q", title=panels.NAMES[panel], scale=alt.Scale(domain=domain, nice=False, zero=False)),
             color=parts.line_style(every, shown)["color"],
             shape=alt.Shape("kind:N", scale=symbols, legend=None),
             opacity=parts.faded(parts.chosen(), 1.0, 0.05),
@@ -67,12 +59,8 @@ def points(
 def text(final: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     n = rows["n_running"].dropna()
-    ends = final[(final["split"] == "test") & (final["metric"] == "error")].sort_values(
-        "updates", kind="stable"
-    )
-    phrases = [
-        f"{row.arm} ends at {row.mean:.1f} % after {row.updates:,.0f} updates" for row in ends.itertuples()
-    ]
+    ends = final[(final["split"] == "test") & (final["metric"] == "error")].sort_values("updates", kind="stable")
+    phrases = [f"{row.arm} ends at {row.mean:.1f} % after {row.updates:,.0f} updates" for row in ends.itertuples()]
     title = "Test and training error by parameter updates"
     changed = ends[ends["arm"].isin({arm for names in at.values() for arm in names})]
     if len(changed) > 1 and changed["updates"].iloc[0] < changed["updates"].iloc[-1]:

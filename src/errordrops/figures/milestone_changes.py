@@ -35,16 +35,11 @@ def relevant(table: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
     """Test error of arms at their own milestones, and of `none`; `statistics` names the metric."""
     rows = table[(table["split"] == "test") & table["metric"].isin(METRICS) & table["change"].notna()]
     rows = rows.assign(arm=rows["arm"].astype(str), statistics=rows["metric"].map(METRICS))
-    keep = [
-        m in at and arm in (*at[m], theme.CONTROL)
-        for arm, m in zip(rows["arm"], rows["milestone"], strict=True)
-    ]
+    keep = [m in at and arm in (*at[m], theme.CONTROL) for arm, m in zip(rows["arm"], rows["milestone"], strict=True)]
     return rows[pd.Series(keep, index=rows.index, dtype=bool)]
 
 
-def panel(
-    seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], here: list[str], last: bool
-) -> list[alt.Chart]:
+def panel(seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], here: list[str], last: bool) -> list[alt.Chart]:
     """Zero line, intervals, means and seeds of one milestone."""
     axis = alt.Axis(title="Change of test error (points)" if last else None, labels=last)
     x = alt.X("change:Q", axis=axis)
@@ -63,9 +58,7 @@ def panel(
     sure = alt.Chart(means.dropna()).transform_filter(which).encode(y=y, color=color, tooltip=tips)
     dots = alt.Chart(seeds[["arm", "statistics", "seed", "change"]].round(3)).transform_filter(which)
     return [
-        alt.Chart(pd.DataFrame({"zero": [0]}))
-        .mark_rule(color=theme.GREY)
-        .encode(x=alt.X("zero:Q", axis=axis)),
+        alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY).encode(x=alt.X("zero:Q", axis=axis)),
         sure.mark_rule(strokeWidth=2.5).encode(alt.X("change_low:Q", axis=axis), alt.X2("change_high:Q")),
         mean.mark_tick(thickness=3, size=13, opacity=1).encode(x),
         dots.mark_point(size=28, strokeWidth=1.2, opacity=0.85).encode(

@@ -41,9 +41,7 @@ def steps(schedules: pd.DataFrame, column: str) -> pd.DataFrame:
     every = parts.arms(schedules)
     rows = schedules.assign(arm=schedules["arm"].astype(str), setting=schedules[column].astype(float))
     rows = rows[rows["setting"] > 0].sort_values(["arm", "epoch"])  # a rate of 0 has no place on a log axis
-    begins = rows[rows.groupby("arm")["setting"].shift() != rows["setting"]].assign(
-        x=lambda t: t["epoch"] - 1
-    )
+    begins = rows[rows.groupby("arm")["setting"].shift() != rows["setting"]].assign(x=lambda t: t["epoch"] - 1)
     ends = rows.groupby("arm").tail(1).assign(x=lambda t: t["epoch"])
     table = pd.concat([begins, ends])[["arm", "x", "setting"]].drop_duplicates(["arm", "x"])
     # Some pixels between arms, so that those of one setting run side by side and don't hide one another.
@@ -74,9 +72,7 @@ def text(schedules: pd.DataFrame, every: list[str], at: dict) -> tuple[str, list
     first = min(at, default=0)
     if at and len(every) > 1 and (settings[settings.index <= first] == 1).all():
         title = f"All arms train alike for {words.count(first, 'epoch')}; then rate or batch size changes"
-    subtitle = [
-        f"Setting of each epoch; {words.count(len(every), 'arm')}, drawn side by side where they coincide"
-    ]
+    subtitle = [f"Setting of each epoch; {words.count(len(every), 'arm')}, drawn side by side where they coincide"]
     caption = (
         "Learning rate and batch size under which each epoch is trained (the setting of epoch e is drawn "
         "from e − 1 to e), on logarithmic axes. Lines are moved apart by a few pixels so that arms of one "

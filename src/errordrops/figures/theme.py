@@ -51,8 +51,7 @@ def errordrops() -> alt.theme.ThemeConfig:
                 "labelOverlap": "greedy",
                 "labelFlush": False,
             },
-            "legend": label
-            | {"titleFontWeight": "normal", "labelLimit": 180, "symbolStrokeWidth": 2.5, "offset": 8},
+            "legend": label | {"titleFontWeight": "normal", "labelLimit": 180, "symbolStrokeWidth": 2.5, "offset": 8},
             "header": label,
             "text": {"fontSize": 11, "font": FONT},
         }

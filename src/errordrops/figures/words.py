@@ -4,9 +4,7 @@ import textwrap
 
 import pandas as pd
 
-COUNTED = (
-    "The title counts a case, an arm at one of its milestones, where the 95 % t-interval lies below zero."
-)
+COUNTED = "The title counts a case, an arm at one of its milestones, where the 95 % t-interval lies below zero."
 LINE = 76  # characters of a title that fit the width of a figure
 
 
@@ -14,9 +12,7 @@ def wrap(text: str, width: int = LINE) -> list[str]:
     """Lines of a title."""
     lines = textwrap.wrap(text, width) or [""]
     # The narrowest width with as many lines leaves no single word on the last.
-    return next(
-        fit for w in range(width // 2, width + 1) if len(fit := textwrap.wrap(text, w) or [""]) == len(lines)
-    )
+    return next(fit for w in range(width // 2, width + 1) if len(fit := textwrap.wrap(text, w) or [""]) == len(lines))
 
 
 def joined(items: list) -> str:

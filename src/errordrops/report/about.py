@@ -72,9 +72,7 @@ def origin(study: Study) -> str:
     runs = study.provenance.get("runs", [])
     kept = sum(bool(run.get("from_reference")) for run in runs)
     seconds = study.provenance.get("seconds")
-    spent = (
-        "" if missing(seconds) else f" Training and evaluation took {duration(seconds)}, summed over runs."
-    )
+    spent = "" if missing(seconds) else f" Training and evaluation took {duration(seconds)}, summed over runs."
     if study.provenance.get("from_reference"):
         which = f"{kept} of {count(len(runs), 'run')}" if 0 < kept < len(runs) else "The runs"
         return (

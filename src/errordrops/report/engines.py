@@ -69,9 +69,7 @@ def run(command: list, folder: Path) -> str:
     except subprocess.TimeoutExpired as error:
         raise ReportError(f"{Path(command[0]).name} did not finish within {LONGEST} s.") from error
     if done.returncode:
-        raise ReportError(
-            f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout.strip()[-2000:]}"
-        )
+        raise ReportError(f"{Path(command[0]).name} failed ({done.returncode}): {done.stdout.strip()[-2000:]}")
     return done.stdout
 
 
@@ -138,6 +136,4 @@ def check(page: Path) -> None:
     if found := FETCHED.search(text):
         raise ReportError(f"The page would fetch something from outside: {found[0][:200]}")
     if found := re.search(r"quarto-unresolved-ref|\?var:|\?include:", text):
-        raise ReportError(
-            f"The page holds an unresolved reference: {text[found.start() - 80 : found.end() + 80]}"
-        )
+        raise ReportError(f"The page holds an unresolved reference: {text[found.start() - 80 : found.end() + 80]}")

@@ -58,9 +58,7 @@ def diverged(study: Study) -> str:
     """A warning that names diverged runs, and what provenance warns of; a comment where all is well."""
     runs = study.diverged
     notes = [plain(note) for note in study.provenance.get("warnings", [])]
-    mixed = (
-        callout("warning", "Runs that differ in more than their schedule", " ".join(notes)) if notes else ""
-    )
+    mixed = callout("warning", "Runs that differ in more than their schedule", " ".join(notes)) if notes else ""
     if not runs:
         return mixed or "<!-- no run diverged -->\n"
     names = listed([f"{plain(r.get('arm'))} (seed {plain(r.get('seed'))})" for r in runs])
@@ -136,10 +134,7 @@ def few_updates(study: Study) -> str:
 def closeup(study: Study) -> str:
     """The sentence before the close-up, or in its place."""
     if "closeup" not in study.figures:
-        return (
-            "No run of this study was replayed with evaluations within an epoch, "
-            "so there is nothing to show here.\n"
-        )
+        return "No run of this study was replayed with evaluations within an epoch, so there is nothing to show here.\n"
     return (
         "Epoch numbers are a coarse ruler: was the drop there after one update, or only at the end of the "
         "epoch? "

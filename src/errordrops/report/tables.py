@@ -33,9 +33,7 @@ def phases(study: Study) -> str:
             known = NOTHING if missing(scale) else short(float(f"{scale:.3g}"))
             rows.append([cell(arm) if i == 0 else "", f"{first.epoch}–{run[-1].epoch}", *numbers, known])
     header = ["Arm", "Epochs", "Learning rate", "Batch size", "Updates per epoch", "Noise scale <i>g</i>"]
-    caption = (
-        "The schedule of every arm. Noise scale: that of Smith and Le, with momentum and this study's $N$."
-    )
+    caption = "The schedule of every arm. Noise scale: that of Smith and Le, with momentum and this study's $N$."
     return floating("tbl-phases", table(header, rows, left=2), caption)
 
 
@@ -58,12 +56,7 @@ def changes(study: Study) -> str:
     keys = dict.fromkeys((e.arm, e.milestone) for some in found.values() for e in some)
     rows = []
     for arm, m in keys:
-        here = [
-            (r, e)
-            for metric, r in READINGS.items()
-            for e in found[metric]
-            if (e.arm, e.milestone) == (arm, m)
-        ]
+        here = [(r, e) for metric, r in READINGS.items() for e in found[metric] if (e.arm, e.milestone) == (arm, m)]
         for i, (reading, e) in enumerate(here):
             name = f"{cell(arm)}, after {m}{below(cell(e.mark))}" if i == 0 else ""
             triples = (stacked(*triple, sign=True) for triple in (e.change, e.control, e.difference))
@@ -126,9 +119,7 @@ def final(study: Study) -> str:
     for arm in study.arms:
         mine = {row.metric: row for row in test[test["arm"] == arm].itertuples()}
         if mine:
-            errors = [
-                stacked(mine[m].mean, mine[m].low, mine[m].high) if m in mine else NOTHING for m in READINGS
-            ]
+            errors = [stacked(mine[m].mean, mine[m].low, mine[m].high) if m in mine else NOTHING for m in READINGS]
             any_row = next(iter(mine.values()))
             made = [f"{any_row.updates:,.0f}", number(any_row.updates_nominal, 1), f"{any_row.n}"]
             rows.append([cell(arm), f"{any_row.epoch}", *errors, *made])
@@ -191,9 +182,7 @@ def settings(study: Study) -> str:
     rows = [[label, cell(shown(s[key]))] for key, label in names.items() if s.get(key) is not None]
     arms = s.get("arms") or [{"name": arm} for arm in study.arms]
     rows += [[f"Arm {cell(arm['name'])}", cell(arm.get("description") or NOTHING)] for arm in arms]
-    return floating(
-        "tbl-settings", table(["Setting", "Value"], rows, left=2), "Settings of the study.", " .facts"
-    )
+    return floating("tbl-settings", table(["Setting", "Value"], rows, left=2), "Settings of the study.", " .facts")
 
 
 def shown(value: object) -> str:
@@ -219,15 +208,11 @@ def provenance(study: Study) -> str:
     dataset = study.dataset
     for key, label in {"name": "Data set", "source": "Data from", "checksum": "Data checksum"}.items():
         if dataset.get(key):
-            rows.append(
-                [label, f"<code>{cell(dataset[key])}</code>" if key == "checksum" else cell(dataset[key])]
-            )
+            rows.append([label, f"<code>{cell(dataset[key])}</code>" if key == "checksum" else cell(dataset[key])])
     rows += [["Results made", cell(p["time"])]] if p.get("time") else []
     rows += [["Seeds", cell(shown(study.settings["seeds"]))]] if study.settings.get("seeds") else []
     rows += [["Runs from the reference", "yes" if p.get("from_reference") else "no"]]
-    return floating(
-        "tbl-provenance", table(["", "Value"], rows, left=2), "What produced these results.", " .facts"
-    )
+    return floating("tbl-provenance", table(["", "Value"], rows, left=2), "What produced these results.", " .facts")
 
 
 def runs(study: Study) -> str:
@@ -248,7 +233,5 @@ def runs(study: Study) -> str:
 
 def seconds(run: dict) -> float | None:
     """Time of a run in seconds, training and evaluation together."""
-    parts = [
-        run[key] for key in ("seconds", "seconds_training", "seconds_evaluation") if run.get(key) is not None
-    ]
+    parts = [run[key] for key in ("seconds", "seconds_training", "seconds_evaluation") if run.get(key) is not None]
     return float(sum(parts)) if parts else None

@@ -70,8 +70,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
     side = [' class="text"' if i < left else "" for i in range(len(header))]
     head = "".join(f'<th scope="col"{side[i]}>{name}</th>' for i, name in enumerate(header))
     body = "\n".join(
-        "<tr>" + "".join(f"<td{side[i]}>{value}</td>" for i, value in enumerate(row)) + "</tr>"
-        for row in rows
+        "<tr>" + "".join(f"<td{side[i]}>{value}</td>" for i, value in enumerate(row)) + "</tr>" for row in rows
     )
     return (
         '<div class="table-box" tabindex="0">\n<table class="table">\n'
