@@ -1,6 +1,6 @@
 """How an epoch is cut into batches, a batch into ghost groups, and groups into forward passes.
 
-Every image is used once an epoch, in max(1, round(N / B)) batches of nearly equal size, so that the same images are seen
+Every image is used once an epoch, in max(1, round(N / B)) batches of nearly equal size: the same images are seen
 whatever the batch size. A batch is split into nearly equal groups of about the base batch size; batch norm normalises
 within a group (ghost batch norm, Hoffer et al. 2017), which keeps its noise the same in all arms.
 """

@@ -1,7 +1,7 @@
 """Batch norm over ghost groups, and statistics recomputed.
 
-Ghost batch norm (Hoffer et al. 2017; used by Smith et al. 2018): a large batch is normalised group by group, so that the
-noise of the batch statistics stays what it is at the base batch size.
+Ghost batch norm (Hoffer et al. 2017; used by Smith et al. 2018): a large batch is normalised group by group, so that
+the noise of the batch statistics stays what it is at the base batch size.
 """
 
 from collections.abc import Iterator

@@ -62,11 +62,12 @@ class BasicBlock(nn.Module):
         y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
         if self.stride != 1 or self.new_channels:
             x = SubsampleAndWiden.apply(x, self.stride, self.new_channels)
-        return self.relu(y + x)
+        y += x
+        return self.relu(y)
 
 
 class CifarResNet(nn.Module):
-    """Depth 6n + 2: a 3x3 stem, three stages of n blocks with width, 2 width, 4 width channels, global average, linear."""
+    """Depth 6n + 2: a 3x3 stem, stages of n blocks with 1, 2, 4 x width channels, global average, linear."""
 
     def __init__(self, depth: int, width: int, channels: int, classes: int):
         super().__init__()
@@ -104,7 +105,7 @@ class PreActivationBlock(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """Depth 6n + 4, stages of 16 k, 32 k, 64 k channels (Zagoruyko & Komodakis 2016); 16-4 is Smith et al.'s network."""
+    """Depth 6n + 4, stages of 16 k, 32 k, 64 k channels (Zagoruyko & Komodakis 2016); 16-4 is Smith et al.'s."""
 
     def __init__(self, depth: int, widen_factor: int, channels: int, classes: int):
         super().__init__()

@@ -111,7 +111,7 @@ class Trainer:
 
 
 def known_epochs(store: Store, keys: list[str]) -> int:
-    """How many epochs of a chain of keys are recorded without a gap, -1 if not even the start is; a diverged one ends it."""
+    """The last epoch up to which a chain of keys is recorded without a gap, -1 for none; a diverged one ends it."""
     for epoch, key in enumerate(keys):
         record = store.record(key)
         if record is None:
