@@ -1,8 +1,9 @@
-# errordrops: `make report` reproduces the default study, `make test` runs the tests. Both build .venv first.
-#   make report STUDY=smoke            another study
-#   make report STUDY=quick FROM=reference     analysis, figures and page from the committed runs: no torch, no training
-#   make report DATA_DIR=/my/fashion-mnist     a folder that already holds the data set
-#   make report CORES=4                cores to use (default: all)
+# errordrops: `make report` reproduces a study, `make test` runs the tests. Both build .venv first.
+#   make report                              the default study
+#   make report STUDY=smoke                  another study
+#   make report STUDY=quick FROM=reference   analysis, figures and page from the committed runs: no torch, no training
+#   make report DATA_DIR=/my/fashion-mnist   a folder that already holds the data set
+#   make report CORES=4                      how many cores to use (all of them if not told)
 PYTHON ?= python3
 STUDY ?= quick
 FROM ?=
@@ -15,12 +16,11 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test lint format lock clean-venv
-.DELETE_ON_ERROR:
+.PHONY: report test lint format lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
-	@echo "The report: results/$(STUDY)/report/index.html"
+	@echo "The report is here: results/$(STUDY)/report/index.html"
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -36,9 +36,29 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-# Three nested sets of pins, all from the bounds in pyproject.toml: dev contains train contains report.
-# Names, versions and hashes only, so any package index that carries these files will do.
+bench: $(VENV)/.train
+	$(BIN)/python benchmarks/throughput.py
+
+# Three nested sets of packages, pinned from the bounds in pyproject.toml: dev contains train contains report.
+$(VENV)/.report: requirements-report.lock
+$(VENV)/.train: requirements.lock
+$(VENV)/.dev: requirements-dev.lock
+$(VENV)/.%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' \
+	    || { echo "errordrops needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages of $(filter %.lock,$^) into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(filter %.lock,$^)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Names, versions and hashes only: any package index that carries these files will do.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --extra train -c requirements-dev.lock --no-annotate pyproject.toml requirements-build.in -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes -c requirements-dev.lock --no-annotate pyproject.toml requirements-build.in -o requirements-report.lock
+	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --extra build --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --extra build -c requirements-dev.lock pyproject.toml -o requirements-report.lock
+
+# What was computed stays; only the environment and Snakemake's notes go.
+clean:
+	rm -rf $(VENV) .snakemake

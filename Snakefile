@@ -18,8 +18,14 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
+# small steps, not worth a cluster's queue
 localrules:
     all,
+    data,
+    collect,
+    analyse,
+    figure,
+    report,
 
 
 rule all:

@@ -140,7 +140,7 @@ def test_a_diverged_run_is_recorded_and_ends(tmp_path):
 
 
 def test_the_gradient_of_a_batch_is_the_mean_over_its_images(tmp_path):
-    """One update with batch 200 in ten ghost groups equals the average of the ten groups' gradients, computed by hand."""
+    """One update with batch 200 in ten ghost groups follows the mean of the ten groups' gradients, taken by hand."""
     one = trainer(tmp_path)
     by_hand = trainer(tmp_path)
     setting = Setting(0.1, 200, 0.0)

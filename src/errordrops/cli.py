@@ -37,7 +37,8 @@ def plan(args: argparse.Namespace) -> None:
         print(f"{run.arm:<12} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15}   {description}")
     saved = 1 - estimate["epochs"] / estimate["epochs_without_forks"]
     print(
-        f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} ({saved:.0%} saved).\n"
+        f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "
+        f"({saved:.0%} saved).\n"
         f"Time for training and evaluation: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
         f"({estimate['estimate_from']})."
     )

@@ -1,8 +1,8 @@
 """The tidy table that everything downstream reads: one row per study, arm, seed, epoch, split and metric.
 
 split: train (running over the epoch), train_eval (fixed subset, evaluation mode), test, validation. metric: error
-(percent) and loss (nats) with running batch-norm statistics, error_recomputed and loss_recomputed. Rows run from epoch 0
-(before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
+(percent) and loss (nats) with running batch-norm statistics, error_recomputed and loss_recomputed. Rows run from epoch
+0 (before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """The plan of a study: its runs, who forks from whom, and the key by which each run is known.
 
-Runs of one seed share everything up to the last epoch in which their settings agree, so that part is trained once. A run
-is known by what determines it and never by its name or its place in a list.
+Runs of one seed share everything up to the last epoch in which their settings agree, so that part is trained once. A
+run is known by what determines it and never by its name or its place in a list.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .schedules import Setting, phases, shared_epochs
-from .study import Arm, Study
+from .study import Arm, Study, StudyError
 
 # What the numbers of a run depend on, besides its settings. A change to one of these files retrains.
 TRAINING_MODULES = (
@@ -72,13 +72,16 @@ def runs(study: Study) -> list[Run]:
 
 
 def find_run(study: Study, arm: str, seed: int) -> Run:
-    """The run of an arm and a seed. Raises StudyError for an arm that the study lacks."""
+    """The run of an arm and a seed. Raises StudyError for an arm or a seed that the study lacks."""
     study.arm(arm)
-    return next(run for run in runs(study) if run.arm == arm and run.seed == seed)
+    for run in runs(study):
+        if (run.arm, run.seed) == (arm, seed):
+            return run
+    raise StudyError(f"{study.path}: no seed {seed}; it has {', '.join(map(str, study.seeds))}")
 
 
 def recipe(study: Study, seed: int) -> dict[str, Any]:
-    """What all runs of a seed have in common; together with the settings of each epoch it determines a run's meaning."""
+    """What all runs of a seed have in common; with the settings of each epoch it determines what a run means."""
     dataset = {k: v for k, v in study.dataset.items() if k not in ("data_dir", "label")}
     return {
         "dataset": dataset,

@@ -6,7 +6,8 @@ from . import __version__
 from .study import Study
 
 RUN_FACTS = (
-    "arm seed key recipe_key status finished epochs epochs_inherited epochs_trained seconds_training seconds_evaluation from_reference"
+    "arm seed key recipe_key status finished epochs epochs_inherited epochs_trained "
+    "seconds_training seconds_evaluation from_reference"
 ).split()
 
 

@@ -1,4 +1,4 @@
-"""The two steps that train: a run, and its close-ups. Files in, files out; everything in between is pure or in training."""
+"""The two steps that train: a run, and its close-ups. Files in, files out; what is between is in training."""
 
 import json
 from collections.abc import Callable

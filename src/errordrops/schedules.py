@@ -1,7 +1,7 @@
 """Schedules: which learning rate, batch size and momentum each epoch of an arm is trained with.
 
-Pure functions of numbers. Epochs count from 1; a milestone m is a number of epochs completed, so the first epoch under a
-new setting is m + 1.
+Pure functions of numbers. Epochs count from 1; a milestone m is a number of epochs completed, so the first epoch under
+a new setting is m + 1.
 """
 
 from collections.abc import Sequence

@@ -1,18 +1,14 @@
-"""Reading a study: one YAML file that says what is trained. Every mistake in it is told before anything trains."""
+"""A study: what is trained, as its file resolves. Every mistake in it is told before anything trains."""
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-import yaml
-
 from .schedules import Phase, Setting, milestones, rule_phases, settings
+from .studyfile import REPOSITORY, StudyError, read, wrong
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+__all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 DATASET_LABELS = {
     "fashion-mnist": "Fashion-MNIST",
     "fashion-mnist-sample": "Fashion-MNIST (a sample of 1,600 images)",
@@ -39,10 +35,6 @@ RULE_DESCRIPTIONS = {
     "batch": "batch size multiplied by {factor:g} at each milestone",
     "hybrid": "batch size multiplied by {factor:g} at the first milestone, learning rate divided by it after",
 }
-
-
-class StudyError(ValueError):
-    """A study file that cannot be used; the message names the file, the key and what to do."""
 
 
 @dataclass(frozen=True)
@@ -105,33 +97,6 @@ class Study:
         return self.dataset.get("train_size") or TRAIN_IMAGES.get(self.dataset["name"])
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a key given twice and reads 1e-4 as a number."""
-
-    def construct_mapping(self, node, deep=False):
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, str) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(str(key))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def schema() -> dict:
-    """The JSON schema of a study file."""
-    inside = Path(__file__).parent / "schemas" / "study.schema.json"
-    path = inside if inside.exists() else REPOSITORY / "workflow" / "schemas" / "study.schema.json"
-    return json.loads(path.read_text())
-
-
 def find(name: str, folder: str | Path = "config/studies") -> Path:
     """The file of a study given by name, or by the path of its file. Raises StudyError if there is none."""
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else Path(folder) / f"{name}.yaml"
@@ -147,59 +112,17 @@ def load(name: str, folder: str | Path = "config/studies", data_dir: str | None 
     Raises StudyError with one message for whatever is wrong first.
     """
     path = find(name, folder)
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
-    if isinstance(content, dict) and isinstance(content.get("arms"), list):
-        content["arms"] = [{"name": arm} if isinstance(arm, str) else arm for arm in content["arms"]]
-    _check_schema(path, content)
-    if content["study"] != path.stem:
-        raise _wrong(path, "study", f"is {content['study']!r}, but the file is called {path.name}")
+    content = read(path)
     if data_dir:
         content["dataset"]["data_dir"] = data_dir
     return _resolve(path, content)
 
 
-def _wrong(path: Path, key: str, what: str) -> StudyError:
-    return StudyError(f"{path}: {key}: {what}")
-
-
-def _check_schema(path: Path, content: Any) -> None:
-    validator = jsonschema.Draft202012Validator(schema())
-    errors = sorted(validator.iter_errors(content), key=lambda e: [str(p) for p in e.absolute_path])
-    if not errors:
-        return
-    error = errors[0]
-    key = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path).lstrip(".") or "(top level)"
-    what = error.message
-    if error.validator == "type":
-        wanted = " or ".join(
-            [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
-        )
-        kind = {
-            "object": "a mapping of keys",
-            "integer": "a whole number",
-            "array": "a list",
-            "string": "text",
-        }
-        wanted = " or ".join(kind.get(w, f"a {w}") for w in wanted.split(" or "))
-        what = f"must be {wanted}, but is {error.instance!r}"
-    elif error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(str(k) for k in set(error.instance) - set(known))
-        what = f"unknown key {', '.join(unknown)}; known here: {', '.join(known)}"
-    elif error.validator in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
-        sign = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}[error.validator]
-        what = f"must be {sign} {error.validator_value:g}, but is {error.instance!r}"
-    raise _wrong(path, key, what)
-
-
 def _check_milestones(path: Path, key: str, values: list[int], epochs: int) -> None:
     if values != sorted(values):
-        raise _wrong(path, key, f"must rise, but are {values}")
+        raise wrong(path, key, f"must rise, but are {values}")
     if values and values[-1] >= epochs:
-        raise _wrong(
+        raise wrong(
             path,
             key,
             f"{values[-1]} is not before the last epoch ({epochs}): no epoch is left for the new setting",
@@ -219,7 +142,7 @@ def _resolve(path: Path, content: dict) -> Study:
     for index, arm in enumerate(content["arms"]):
         key = f"arms[{index}]"
         if arm["name"] in {a.name for a in arms}:
-            raise _wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
+            raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
         arms.append(_resolve_arm(path, key, arm, content, base))
         check_batches(path, key, arms[-1], train_images)
     seeds = content["seeds"]
@@ -260,7 +183,7 @@ def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) ->
     if "phases" in arm:
         clash = [k for k in ("rule", "milestones", "factor", "max_batch") if k in arm]
         if clash:
-            raise _wrong(path, f"{key}.{clash[0]}", "an arm has either a rule or phases")
+            raise wrong(path, f"{key}.{clash[0]}", "an arm has either a rule or phases")
         phases = tuple(
             Phase(
                 p["epochs"],
@@ -274,15 +197,15 @@ def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) ->
         )
         total = sum(p.epochs for p in phases)
         if total != epochs:
-            raise _wrong(path, f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
+            raise wrong(path, f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
         return Arm(arm["name"], arm.get("description", f"{len(phases)} phases"), phases)
     rule = arm.get("rule", arm["name"])
     if rule not in RULE_DESCRIPTIONS:
-        raise _wrong(path, key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
+        raise wrong(path, key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
     at = arm.get("milestones", study["milestones"])
     _check_milestones(path, f"{key}.milestones", at, epochs)
     if not at and rule != "none":
-        raise _wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
+        raise wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
     factor = arm.get("factor", study["factor"])
     max_batch = arm.get("max_batch", study["max_batch"])
     phases = rule_phases(rule, base, epochs, at if rule != "none" else [], factor, max_batch)
@@ -294,7 +217,7 @@ def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> N
     largest = max(phase.setting.batch_size for phase in arm.phases)
     if train_images is not None and largest > train_images:
         first = arm.phases[0].setting.batch_size
-        raise _wrong(
+        raise wrong(
             path,
             key,
             f"arm {arm.name!r} would need batches of {largest} images ({first} x {largest / first:g}), but there are "
@@ -307,7 +230,7 @@ def _check_dataset(path: Path, dataset: dict) -> None:
     name = dataset["name"]
     for key, whole in (("train_size", TRAIN_IMAGES), ("test_size", TEST_IMAGES)):
         if name in whole and dataset.get(key, 0) > whole[name]:
-            raise _wrong(
+            raise wrong(
                 path,
                 f"dataset.{key}",
                 f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}",
@@ -315,25 +238,25 @@ def _check_dataset(path: Path, dataset: dict) -> None:
     if name == "image-folder":
         for key in ("data_dir", "image_size"):
             if key not in dataset:
-                raise _wrong(path, f"dataset.{key}", "an image folder needs it")
+                raise wrong(path, f"dataset.{key}", "an image folder needs it")
     elif "image_size" in dataset:
-        raise _wrong(
+        raise wrong(
             path,
             "dataset.image_size",
             f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is",
         )
     folder = dataset.get("data_dir")
     if folder is not None and not Path(folder).expanduser().is_dir():
-        raise _wrong(path, "dataset.data_dir", f"no folder {folder}")
+        raise wrong(path, "dataset.data_dir", f"no folder {folder}")
 
 
 def _check_model(path: Path, model: dict) -> None:
     family, depth = model["family"], model["depth"]
     extra = {"cifar-resnet": {"width"}, "wide-resnet": {"widen_factor"}, "imagenet-resnet": set()}[family]
     for key in set(model) - {"family", "depth"} - extra:
-        raise _wrong(path, f"model.{key}", f"a {family} has no {key}")
+        raise wrong(path, f"model.{key}", f"a {family} has no {key}")
     for key in extra - set(model):
-        raise _wrong(path, f"model.{key}", f"a {family} needs it")
+        raise wrong(path, f"model.{key}", f"a {family} needs it")
     good = {
         "cifar-resnet": depth >= 8 and depth % 6 == 2,
         "wide-resnet": depth >= 10 and depth % 6 == 4,
@@ -345,4 +268,4 @@ def _check_model(path: Path, model: dict) -> None:
             "wide-resnet": "6n + 4 (10, 16, ...)",
             "imagenet-resnet": "18, 34 or 50",
         }
-        raise _wrong(path, "model.depth", f"must be {shape[family]}, but is {depth}")
+        raise wrong(path, "model.depth", f"must be {shape[family]}, but is {depth}")

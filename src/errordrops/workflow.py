@@ -88,7 +88,7 @@ class Workflow:
         return [own, str(layout.data), *modules("closeups.py", *plan.TRAINING_MODULES)]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:
-        """What determines the run, as far as the study file does: the resolved schedule, not the code that resolved it."""
+        """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""
         return plan.recipe_key(self.study(study), self.run(study, arm, seed))
 
     def run_files(self, study: str, name: str) -> list[str]:

@@ -23,7 +23,7 @@ rule analyse:
         checked(lambda w: flow.run_files(w.study, "run.json")),
         checked(lambda w: study_of(w.study).path),
         S.curves,
-        modules("analysis/", "batching.py", "curves.py", "provenance.py", "schedules.py", "study.py", *BASICS),
+        modules("analysis/", "batching.py", "curves.py", "provenance.py", "schedules.py", "study.py", "studyfile.py", *BASICS),
     output:
         [S.table(name) for name in ANALYSIS_TABLES],
         S.claims,

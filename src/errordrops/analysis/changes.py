@@ -1,4 +1,4 @@
-"""The change of error in the first epoch after each milestone, beside the same change in the arm that changes nothing."""
+"""The change of error in the first epoch after each milestone, beside that of the arm that changes nothing."""
 
 import numpy as np
 import pandas as pd

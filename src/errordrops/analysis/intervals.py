@@ -30,10 +30,13 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
 
 
 def summarise(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
-    """One row per group: n, and for each column its mean and interval as COLUMN, COLUMN_low, COLUMN_high."""
+    """One row per group: n, and for each column its mean and interval as COLUMN, COLUMN_low, COLUMN_high.
+
+    Missing values are left out; n counts the values of the first column.
+    """
     rows = []
     for keys, group in table.groupby(by, sort=False):
-        row = dict(zip(by, keys, strict=True)) | {"n": len(group)}
+        row = dict(zip(by, keys, strict=True)) | {"n": int(group[columns[0]].notna().sum())}
         for column in columns:
             interval = t_interval(group[column].dropna())
             row |= {column: interval.mean, f"{column}_low": interval.low, f"{column}_high": interval.high}

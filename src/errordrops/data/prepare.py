@@ -1,7 +1,7 @@
 """What a study uses of a data set: subsets drawn, normalisation measured, all in one file of uint8 tensors.
 
-The file (safetensors) holds train_images and test_images (n, channels, height, width) uint8, train_labels and test_labels
-(n,) int64, mean and std float32 in units of pixel values 0..255; its metadata say where the images came from.
+The file (safetensors) holds train_images and test_images (n, channels, height, width) uint8, train_labels and
+test_labels (n,) int64, mean and std float32 in units of pixel values 0..255; its metadata say where they came from.
 """
 
 import hashlib

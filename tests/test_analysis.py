@@ -1,0 +1,116 @@
+"""Statistics against known answers: planted changes, coverage of intervals, verdicts."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import planted
+from errordrops.analysis import changes, claims, final
+from errordrops.analysis.intervals import summarise, t_interval
+from networks import smoke
+
+
+def test_t_interval_against_a_textbook_value():
+    """n = 5, mean 10, standard deviation 2: half-width 2.776 * 2 / sqrt(5)."""
+    values = 10 + 2 * np.array([-1.5, -0.5, 0, 0.5, 1.5]) / np.std([-1.5, -0.5, 0, 0.5, 1.5], ddof=1)
+    interval = t_interval(values)
+    assert interval.mean == pytest.approx(10)
+    assert interval.high - 10 == pytest.approx(2.7764 * 2 / np.sqrt(5), rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8])
+def test_t_intervals_cover_95_percent(n):
+    """20,000 simulated studies: three standard errors of the estimated coverage are 0.5 points."""
+    samples = np.random.default_rng(n).normal(1.0, 0.3, (20_000, n))
+    intervals = np.array([t_interval(sample) for sample in samples])
+    coverage = ((intervals[:, 1] <= 1.0) & (intervals[:, 2] >= 1.0)).mean()
+    assert coverage == pytest.approx(0.95, abs=0.005)
+
+
+def test_one_value_has_no_interval_and_none_has_no_mean():
+    assert t_interval([3.0]).mean == 3.0 and np.isnan(t_interval([3.0]).low)
+    assert np.isnan(t_interval([]).mean)
+
+
+def test_changes_of_the_planted_study():
+    """The fixture computes its table by another route; the two must agree row by row."""
+    milestones = {"none": [10, 20], "step": [10, 20], "batch": [10, 20], "hybrid": [10, 20]}
+    computed = changes.milestone_changes(planted.curves(), milestones)
+    keys = ["arm", "milestone", "seed", "split", "metric"]
+    one, other = (table.sort_values(keys).reset_index(drop=True) for table in (computed, planted.changes()))
+    pd.testing.assert_frame_equal(one, other, check_dtype=False)
+    step = computed.query("arm == 'step' and milestone == 10 and split == 'test' and metric == 'error'")
+    assert step["after"].to_numpy() == pytest.approx(11.5 + 40 * np.exp(-11 / 2), abs=1.0)
+
+
+def test_a_run_that_ended_early_leaves_holes_not_errors():
+    table = planted.curves()
+    table = table[~((table["arm"] == "step") & (table["seed"] == 1) & (table["epoch"] > 10))]
+    computed = changes.milestone_changes(table, {"none": [10, 20], "step": [10, 20]})
+    lost = computed.query("arm == 'step' and seed == 1 and milestone == 10")
+    assert lost["after"].isna().all() and lost["before"].notna().all()
+    summary = changes.milestone_summary(computed)
+    row = summary.query("arm == 'step' and milestone == 10 and split == 'test' and metric == 'error'").iloc[0]
+    assert row["n"] == 2  # what the mean and its interval rest on
+    assert np.isfinite(row["change"])
+
+
+def test_without_a_control_there_is_no_difference():
+    table = planted.curves().query("arm != 'none'")
+    computed = changes.milestone_changes(table, {"step": [10, 20]})
+    assert computed["change"].notna().all() and computed["difference"].isna().all()
+
+
+def test_pairing_removes_what_seeds_share():
+    """A shift common to both arms of a seed widens the interval of the change, not that of the difference."""
+    rows = [("s", arm, 1, 10, seed, "test", "error", 0, 0, shift + (arm == "step") * -2, shift, -2.0)
+            for seed, shift in enumerate((-3.0, 0.0, 4.0)) for arm in ("step",)]  # fmt: skip
+    summary = changes.milestone_summary(pd.DataFrame(rows, columns=changes.COLUMNS)).iloc[0]
+    assert summary["difference"] == summary["difference_low"] == summary["difference_high"] == -2
+    assert summary["change_high"] - summary["change_low"] > 10
+
+
+def summary(mean, low, high, n=3):
+    """A one-row summary for arm step at milestone 2 of the smoke study."""
+    row = {"arm": "step", "index": 1, "milestone": 2, "split": "test", "metric": "error_recomputed", "n": n}
+    return pd.DataFrame([row | {"difference": mean, "difference_low": low, "difference_high": high}])
+
+
+@pytest.mark.parametrize(
+    ("difference", "threshold", "holds"),
+    [
+        ((-3.0, -4.0, -2.0), 1.0, True),
+        ((-3.0, -4.0, -0.5), 1.0, False),
+        ((-3.0, -4.0, -0.5), 0.0, True),
+        ((3.0, 2.0, 4.0), 0.0, False),
+        ((-3.0, np.nan, np.nan), 0.0, None),
+    ],
+)
+def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(difference, threshold, holds):
+    study = dataclasses.replace(smoke(), claims={"drop": [threshold]})
+    found = {claim["id"]: claim for claim in claims.drop_claims(study, summary(*difference))}
+    assert found["step.m1.drop"]["holds"] is holds
+    assert found["step.m1.drop"]["threshold_high"] == -threshold
+    assert found["step.m2.drop"]["holds"] is None  # no threshold was stated for it
+    assert not any(name.startswith("none.") for name in found)
+
+
+def test_schedules_and_final_values():
+    study = smoke()
+    table = final.schedules(study, 1000)
+    assert len(table) == 4 * 6
+    assert table.query("arm == 'batch'")["updates"].tolist() == [50, 50, 10, 10, 2, 2]
+    curve = planted.curves().query("epoch <= 6")
+    curve.loc[:, "update"] = 7
+    values = final.final_values(study, curve, 1000)
+    row = values.query("arm == 'batch' and split == 'test' and metric == 'error'").iloc[0]
+    assert row["updates"] == 7 and row["updates_nominal"] == 124
+    expected = curve.query("arm == 'batch' and split == 'test' and metric == 'error' and epoch == 6")["value"]
+    assert row["mean"] == pytest.approx(expected.mean())
+
+
+def test_summaries_keep_the_order_of_arms():
+    table = pd.DataFrame({"arm": ["b", "b", "a"], "x": [1.0, 3.0, 5.0]})
+    assert summarise(table, ["arm"], ["x"])["arm"].tolist() == ["b", "a"]

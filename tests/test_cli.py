@@ -1,0 +1,71 @@
+"""The command: plans, clear mistakes, and light imports."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from errordrops import cli, study
+
+STUDIES = str(study.REPOSITORY / "config/studies")
+
+
+def call(capsys, *arguments):
+    code = cli.main([*arguments, "--studies", STUDIES])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_plan_as_json(capsys, tmp_path):
+    code, out, _ = call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))
+    plan = json.loads(out)
+    assert code == 0
+    assert (plan["runs"], plan["epochs"], plan["epochs_without_forks"]) == (12, 240, 360)
+    assert 120 < plan["seconds"] < 3600
+
+
+def test_plan_in_words(capsys, tmp_path):
+    code, out, _ = call(capsys, "plan", "quick", "--cores", "2", "--results", str(tmp_path))
+    assert code == 0
+    assert "12 runs: 4 arms, 3 seeds, 30 epochs each" in out
+    assert "Epochs to train: 240, without forks 360 (33% saved)" in out
+    assert "learning rate divided by 10 at each milestone" in out
+
+
+def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_path):
+    folder = tmp_path / "quick/runs/none/seed0"
+    folder.mkdir(parents=True)
+    run = {"epochs_trained": 30, "seconds_training": 60, "seconds_evaluation": 30}
+    (folder / "run.json").write_text(json.dumps(run))
+    _, out, _ = call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))
+    assert json.loads(out)["seconds"] == 240 * 3 / 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("plan", "nosuch"), "no study file"),
+        (("train", "smoke", "nosuch", "0"), "no arm 'nosuch'"),
+        (("train", "smoke", "step", "9"), "no seed 9"),
+        (("train", "smoke", "step", "0", "--results", "/nonexistent"), "data.safetensors"),
+        (("plan", "smoke", "--data-dir", "/not/there"), "dataset.data_dir: no folder /not/there"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_1(capsys, arguments, expected):
+    code, _, err = call(capsys, *arguments)
+    assert code == 1
+    assert expected in err and len(err.strip().splitlines()) == 1
+
+
+def test_a_fault_of_ours_is_not_hidden(monkeypatch):
+    monkeypatch.setattr(cli, "_study", lambda args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["plan", "smoke"])
+
+
+def test_analysis_figures_report_and_plans_do_not_import_torch():
+    light = "cli costs curves figures layout plan provenance reference report schedules study workflow analysis.claims"
+    names = ", ".join(f"errordrops.{name}" for name in light.split())
+    code = f"import sys, {names}; from errordrops.figures import closeup; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

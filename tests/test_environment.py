@@ -1,0 +1,57 @@
+"""What is declared in several places says the same: environment.yml, pyproject.toml, lock files, versions."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+
+import errordrops
+from errordrops.study import REPOSITORY
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+CONDA_NAMES = {"torch": "pytorch", "pypandoc_binary": "pypandoc", "snakemake": "snakemake-minimal"}
+ONLY_CONDA = {"python", "pip", "quarto"}  # pypandoc_binary brings pandoc to those without Quarto
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-report.lock")
+
+
+def bounds(requirements):
+    """{"name": "bounds"}; extras of the project itself left out."""
+    pairs = (re.fullmatch(r"([A-Za-z0-9_.-]+)(\[.*\])?(.*)", r.replace(" ", "")).groups() for r in requirements)
+    return {name: bound for name, extra, bound in pairs if not extra}
+
+
+def test_conda_users_get_the_same_packages_and_bounds():
+    wanted = (
+        PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"] + PROJECT["optional-dependencies"]["build"]
+    )
+    expected = {CONDA_NAMES.get(name, name): bound for name, bound in bounds(wanted).items()}
+    conda = bounds(yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"])
+    assert {name: bound for name, bound in conda.items() if name not in ONLY_CONDA} == expected
+    assert conda["python"] == PROJECT["requires-python"].replace(" ", "")
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_locks_hold_pins_and_hashes_and_no_address(name):
+    text = (REPOSITORY / name).read_text()
+    assert "://" not in text and "--index" not in text
+    pins = re.findall(r"^([a-z0-9-]+)==\S+", text, re.M)
+    assert len(pins) > 50 and text.count("--hash=sha256:") >= len(pins)
+
+
+def pinned(name):
+    return set(re.findall(r"^([a-z0-9-]+==[^\s;]+)", (REPOSITORY / name).read_text(), re.M))
+
+
+def test_locks_are_nested_and_only_training_needs_torch():
+    report, train, dev = (
+        pinned(name) for name in ("requirements-report.lock", "requirements.lock", "requirements-dev.lock")
+    )
+    assert report < train < dev
+    assert not any(pin.startswith(("torch==", "torchvision==", "nvidia-")) for pin in report)
+    assert any(pin.startswith("torch==") for pin in train)
+
+
+def test_versions_agree():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert PROJECT["version"] == errordrops.__version__ == citation["version"]
