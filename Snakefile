@@ -1,6 +1,4 @@
 # The front door: `snakemake` reproduces the study that config/config.yaml names.
-import sys
-
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 

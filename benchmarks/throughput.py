@@ -151,7 +151,7 @@ def main() -> None:
                 rate = measure(setup[0], options.study, path, *setup[1:], options.seconds)
                 found.setdefault(setup, []).append(rate)
                 print(
-                    f"{setup[0]:<12} {setup[1]} job(s) x {setup[2]} thread(s), {setup[3]} workers: {rate:6.0f} images/s",
+                    f"{setup[0]:<12} {setup[1]} job(s) x {setup[2]} thread(s), {setup[3]} workers: {rate:.0f} images/s",
                     flush=True,
                 )
     rates = {setup: statistics.median(values) for setup, values in found.items()}

@@ -125,24 +125,27 @@ def closeups(seeds: int = 3) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def changes() -> pd.DataFrame:
-    """Change in the first epoch after a milestone, by arm and seed, beside the same change in arm none."""
+def changes(epochs: int = 1) -> pd.DataFrame:
+    """Change at a milestone (means over `epochs` on either side), by arm and seed, beside the same in arm none."""
     table = curves().pivot_table(index=["arm", "seed", "split", "metric"], columns="epoch", values="value")
     rows = []
     for (arm, seed, split, metric), row in table.iterrows():
         for index, m in enumerate(MILESTONES, start=1):
+            pre, post = [m - i for i in range(epochs)], [m + 1 + i for i in range(epochs)]
             control = table.loc[("none", seed, split, metric)]
-            change, without = row[m + 1] - row[m], control[m + 1] - control[m]
-            paired = np.nan if arm == "none" else change - without
-            rows.append(("planted", arm, index, m, seed, split, metric, row[m], row[m + 1], change, without, paired))
+            before, after = row[pre].mean(), row[post].mean()
+            without = control[post].mean() - control[pre].mean()
+            paired = np.nan if arm == "none" else after - before - without
+            head = ("planted", arm, index, m, seed, split, metric)
+            rows.append((*head, before, after, after - before, without, paired))
     columns = "study arm index milestone seed split metric before after change change_none difference".split()
     return pd.DataFrame(rows, columns=columns)
 
 
-def changes_summary() -> pd.DataFrame:
+def changes_summary(epochs: int = 1) -> pd.DataFrame:
     """Mean over seeds with a 95 % t-interval, of `change`, `change_none` and `difference`."""
     rows = []
-    for keys, group in changes().groupby(["study", "arm", "index", "milestone", "split", "metric"]):
+    for keys, group in changes(epochs).groupby(["study", "arm", "index", "milestone", "split", "metric"]):
         row = [*keys, len(group)]
         for column in ("change", "change_none", "difference"):
             mean, half = group[column].mean(), 4.303 * group[column].std() / np.sqrt(len(group))
@@ -152,6 +155,18 @@ def changes_summary() -> pd.DataFrame:
     for column in ("change", "change_none", "difference"):
         columns += [column, f"{column}_low", f"{column}_high"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def tables() -> dict[str, pd.DataFrame]:
+    """All tables of analysis/, by name."""
+    return {
+        "schedules": schedules(),
+        "milestone_changes": changes(),
+        "milestone_summary": changes_summary(),
+        "milestone_levels": changes(5),
+        "milestone_levels_summary": changes_summary(5),
+        "final": final(),
+    }
 
 
 def final() -> pd.DataFrame:
@@ -243,8 +258,8 @@ def provenance() -> dict:
         "versions": {"python": "3.11.7", "torch": "2.14.1", "torchvision": "0.29.1"},
         "machine": {"system": "Linux", "processor": "x86-64", "cores": 2},
         "numerics": [{"device": "cpu", "precision": "bf16", "threads": 1}],
-        "dataset": {"name": "fashion-mnist", "label": "Fashion-MNIST", "checksum": "ab" * 32, "source": "Debian package",
-                    "train_images": 9600, "test_images": 10000},
+        "dataset": {"name": "fashion-mnist", "label": "Fashion-MNIST", "checksum": "ab" * 32,
+                    "source": "Debian package", "train_images": 9600, "test_images": 10000},
         "seconds": 901.0, "runs": runs,
     }  # fmt: skip
 
@@ -254,13 +269,7 @@ def write(folder: Path) -> None:
     (folder / "analysis").mkdir(parents=True, exist_ok=True)
     curves().to_parquet(folder / "curves.parquet", index=False)
     closeups().to_parquet(folder / "closeups.parquet", index=False)
-    tables = {
-        "schedules": schedules(),
-        "milestone_changes": changes(),
-        "milestone_summary": changes_summary(),
-        "final": final(),
-    }
-    for name, table in tables.items():
+    for name, table in tables().items():
         table.to_csv(folder / "analysis" / f"{name}.csv", index=False)
     (folder / "claims.json").write_text(json.dumps(claims(), indent=1))
     (folder / "provenance.json").write_text(json.dumps(provenance(), indent=1))

@@ -34,21 +34,31 @@ def test_one_value_has_no_interval_and_none_has_no_mean():
     assert np.isnan(t_interval([]).mean)
 
 
-def test_changes_of_the_planted_study():
+@pytest.mark.parametrize("epochs", [1, 5])
+def test_changes_of_the_planted_study(epochs):
     """The fixture computes its table by another route; the two must agree row by row."""
     milestones = {"none": [10, 20], "step": [10, 20], "batch": [10, 20], "hybrid": [10, 20]}
-    computed = changes.milestone_changes(planted.curves(), milestones)
+    computed = changes.milestone_changes(planted.curves(), milestones, 30, epochs)
     keys = ["arm", "milestone", "seed", "split", "metric"]
-    one, other = (table.sort_values(keys).reset_index(drop=True) for table in (computed, planted.changes()))
+    one, other = (table.sort_values(keys).reset_index(drop=True) for table in (computed, planted.changes(epochs)))
     pd.testing.assert_frame_equal(one, other, check_dtype=False)
     step = computed.query("arm == 'step' and milestone == 10 and split == 'test' and metric == 'error'")
     assert step["after"].to_numpy() == pytest.approx(11.5 + 40 * np.exp(-11 / 2), abs=1.0)
 
 
+def test_windows_stay_within_their_phases():
+    spans = changes.windows([2, 4, 20], 22, 5)
+    assert [(list(a), list(b)) for a, b in spans] == [
+        ([1, 2], [3, 4]),
+        ([3, 4], [5, 6, 7, 8, 9]),
+        ([16, 17, 18, 19, 20], [21, 22]),
+    ]
+
+
 def test_a_run_that_ended_early_leaves_holes_not_errors():
     table = planted.curves()
     table = table[~((table["arm"] == "step") & (table["seed"] == 1) & (table["epoch"] > 10))]
-    computed = changes.milestone_changes(table, {"none": [10, 20], "step": [10, 20]})
+    computed = changes.milestone_changes(table, {"none": [10, 20], "step": [10, 20]}, 30)
     lost = computed.query("arm == 'step' and seed == 1 and milestone == 10")
     assert lost["after"].isna().all() and lost["before"].notna().all()
     summary = changes.milestone_summary(computed)
@@ -59,7 +69,7 @@ def test_a_run_that_ended_early_leaves_holes_not_errors():
 
 def test_without_a_control_there_is_no_difference():
     table = planted.curves().query("arm != 'none'")
-    computed = changes.milestone_changes(table, {"step": [10, 20]})
+    computed = changes.milestone_changes(table, {"step": [10, 20]}, 30)
     assert computed["change"].notna().all() and computed["difference"].isna().all()
 
 
@@ -89,11 +99,13 @@ def summary(mean, low, high, n=3):
     ],
 )
 def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(difference, threshold, holds):
-    study = dataclasses.replace(smoke(), claims={"drop": [threshold]})
-    found = {claim["id"]: claim for claim in claims.drop_claims(study, summary(*difference))}
+    study = dataclasses.replace(smoke(), claims={"drop": [threshold], "level": [50.0]})
+    both = {"drop": summary(*difference), "level": summary(-60, -62, -58)}
+    found = {claim["id"]: claim for claim in claims.milestone_claims(study, both)}
     assert found["step.m1.drop"]["holds"] is holds
     assert found["step.m1.drop"]["threshold_high"] == -threshold
     assert found["step.m2.drop"]["holds"] is None  # no threshold was stated for it
+    assert found["step.m1.level"]["holds"] is True and found["step.m1.level"]["value"] == -60
     assert not any(name.startswith("none.") for name in found)
 
 

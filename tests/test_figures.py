@@ -15,17 +15,12 @@ import planted
 from errordrops import figures
 from errordrops.figures import FIGURES, parts, theme, words
 
+CHANGES = ("milestone_changes", "milestone_summary", "milestone_levels", "milestone_levels_summary")
+
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
-    return {
-        "curves": planted.curves(),
-        "closeups": planted.closeups(),
-        "schedules": planted.schedules(),
-        "milestone_changes": planted.changes(),
-        "milestone_summary": planted.changes_summary(),
-        "final": planted.final(),
-    }
+    return {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
 
 
 def spec(name: str, tables: dict) -> dict:
@@ -143,14 +138,20 @@ def test_the_axis_shows_the_drop_and_the_caption_says_what_lies_outside(tables):
 
 
 def test_titles_claim_a_fall_only_where_the_interval_lies_below_zero(tables):
-    assert "falls by 1.1 to 6.9 points" in title(spec("error_by_epoch", tables))
-    summary = tables["milestone_summary"]
-    flat = tables | {"milestone_summary": summary.assign(change_high=0.4, difference_high=0.4)}
-    one = tables | {"milestone_summary": summary.assign(change_high=np.nan, difference_high=np.nan)}
-    sure = tables | {"milestone_summary": summary.assign(difference=-2.0, difference_high=-1.0)}
+    summary = tables["milestone_levels_summary"]
+
+    def told(name, **columns):
+        return title(spec(name, tables | {"milestone_levels_summary": summary.assign(**columns)}))
+
     for name in ("error_by_epoch", "milestone_changes"):
-        assert "falls" not in title(spec(name, flat)) and "falls" not in title(spec(name, one))
-    assert "falls by 2.0 points more" in title(spec("milestone_changes", sure))
+        assert "falls" not in told(name, change_high=0.4, difference_high=0.4)
+        assert "falls" not in told(name, change_high=np.nan, difference_high=np.nan)
+        sure = told(name, difference=-2.0, difference_high=-1.0)
+        assert "falls by 2.0 points more than without" in sure and "after epoch 10 and epoch 20" in sure
+        first = told(name, difference=-2.0, difference_high=summary["milestone"] - 10.5)
+        assert "after epoch 10" in first and "20" not in first
+        alone = told(name, difference=np.nan, difference_high=np.nan, change=-3.0, change_high=-1.0)
+        assert "falls by 3.0 points with" in alone
     assert "points lower" in title(spec("closeup", tables))
     level = tables["closeups"].assign(value=12.0)
     assert "lower" not in title(spec("closeup", tables | {"closeups": level}))
@@ -158,8 +159,10 @@ def test_titles_claim_a_fall_only_where_the_interval_lies_below_zero(tables):
 
 def test_milestone_changes_show_every_seed_and_the_control(tables):
     chart = spec("milestone_changes", tables)
-    assert [panel["title"]["text"] for panel in chart["concat"]] == ["after epoch 10", "after epoch 20"]
-    dots = rows(chart, chart["concat"][0]["layer"][-1]).query("statistics == 'recomputed'")
+    for column, heading in zip(chart["hconcat"], ("first epoch", "mean of the epochs"), strict=True):
+        first, second = (panel["title"]["text"] for panel in column["vconcat"])
+        assert heading in first[0] and first[1] == "after epoch 10" and second == "after epoch 20"
+    dots = rows(chart, chart["hconcat"][0]["vconcat"][0]["layer"][-1]).query("statistics == 'recomputed'")
     assert dots.groupby("arm").size().to_dict() == {"none": 3, "step": 3, "batch": 3, "hybrid": 3}
     where = "arm == 'step' and milestone == 10 and split == 'test' and metric == 'error_recomputed'"
     expected = tables["milestone_changes"].query(where)["change"].tolist()
@@ -168,16 +171,17 @@ def test_milestone_changes_show_every_seed_and_the_control(tables):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_studies_of_every_shape_are_drawn(name, tables):
-    curves, summary = tables["curves"], tables["milestone_summary"]
+    curves = tables["curves"]
     one = {key: t[t["seed"] == 0] if "seed" in t else t for key, t in tables.items()}
     ends = [f"{c}_{end}" for c in ("change", "change_none", "difference") for end in ("low", "high")]
-    one["milestone_summary"] = summary.assign(n=1, **dict.fromkeys(ends, np.nan))
+    for key in ("milestone_summary", "milestone_levels_summary"):
+        one[key] = tables[key].assign(n=1, **dict.fromkeys(ends, np.nan))
     without = only(tables, lambda arm: arm != "none")
-    for key in ("milestone_changes", "milestone_summary"):
+    for key in CHANGES:
         gone = [c for c in without[key] if c.startswith(("change_none", "difference"))]
         without[key] = without[key].assign(**dict.fromkeys(gone, np.nan))
     diverged = tables | {"curves": curves[(curves["arm"] != "batch") | (curves["seed"] == 0) | (curves["epoch"] < 14)]}
-    empty = {key: tables[key].iloc[:0] for key in ("closeups", "milestone_changes", "milestone_summary", "final")}
+    empty = {key: tables[key].iloc[:0] for key in ("closeups", *CHANGES, "final")}
     for study in (one, without, diverged, tables | empty, only(tables, lambda arm: arm == "none")):
         assert theme.svg(spec(name, study)).startswith("<svg")
 

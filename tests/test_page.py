@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 
-import pandas as pd
 import pytest
 
 import planted
@@ -29,9 +28,7 @@ def address(tmp_path_factory):
     planted.write(folder)
     provenance = planted.provenance() | {"settings": SETTINGS}
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    tables = {"curves": planted.curves(), "closeups": planted.closeups()}
-    for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
-        tables[name] = pd.read_csv(folder / f"analysis/{name}.csv", keep_default_na=False, na_values=[""])
+    tables = {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
     for name, figure in figures.FIGURES.items():
         figures.save(figure.draw(tables), folder / "figures" / name)
     report.render(folder, folder / "report/index.html", engine="pandoc")

@@ -86,9 +86,12 @@ def cells(page: str, identifier: str) -> list[list[str]]:
     return [[visible(c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)] for row in rows]
 
 
-def test_changes_table_is_the_csv(page, made):
-    summary = pd.read_csv(made / "analysis/milestone_summary.csv", keep_default_na=False, na_values=[""])
-    rows = cells(page, "tbl-changes")
+@pytest.mark.parametrize(
+    ("identifier", "file"), [("tbl-changes", "milestone_summary"), ("tbl-levels", "milestone_levels_summary")]
+)
+def test_changes_tables_are_the_csv(page, made, identifier, file):
+    summary = pd.read_csv(made / f"analysis/{file}.csv", keep_default_na=False, na_values=[""])
+    rows = cells(page, identifier)
     assert len(rows) == 3 * 2 * 2
     names = [row[0] for row in rows]
     for i, row in enumerate(rows):
@@ -123,17 +126,20 @@ def test_claims_are_told_as_they_came_out(page):
 
 
 def test_answer_follows_from_the_numbers(folder):
-    """Planted intervals include zero: the page says so. With clear differences it says that instead."""
-    assert "no clear difference" in parts.answer(study.read(folder))
-    path = folder / "analysis/milestone_summary.csv"
+    """The first paragraph says what the intervals say: larger falls, no clear difference, or no interval."""
+    path = folder / "analysis/milestone_levels_summary.csv"
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
-    table[["difference", "difference_low", "difference_high"]] = [-3.0, -4.0, -2.0]
-    table.to_csv(path, index=False)
-    told = parts.answer(study.read(folder))
-    assert "**all of the 6**" in told and "a larger fall" in told and told.count("−3.00 points") == 2
-    table[["difference_low", "difference_high"]] = None
-    table.to_csv(path, index=False)
-    assert "one seed gives no interval" in parts.answer(study.read(folder))
+
+    def told(low, high):
+        table[["difference", "difference_low", "difference_high"]] = [-3.0, low, high]
+        table.to_csv(path, index=False)
+        return parts.answer(study.read(folder))
+
+    sure = told(-4.0, -2.0)
+    assert sure.count("in **all 3** arms") == 2 and "a larger fall" in sure and sure.count("−3.00 points") == 2
+    unsure = told(-7.0, 1.0)
+    assert "no clear difference" in unsure and unsure.count("in **none of 3** arms") == 2
+    assert "one seed gives no interval" in told(None, None)
 
 
 def test_page_is_complete_and_fetches_nothing(page):
@@ -160,7 +166,7 @@ def test_same_bytes_twice(made, page):
 
 
 def test_hostile_names_stay_text(folder):
-    for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+    for name in study.TABLES:
         path = folder / f"analysis/{name}.csv"
         table = pd.read_csv(path, keep_default_na=False, na_values=[""])
         table["arm"] = table["arm"].replace("step", HOSTILE)
@@ -186,7 +192,7 @@ def test_plain_and_cell_show_the_text():
 
 
 def test_without_control_the_page_says_so(folder):
-    for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+    for name in study.TABLES:
         path = folder / f"analysis/{name}.csv"
         table = pd.read_csv(path, keep_default_na=False, na_values=[""]).query("arm != 'none'")
         for column in table.columns:

@@ -66,6 +66,15 @@ def train(args: argparse.Namespace) -> None:
             reference.take(loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
+    if args.step == "closeups" and not loaded.arm(run.arm).milestones:
+        import pandas as pd
+
+        from .curves import CLOSEUP_COLUMNS
+        from .files import write_csv
+
+        write_csv(layout.run(run.arm, run.seed) / "closeups.csv", pd.DataFrame(columns=CLOSEUP_COLUMNS))
+        say(f"arm {run.arm} has no milestone, so no close-ups")
+        return
     from .runs import closeup_run, train_run
 
     step = closeup_run if args.step == "closeups" else train_run
@@ -97,13 +106,21 @@ def analyse(args: argparse.Namespace) -> None:
     facts = provenance(loaded, described)
     images = facts["settings"]["train_size"]
     table = read_table(layout.curves)
-    changed = changes.milestone_changes(table, changes.study_milestones(loaded))
-    summary = changes.milestone_summary(changed)
-    write_csv(layout.table("schedules"), final.schedules(loaded, images))
-    write_csv(layout.table("milestone_changes"), changed)
-    write_csv(layout.table("milestone_summary"), summary)
-    write_csv(layout.table("final"), final.final_values(loaded, table, images))
-    write_json(layout.claims, claims.drop_claims(loaded, summary))
+    at = changes.study_milestones(loaded)
+    first = changes.milestone_changes(table, at, loaded.epochs)
+    levels = changes.milestone_changes(table, at, loaded.epochs, changes.LEVEL_EPOCHS)
+    summaries = {"drop": changes.milestone_summary(first), "level": changes.milestone_summary(levels)}
+    tables = {
+        "schedules": final.schedules(loaded, images),
+        "milestone_changes": first,
+        "milestone_summary": summaries["drop"],
+        "milestone_levels": levels,
+        "milestone_levels_summary": summaries["level"],
+        "final": final.final_values(loaded, table, images),
+    }
+    for name, content in tables.items():
+        write_csv(layout.table(name), content)
+    write_json(layout.claims, claims.milestone_claims(loaded, summaries))
     write_json(layout.provenance, facts)
 
 

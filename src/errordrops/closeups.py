@@ -11,12 +11,11 @@ from typing import Any
 import pandas as pd
 
 from .checkpoints import Store
+from .curves import CLOSEUP_COLUMNS
 from .evaluation import measure, recomputed
 from .plan import key_chain
 from .schedules import Setting, milestones
 from .training import Trainer, bring_to, known_epochs
-
-COLUMNS = "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def closeup_rows(
     images: int,
     labels: tuple[str, str, int],
 ) -> list[tuple]:
-    """Rows (see COLUMNS) of all replays of one run; a replay that the store holds is not trained again.
+    """Rows (see CLOSEUP_COLUMNS) of all replays of one run; a replay that the store holds is not trained again.
 
     `updates_of` gives the updates of an epoch by batch size; `labels` are study, arm and seed. A run that diverged has
     no close-ups from there on.
@@ -114,4 +113,4 @@ def closeup_rows(
 
 def frame(rows: list[tuple]) -> pd.DataFrame:
     """The rows as a table."""
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=CLOSEUP_COLUMNS)

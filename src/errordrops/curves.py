@@ -15,6 +15,10 @@ from .files import read_table
 from .schedules import Setting
 
 COLUMNS = "study arm seed epoch update examples learning_rate batch_size split metric value".split()
+# one row per evaluation within an epoch, see closeups.py
+CLOSEUP_COLUMNS = (
+    "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
+)
 SPLITS = ("train", "train_eval", "test", "validation")
 
 

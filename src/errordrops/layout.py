@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-ANALYSIS_TABLES = ("schedules", "milestone_changes", "milestone_summary", "final")
+ANALYSIS_TABLES = (
+    "schedules",
+    "milestone_changes",
+    "milestone_summary",
+    "milestone_levels",
+    "milestone_levels_summary",
+    "final",
+)
 
 
 @dataclass(frozen=True)

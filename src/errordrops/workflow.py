@@ -1,7 +1,10 @@
 """What the Snakemake rules ask: inputs, parameters and command lines. Light: imports no torch, draws nothing."""
 
+import os
+import sys
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from . import plan, reference
@@ -34,6 +37,11 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+def put_this_python_first() -> None:
+    """Let `python` in rules be the Python that runs snakemake, also where its environment was not activated."""
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
 class Workflow:
     """The configuration of one snakemake call, and what follows from it for any study."""
 
@@ -49,8 +57,6 @@ class Workflow:
 
     def options(self) -> str:
         """Command-line options that every step takes, quoted for the shell."""
-        from shlex import quote
-
         pairs = {"--studies": self.config["studies"], "--results": self.config["results"]}
         if self.config.get("data_dir"):
             pairs["--data-dir"] = self.config["data_dir"]
@@ -90,6 +96,11 @@ class Workflow:
     def run_key(self, study: str, arm: str, seed: str) -> str:
         """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""
         return plan.recipe_key(self.study(study), self.run(study, arm, seed))
+
+    def numerics(self, study: str) -> dict[str, Any]:
+        """What else a run's bits depend on: a change retrains."""
+        loaded = self.study(study)
+        return {"threads": loaded.threads, "precision": loaded.precision, "device": self.config["device"]}
 
     def run_files(self, study: str, name: str) -> list[str]:
         """The file of that name of every run of a study."""

@@ -3,19 +3,22 @@
 
 rule collect:
     input:
-        checked(lambda w: flow.run_files(w.study, "curve.csv") + flow.run_files(w.study, "closeups.csv")),
+        checked(
+            lambda w: flow.run_files(w.study, "curve.csv")
+            + flow.run_files(w.study, "closeups.csv")
+        ),
         modules("curves.py", *BASICS),
     output:
         curves=S.curves,
         closeups=S.closeups,
-    params:
-        options=flow.options(),
     log:
         S.root / "logs" / "collect.log",
     conda:
         CONDA
+    params:
+        options=flow.options(),
     shell:
-        "{RUN_STEP} collect {wildcards.study} {params.options} > {log} 2>&1"
+        "python -m errordrops collect {wildcards.study} {params.options} > {log} 2>&1"
 
 
 rule analyse:
@@ -23,16 +26,25 @@ rule analyse:
         checked(lambda w: flow.run_files(w.study, "run.json")),
         checked(lambda w: study_of(w.study).path),
         S.curves,
-        modules("analysis/", "batching.py", "curves.py", "provenance.py", "schedules.py", "study.py", "studyfile.py", *BASICS),
+        modules(
+            "analysis/",
+            "batching.py",
+            "curves.py",
+            "provenance.py",
+            "schedules.py",
+            "study.py",
+            "studyfile.py",
+            *BASICS,
+        ),
     output:
         [S.table(name) for name in ANALYSIS_TABLES],
         S.claims,
         S.provenance,
-    params:
-        options=flow.options(),
     log:
         S.root / "logs" / "analyse.log",
     conda:
         CONDA
+    params:
+        options=flow.options(),
     shell:
-        "{RUN_STEP} analyse {wildcards.study} {params.options} > {log} 2>&1"
+        "python -m errordrops analyse {wildcards.study} {params.options} > {log} 2>&1"

@@ -7,10 +7,16 @@ import jsonschema
 from errordrops.figures import FIGURES
 from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.study import StudyError
-from errordrops.workflow import BASICS, Workflow, modules, report_sources
+from errordrops.workflow import (
+    BASICS,
+    Workflow,
+    modules,
+    put_this_python_first,
+    report_sources,
+)
 
 CONDA = "../../environment.yml"
-RUN_STEP = f"{sys.executable} -m errordrops"
+put_this_python_first()
 
 
 def checked(function):
@@ -30,7 +36,9 @@ def check_config():
     with open(workflow.source_path("../schemas/config.schema.json")) as schema:
         validator = jsonschema.Draft202012Validator(json.load(schema))
     for error in validator.iter_errors(config):
-        raise WorkflowError(f"config: {'.'.join(map(str, error.absolute_path)) or 'keys'}: {error.message}")
+        raise WorkflowError(
+            f"config: {'.'.join(map(str, error.absolute_path)) or 'keys'}: {error.message}"
+        )
 
 
 check_config()

@@ -6,12 +6,12 @@ rule data:
         modules("data/sources.py", "data/prepare.py", "data/folder.py"),
     output:
         S.data,
-    params:
-        dataset=lambda w: dict(study_of(w.study).dataset),
-        options=flow.options(),
     log:
         S.root / "data.log",
     conda:
         CONDA
+    params:
+        dataset=lambda w: dict(study_of(w.study).dataset),
+        options=flow.options(),
     shell:
-        "{RUN_STEP} data {wildcards.study} {params.options} > {log} 2>&1"
+        "python -m errordrops data {wildcards.study} {params.options} > {log} 2>&1"

@@ -8,13 +8,13 @@ rule figure:
         lambda w: modules(f"figures/{FIGURES[w.figure].module}"),
     output:
         multiext(str(S.figure("{figure}")), ".json", ".svg", ".png"),
-    params:
-        options=flow.options(),
-    wildcard_constraints:
-        figure="|".join(FIGURES),
     log:
         S.root / "logs" / "figure_{figure}.log",
+    wildcard_constraints:
+        figure="|".join(FIGURES),
     conda:
         CONDA
+    params:
+        options=flow.options(),
     shell:
-        "{RUN_STEP} figure {wildcards.study} {wildcards.figure} {params.options} > {log} 2>&1"
+        "python -m errordrops figure {wildcards.study} {wildcards.figure} {params.options} > {log} 2>&1"

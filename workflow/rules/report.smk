@@ -11,11 +11,11 @@ rule report:
         report_sources(),
     output:
         S.report,
-    params:
-        options=flow.options(),
     log:
         S.root / "logs" / "report.log",
     conda:
         CONDA
+    params:
+        options=flow.options(),
     shell:
-        "{RUN_STEP} report {wildcards.study} {params.options} > {log} 2>&1"
+        "python -m errordrops report {wildcards.study} {params.options} > {log} 2>&1"

@@ -1,4 +1,8 @@
-"""The change of error in the first epoch after each milestone, beside that of the arm that changes nothing."""
+"""The change of error at each milestone, beside that of the arm that changes nothing.
+
+Two readings: in the first epoch after it (a drop is sudden), and as a shift of level, means over several epochs before
+and after (it lasts; one epoch of a run at a high learning rate is a noisy reading).
+"""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +12,7 @@ from ..study import Study
 from .intervals import summarise
 
 CONTROL = "none"
+LEVEL_EPOCHS = 5
 COLUMNS = "study arm index milestone seed split metric before after change change_none difference".split()
 
 
@@ -19,26 +24,44 @@ def study_milestones(study: Study) -> dict[str, list[int]]:
     return own
 
 
-def milestone_changes(curves: pd.DataFrame, milestones: dict[str, list[int]]) -> pd.DataFrame:
-    """One row per arm, milestone, seed, split and metric.
+def windows(milestones: list[int], last: int, epochs: int) -> list[tuple[range, range]]:
+    """For each milestone the epochs before and after it, up to `epochs` each, not reaching into other phases."""
+    edges = [0, *milestones, last]
+    return [
+        (range(max(start + 1, m - epochs + 1), m + 1), range(m + 1, min(end, m + epochs) + 1))
+        for start, m, end in zip(edges, milestones, edges[2:], strict=False)
+    ]
 
-    `change` is the value at epoch m + 1 minus that at m, in points or nats; `change_none` the same change of the same
-    seed in arm none; `difference` = change - change_none. Paired by seed: up to m of the first milestone both runs are
-    one and the same. NaN where a run ended before, or there is no arm none.
+
+def milestone_changes(
+    curves: pd.DataFrame, milestones: dict[str, list[int]], last: int, epochs: int = 1
+) -> pd.DataFrame:
+    """One row per arm, milestone, seed, split and metric; `last` is the last epoch of the study.
+
+    `before` and `after` are means over up to `epochs` epochs on either side, `change` is after - before, in points or
+    nats; `change_none` is the change of arm none with the same seed over the same epochs; `difference` = change -
+    change_none. Paired by seed: up to its first milestone an arm and arm none are one run. NaN where a run ended
+    before, or there is no arm none.
     """
-    table = wide(curves)
+    table = wide(curves).reindex(columns=range(last + 1))
     study = curves["study"].iloc[0]
     rows = []
     for (arm, seed, split, metric), values in table.iterrows():
         control_row = (CONTROL, seed, split, metric)
         control = table.loc[control_row] if control_row in table.index else None
-        for index, m in enumerate(milestones.get(arm, []), start=1):
-            before, after = values.get(m, np.nan), values.get(m + 1, np.nan)
-            without = np.nan if control is None else control.get(m + 1, np.nan) - control.get(m, np.nan)
+        at = milestones.get(arm, [])
+        for index, (m, (pre, post)) in enumerate(zip(at, windows(at, last, epochs), strict=True), start=1):
+            before, after = (_mean(values, window) for window in (pre, post))
+            without = np.nan if control is None else _mean(control, post) - _mean(control, pre)
             paired = np.nan if arm == CONTROL else after - before - without
             row = (study, arm, index, m, seed, split, metric, before, after, after - before, without, paired)
             rows.append(row)
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _mean(values: pd.Series, window: range) -> float:
+    """NaN if an epoch is missing: a mean over other epochs would be another number."""
+    return float(values[list(window)].mean(skipna=False))
 
 
 def milestone_summary(changes: pd.DataFrame) -> pd.DataFrame:

@@ -1,44 +1,48 @@
-"""Claims: statements with a number, an interval and a threshold that the study file states before training."""
+"""Claims: statements with a number, an interval and a threshold that the study file states."""
 
 import math
 from typing import Any
 
 import pandas as pd
 
-from ..study import Study
-from .changes import CONTROL
+from ..study import Arm, Study
+from .changes import CONTROL, LEVEL_EPOCHS
 
 JUDGED = ("test", "error_recomputed")  # statistics recomputed: what running averages lag behind is no drop
+KINDS = {
+    "drop": "In epoch {next}, the first after milestone {m}, test error falls {more}further than in arm none.",
+    "level": f"Over the {LEVEL_EPOCHS} epochs after milestone {{m}} beside the {LEVEL_EPOCHS} before, test error falls "
+    "{more}further than in arm none.",
+}
 
 
-def drop_claims(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]]:
-    """ARM.mI.drop for each arm and milestone: the paired difference to arm none lies below minus the threshold.
+def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """ARM.mI.drop and ARM.mI.level for each arm and milestone: the whole interval of the paired difference to arm none
+    lies below minus the stated points.
 
-    `summary` is the table of milestone_summary. `holds` is None where the study lacks the arm none, the seeds for an
-    interval, or a stated threshold.
+    `summaries` holds the tables of milestone_summary over one epoch (drop) and several (level). `holds` is None where
+    the study lacks arm none, the seeds for an interval, or a stated threshold.
     """
-    thresholds = study.claims.get("drop", [])
     split, metric = JUDGED
-    rows = summary[(summary["split"] == split) & (summary["metric"] == metric)]
     claims = []
-    for arm in study.arms:
-        if arm.name == CONTROL:
-            continue
-        for index, m in enumerate(arm.milestones, start=1):
-            row = rows[(rows["arm"] == arm.name) & (rows["milestone"] == m)]
-            threshold = thresholds[index - 1] if index <= len(thresholds) else None
-            claims.append(_drop_claim(arm.name, arm.description, index, m, row, threshold))
+    for kind, summary in summaries.items():
+        thresholds = study.claims.get(kind, [])
+        rows = summary[(summary["split"] == split) & (summary["metric"] == metric)]
+        for arm in study.arms:
+            for index, m in enumerate(arm.milestones if arm.name != CONTROL else [], start=1):
+                row = rows[(rows["arm"] == arm.name) & (rows["milestone"] == m)]
+                points = thresholds[index - 1] if index <= len(thresholds) else None
+                claims.append(_claim(kind, arm, index, m, row, points))
     return claims
 
 
-def _drop_claim(arm: str, description: str, index: int, m: int, row: pd.DataFrame, points: float | None) -> dict:
-    value, low, high = (_number(row, c) for c in ("difference", "difference_low", "difference_high"))
+def _claim(kind: str, arm: Arm, index: int, m: int, row: pd.DataFrame, points: float | None) -> dict[str, Any]:
+    value, low, high = (_number(row, column) for column in ("difference", "difference_low", "difference_high"))
     limit = None if points is None else 0.0 - points
     more = f"by more than {points:g} points " if points else ""
     return {
-        "id": f"{arm}.m{index}.drop",
-        "statement": f"Arm {arm} ({description}): in epoch {m + 1}, the first after milestone {m}, test error falls "
-        f"{more}further than in arm none.",
+        "id": f"{arm.name}.m{index}.{kind}",
+        "statement": f"Arm {arm.name} ({arm.description}). " + KINDS[kind].format(m=m, next=m + 1, more=more),
         "metric": " ".join(JUDGED),
         "milestone": m,
         "holds": None if limit is None or high is None else high < limit,

@@ -34,11 +34,14 @@ class Figure:
 FIGURES = {
     figure.name: figure
     for figure in (
-        Figure("error_by_epoch", ("curves", "schedules", "milestone_summary")),
+        Figure("error_by_epoch", ("curves", "schedules", "milestone_levels_summary")),
         Figure("error_by_update", ("curves", "schedules", "final")),
         Figure("schedules", ("schedules",)),
         Figure("closeup", ("closeups", "schedules")),
-        Figure("milestone_changes", ("milestone_changes", "milestone_summary", "schedules")),
+        Figure(
+            "milestone_changes",
+            ("milestone_changes", "milestone_summary", "milestone_levels", "milestone_levels_summary", "schedules"),
+        ),
     )
 }
 

@@ -24,25 +24,29 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
         layers[panel] = parts.rules(at, end, labelled=panel == "test")
         layers[panel] += panels.draw_panel(table, panel, x, every, domains[panel])
     chart = panels.stack(layers)
-    return parts.finish(chart, *text(tables["milestone_summary"], at, rows["test"], domains["test"]))
+    return parts.finish(chart, *text(tables["milestone_levels_summary"], at, rows["test"], domains["test"]))
 
 
 def text(summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     n = rows["n_running"].dropna()
-    changes = words.own(summary, at, "error")
-    falls = "Test error falls by {amount} in the epoch after the rate or batch size changes"
-    title = words.fall(changes, "change", falls, neutral="Test and training error by epoch")
+    changes, column = words.judged(words.own(summary, at, "error"))
+    than = " more than without" if column == "difference" else " with"
+    falls = f"Test error falls by {{amount}}{than} the change of rate or batch size{{where}}"
+    title = words.fall(changes, column, falls, neutral="Test and training error by epoch")
     subtitle = [f"Title and first view: running batch-norm statistics; {words.seeds_shown(n)}{words.band(n)}"]
     lines = (
         "Thin vertical lines: milestones, numbers m of epochs completed when the learning rate or batch size "
         "of an arm changes; a drop appears in epoch m + 1. "
     )
     caption = f"{lines if at else ''}{panels.reading(rows)}{panels.outside(rows, domain)}"
-    caption += f" {words.COUNTED}" if len(changes) else ""
+    caption += (
+        f" Title: means over the epochs after a milestone beside those before. {words.COUNTED}" if len(changes) else ""
+    )
     last = rows.loc[rows.groupby("arm", sort=False)["epoch"].idxmax()]
     ends = [f"{row.arm} {row.mean_running:.1f} % at epoch {row.epoch}" for row in last.itertuples()]
     alt_text = f"Lines of test and training error against epochs. {title}. Last test error: {'; '.join(ends)}."
-    change = words.listing(changes, "change")
-    alt_text += f" Change in the epoch after a milestone: {change}." if change else ""
+    change = words.listing(changes, column)
+    against = ", less that of arm none" if column == "difference" else ""
+    alt_text += f" Change of level at a milestone{against}: {change}." if change else ""
     return title, subtitle, caption, alt_text

@@ -1,4 +1,4 @@
-"""Change of test error in the first epoch after each milestone (percentage points), by arm and seed."""
+"""Change of test error at each milestone (percentage points), by arm and seed, read in two ways."""
 
 import altair as alt
 import pandas as pd
@@ -9,26 +9,41 @@ METRICS = {"error": "running", "error_recomputed": "recomputed"}
 
 
 def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
-    """One panel a milestone: arms that change there and `none`; dots are seeds, bars 95 % t-intervals."""
+    """A row of panels a milestone, for arms that change there and `none`: dots are seeds, bars 95 % t-intervals.
+
+    Left the first epoch after it, right the mean of several epochs on either side.
+    """
     every, at = parts.arms(tables["schedules"]), parts.marks(tables["schedules"])
-    seeds, means = (relevant(tables[name], at) for name in ("milestone_changes", "milestone_summary"))
-    if seeds.empty:
-        return parts.note("No milestone was reached in this study")
-    shown_at = [m for m in at if m in set(seeds["milestone"])]
-    arms = [arm for arm in every if arm in set(seeds["arm"])]
-    # Many arms at many milestones go in two columns, so that the figure stays lower than a screen.
-    columns = 1 if len(shown_at) * len(arms) <= 24 else 2
-    width = parts.WIDTH - 40 if columns == 1 else 190
+    readings = {
+        "in the first epoch": ("milestone_changes", "milestone_summary"),
+        "mean of the epochs after and before": ("milestone_levels", "milestone_levels_summary"),
+    }
     views = []
-    for i, m in enumerate(shown_at):
-        mine, summary = seeds[seeds["milestone"] == m], means[means["milestone"] == m]
-        here = [arm for arm in arms if arm in set(mine["arm"])]
-        layers = panel(mine, summary, every, here, last=i >= len(shown_at) - columns)
-        size = {"width": width, "height": (19 if columns == 1 else 14) * len(here)}
-        views.append(alt.layer(*layers).properties(title=parts.heading(f"after epoch {m}"), **size))
-    chart = alt.concat(*views, columns=columns, spacing=8).resolve_scale(x="shared", color="independent")
+    shown: list[int] = []
+    for heading, names in readings.items():
+        seeds, means = (relevant(tables[name], at) for name in names)
+        shown = [m for m in at if m in set(seeds["milestone"])]
+        panels = [
+            one_milestone(seeds, means, every, m, heading if m == shown[0] else "", last=m == shown[-1]) for m in shown
+        ]
+        if panels:
+            views.append(alt.vconcat(*panels, spacing=8).resolve_scale(x="shared", color="independent"))
+    if not shown:
+        return parts.note("No milestone was reached in this study")
+    chart = alt.hconcat(*views, spacing=14).resolve_scale(x="shared", color="independent")
     chart = chart.add_params(parts.statistics("recomputed"))
     return parts.finish(chart, *text(tables, at))
+
+
+def one_milestone(
+    seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], m: int, heading: str, last: bool
+) -> alt.LayerChart:
+    """The panel of one milestone and one reading."""
+    mine, summary = seeds[seeds["milestone"] == m], means[means["milestone"] == m]
+    here = [arm for arm in every if arm in set(mine["arm"])]
+    title = parts.heading([heading, f"after epoch {m}"] if heading else f"after epoch {m}")
+    layers = panel(mine, summary, every, here, last=last)
+    return alt.layer(*layers).properties(title=title, width=235, height=19 * len(here))
 
 
 def relevant(table: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
@@ -69,15 +84,10 @@ def panel(seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], here: list
 
 def text(tables: dict[str, pd.DataFrame], at: dict) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    own = words.own(tables["milestone_summary"], at, "error_recomputed")
-    title = "Change of test error in the epoch after each milestone"
-    beside = "difference" if own["difference"].notna().any() else "change"
-    if beside == "difference":
-        falls = "Test error falls by {amount} more in the epoch after a change than without it"
-        own = own[own["difference"].notna()]
-    else:
-        falls = "Test error falls by {amount} in the epoch after a change"
-    title = words.fall(own, beside, falls, neutral=title)
+    own, beside = words.judged(words.own(tables["milestone_levels_summary"], at, "error_recomputed"))
+    than = " more than without" if beside == "difference" else " with"
+    falls = f"Test error falls by {{amount}}{than} the change{{where}}"
+    title = words.fall(own, beside, falls, neutral="Change of test error at each milestone")
     n = own["n"] if len(own) else pd.Series([1])
     one = int(n.max()) == 1
     drawn = "Dot: the one seed" if one else "Dots: seeds; tick and bar: mean and 95 % t-interval"
@@ -87,9 +97,10 @@ def text(tables: dict[str, pd.DataFrame], at: dict) -> tuple[str, list[str], str
     ]
     control = " Grey: arm none, in which nothing changes." if beside == "difference" else ""
     caption = (
-        "Test error at the end of epoch m + 1 less that at the end of epoch m, for each milestone m and arm "
-        f"that changes there; left of the zero line it fell.{control} {drawn}. Switch below: running or "
-        f"recomputed batch-norm statistics. {words.COUNTED}"
+        "For each milestone m and arm that changes there, left: test error at the end of epoch m + 1 less that at the "
+        "end of epoch m; right: mean over up to five epochs after m less that over up to five before. Left of a zero "
+        f"line it fell.{control} {drawn}. Switch below: running or recomputed batch-norm statistics. Title: the "
+        f"difference on the right. {words.COUNTED}"
     )
     listed = words.listing(own, beside) or "no intervals"
     against = "Change less that of arm none" if beside == "difference" else "Change"

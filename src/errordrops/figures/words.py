@@ -4,7 +4,7 @@ import textwrap
 
 import pandas as pd
 
-COUNTED = "The title counts a case, an arm at one of its milestones, where the 95 % t-interval lies below zero."
+COUNTED = "The title claims a fall only where the 95 % t-interval lies below zero."
 LINE = 76  # characters of a title that fit the width of a figure
 
 
@@ -57,16 +57,24 @@ def own(summary: pd.DataFrame, marks: dict[int, list[str]], metric: str, split: 
     return rows[pd.Series(keep, index=rows.index, dtype=bool)]
 
 
+def judged(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Rows and column to judge by: the difference to arm none where there is one, else the change itself."""
+    paired = rows[rows["difference"].notna()]
+    return (paired, "difference") if len(paired) else (rows, "change")
+
+
 def fall(rows: pd.DataFrame, column: str, falls: str, neutral: str) -> str:
     """Title about falls: claimed only of those arms and milestones whose whole 95 % interval lies below 0.
 
-    `falls` has a place {amount}; where no interval lies below 0 (or there is one seed) it is `neutral`.
+    `falls` has places {amount} and {where}; where no interval lies below 0 (or there is one seed) it is `neutral`.
     """
     sure = rows[rows[f"{column}_high"] < 0]
     if sure.empty:
         return neutral
-    text = falls.format(amount=f"{span(-sure[column])} points")
-    return text if len(sure) == len(rows) else f"{text}, in {len(sure)} of {len(rows)} cases"
+    where = " after " + joined([f"epoch {m}" for m in sorted(set(sure["milestone"]))])
+    there = rows[rows["milestone"].isin(sure["milestone"])]
+    text = falls.format(amount=f"{span(-sure[column])} points", where=where)
+    return text if len(sure) == len(there) else f"{text}, in {len(sure)} of {len(there)} arms"
 
 
 def listing(rows: pd.DataFrame, column: str) -> str:

@@ -42,6 +42,7 @@ def generated(study: Study, engine: str) -> dict[str, str]:
         "made": about.made(study, engine),
         "tbl-phases": tables.phases(study),
         "tbl-changes": tables.changes(study),
+        "tbl-levels": tables.levels(study),
         "tbl-seeds": tables.seeds(study),
         "tbl-final": tables.final(study),
         "tbl-claims": tables.claims(study),

@@ -7,7 +7,6 @@ import pandas as pd
 from .study import Study
 from .text import missing, number, short
 
-CONTROL = "none"
 MANY = 8  # an arm that changes this often (a cosine) has no milestones to speak of
 
 
@@ -68,9 +67,12 @@ def best_metric(study: Study) -> str:
     return "error_recomputed" if (study.summary["metric"] == "error_recomputed").any() else "error"
 
 
-def effects(study: Study, metric: str, split: str = "test") -> list[Effect]:
-    """All arms and milestones at which the arm's own setting changes, in the order of the study."""
-    summary = study.summary
+def effects(study: Study, metric: str, lasting: bool = False, split: str = "test") -> list[Effect]:
+    """All arms and milestones at which the arm's own setting changes, in the order of the study.
+
+    Of the first epoch after the milestone, or `lasting`: means over several epochs after and before.
+    """
+    summary = study.levels if lasting else study.summary
     rows = summary[(summary["split"] == split) & (summary["metric"] == metric)]
     found = []
     for arm in study.arms:

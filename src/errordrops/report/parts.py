@@ -1,5 +1,6 @@
 """The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
 
+from ..analysis.changes import CONTROL, LEVEL_EPOCHS
 from . import effects as fx
 from .about import SETUP, model_on_data
 from .study import Study
@@ -9,7 +10,7 @@ from .text import callout, count, interval, listed, number, plain, short
 def answer(study: Study) -> str:
     """The first paragraph: the papers' answer, and whether this study's numbers agree."""
     metric = fx.best_metric(study)
-    found = fx.effects(study, metric)
+    found = fx.effects(study, metric, lasting=True)
     drops = [e for e in found if e.verdict == "drop"]
     lead = "**Because a setting of the training was changed there.**"
     if not drops:
@@ -27,11 +28,13 @@ def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
     means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
     sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}):"]
+    first = {(e.arm, e.milestone): e for e in fx.effects(study, metric)}
     for e in fx.headline(found) or found[:1]:
         what = e.what[0].upper() + e.what[1:]
         sentences.append(
             f"{what} after epoch {e.milestone} moved test error by {number(e.change[0], sign=True)} points "
-            f"in epoch {e.milestone + 1}, {fx.against_control(e)}."
+            f"(the epochs after it beside those before), {fx.against_control(e)}; by "
+            f"{number(first[e.arm, e.milestone].change[0], sign=True)} points within epoch {e.milestone + 1} alone."
         )
     return " ".join([*sentences, tally(found)])
 
@@ -46,12 +49,18 @@ def tally(found: list[fx.Effect]) -> str:
         )
     if not judged:
         return "One seed gives no interval, so this study shows the drops but cannot test them."
-    sure = sum(e.verdict == "drop" for e in judged)
-    share = "all" if sure == len(judged) else "none" if sure == 0 else f"{sure}"
+    parts = [share_at(m, [e for e in judged if e.milestone == m]) for m in sorted({e.milestone for e in judged})]
     return (
-        f"Test error fell further with the change than without it in **{share} of the {len(judged)}** "
-        f"combinations of arm and milestone (95\u00a0% interval of the paired difference below zero)."
+        f"Test error fell further with the change than without it {listed(parts)} "
+        "(95\u00a0% interval of the paired difference below zero)."
     )
+
+
+def share_at(milestone: int, judged: list[fx.Effect]) -> str:
+    """In how many arms that is so at one milestone."""
+    sure = sum(e.verdict == "drop" for e in judged)
+    share = f"all {len(judged)}" if sure == len(judged) > 1 else f"{sure or 'none'} of {len(judged)}"
+    return f"after epoch {milestone} in **{share}** arms"
 
 
 def diverged(study: Study) -> str:
@@ -164,13 +173,18 @@ def lag(study: Study) -> str:
 
 def control(study: Study) -> str:
     """What the comparison with arm none is, or that there is none."""
-    if fx.CONTROL in study.arms:
+    if CONTROL in study.arms:
+        if not fx.effects(study, fx.best_metric(study)):
+            return "No setting changes at a milestone, so there is nothing to compare with arm *none*.\n"
         return (
             "Error wanders from epoch to epoch also when nothing changes, most of all at a high learning "
             "rate. So each "
-            "change is set beside the change in the same epoch of arm *none*, with the same seed. Up to "
-            "the milestone "
-            "both are the same run, so the paired difference is the effect of the change.\n"
+            "change is set beside the change in the same epochs of arm *none*, with the same seed. Up to an "
+            "arm's first milestone both are the same run, so the paired difference is the effect of the "
+            "change; at later milestones the two have different pasts, and the difference is what the change "
+            "adds to them. One epoch is a noisy reading, above all of arm *none*; so the change is read "
+            f"twice, in the first epoch (@tbl-changes) and as means over up to {LEVEL_EPOCHS} epochs after and "
+            "before (@tbl-levels).\n"
         )
     return (
         "This study has no arm *none*, in which nothing changes. Its changes at milestones can be seen "

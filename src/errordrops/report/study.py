@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 FIGURES = ("error_by_epoch", "schedules", "closeup", "milestone_changes", "error_by_update")
+TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
 
 
 class ReportError(Exception):
@@ -26,6 +27,7 @@ class Study:
     schedules: pd.DataFrame
     changes: pd.DataFrame
     summary: pd.DataFrame
+    levels: pd.DataFrame
     final: pd.DataFrame
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
 
@@ -78,7 +80,7 @@ def read(folder: Path) -> Study:
     """
     tables = {}
     try:
-        for name in ("schedules", "milestone_changes", "milestone_summary", "final"):
+        for name in TABLES:
             # an arm may be called "none", "null" or "NA": only an empty field is a missing one
             tables[name] = pd.read_csv(
                 folder / "analysis" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype={"arm": str}
@@ -97,6 +99,7 @@ def read(folder: Path) -> Study:
         schedules=tables["schedules"],
         changes=tables["milestone_changes"],
         summary=tables["milestone_summary"],
+        levels=tables["milestone_levels_summary"],
         final=tables["final"],
         figures=figures,
     )

@@ -4,6 +4,7 @@ from itertools import groupby
 
 import pandas as pd
 
+from ..analysis.changes import LEVEL_EPOCHS
 from . import effects as fx
 from .study import Study, noise_scale
 from .text import NOTHING, cell, floating, folded, interval, missing, number, raw, short, table
@@ -47,10 +48,26 @@ def spread(rows: pd.DataFrame) -> list[str]:
 
 
 def changes(study: Study) -> str:
-    """tbl-changes: change of test error in epoch m + 1, both readings, beside arm none and as paired
-    difference.
-    """
-    found = {metric: fx.effects(study, metric) for metric in READINGS}
+    """tbl-changes: change of test error in epoch m + 1, both readings, beside arm none and as paired difference."""
+    caption = (
+        "Change of test error in the first epoch after each milestone, in points: mean over seeds, with "
+        "its 95\u00a0% t-interval. Negative: the error fell."
+    )
+    return changes_table(study, False, "tbl-changes", ["Change", "Same epoch, arm none", "Paired difference"], caption)
+
+
+def levels(study: Study) -> str:
+    """tbl-levels: the same for means over several epochs on either side."""
+    caption = (
+        f"Change of level: mean test error over up to {LEVEL_EPOCHS} epochs after each milestone less that over "
+        f"up to {LEVEL_EPOCHS} before, in points. Otherwise as the table of first epochs."
+    )
+    return changes_table(study, True, "tbl-levels", ["Change", "Same epochs, arm none", "Paired difference"], caption)
+
+
+def changes_table(study: Study, lasting: bool, identifier: str, columns: list[str], caption: str) -> str:
+    """One row per arm, milestone and reading of the batch-norm statistics."""
+    found = {metric: fx.effects(study, metric, lasting) for metric in READINGS}
     if not any(found.values()):
         return "No arm of this study changes a setting at a milestone.\n"
     keys = dict.fromkeys((e.arm, e.milestone) for some in found.values() for e in some)
@@ -61,13 +78,7 @@ def changes(study: Study) -> str:
             name = f"{cell(arm)}, after {m}{below(cell(e.mark))}" if i == 0 else ""
             triples = (stacked(*triple, sign=True) for triple in (e.change, e.control, e.difference))
             rows.append([name, reading, *triples, f"{e.n}"])
-    header = ["Arm, after epoch", "Statistics", "Change", "Same epoch, arm none", "Paired difference", "n"]
-    caption = (
-        "Change of test error in the first epoch after each milestone, in points: mean over seeds, with "
-        "its 95\u00a0% "
-        "t-interval. Negative: the error fell."
-    )
-    return floating("tbl-changes", table(header, rows, left=2), caption)
+    return floating(identifier, table(["Arm, after epoch", "Statistics", *columns, "n"], rows, left=2), caption)
 
 
 def below(text: str) -> str:
