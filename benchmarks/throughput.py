@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from PIL import Image
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
@@ -26,19 +27,18 @@ from errordrops.training import Trainer
 
 
 class Pictures(Dataset):
-    """The training images as PIL images, transformed one by one."""
+    """The training images as torchvision's own data sets give them: a PIL image made and transformed at each access."""
 
     def __init__(self, images, labels, transform):
-        from torchvision.transforms.functional import to_pil_image
-
-        self.images = [to_pil_image(image) for image in images]
-        self.labels, self.transform = labels.tolist(), transform
+        self.images, self.labels, self.transform = images, labels, transform
 
     def __len__(self):
         return len(self.labels)
 
     def __getitem__(self, index):
-        return self.transform(self.images[index]), self.labels[index]
+        pixels = self.images[index].numpy()
+        image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
+        return self.transform(image), int(self.labels[index])
 
 
 def make_trainer(name: str, data_path: str, precision: str, threads: int) -> Trainer:
@@ -85,7 +85,7 @@ def epochs_of_torchvision(name, data_path, threads, workers):
     steps = [RandomCrop(size, padding=loaded.dataset["pad"])] + [RandomHorizontalFlip()] * loaded.dataset["flip"]
     mean, std = ((t.flatten() / 255).tolist() for t in (data.mean, data.std))
     transform = Compose([*steps, ToTensor(), Normalize(mean, std)])
-    pictures = Pictures(data.train.images.cpu(), data.train.labels.cpu(), transform)
+    pictures = Pictures(data.train.images.cpu().contiguous(), data.train.labels.cpu(), transform)
     loader = DataLoader(
         pictures, loaded.base.batch_size, shuffle=True, num_workers=workers, persistent_workers=workers > 0
     )

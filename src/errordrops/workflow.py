@@ -13,6 +13,7 @@ from .study import Study, load
 
 PACKAGE = Path(__file__).parent
 BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
+FIGURE_PARTS = ("__init__", "panels", "parts", "theme", "words")  # what figures share
 
 
 def modules(*names: str) -> list[str]:

@@ -9,6 +9,7 @@ from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,
+    FIGURE_PARTS,
     Workflow,
     modules,
     put_this_python_first,

@@ -4,7 +4,7 @@
 rule figure:
     input:
         lambda w: [layout(w.study).table(name) for name in FIGURES[w.figure].tables],
-        modules("figures/__init__.py", "figures/parts.py", "figures/theme.py", *BASICS),
+        modules(*[f"figures/{part}.py" for part in FIGURE_PARTS], *BASICS),
         lambda w: modules(f"figures/{FIGURES[w.figure].module}"),
     output:
         multiext(str(S.figure("{figure}")), ".json", ".svg", ".png"),

@@ -5,6 +5,7 @@ rule report:
     input:
         [multiext(str(S.figure(name)), ".json", ".svg") for name in FIGURES],
         [S.table(name) for name in ANALYSIS_TABLES],
+        S.closeups,
         S.claims,
         S.provenance,
         modules("report/"),
