@@ -10,9 +10,9 @@ FROM ?=
 DATA_DIR ?=
 CORES ?= all
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
-SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=$(DATA_DIR))
+SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)')
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 

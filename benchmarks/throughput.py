@@ -43,7 +43,7 @@ class Pictures(Dataset):
 
 def make_trainer(name: str, data_path: str, precision: str, threads: int) -> Trainer:
     loaded = study.load(name)
-    chosen = numerics.choose("auto", precision, threads, loaded.base.batch_size)
+    chosen = numerics.choose("auto", precision, threads, loaded.base.batch_size, 28 * 28)
     data = epoch.load(Path(data_path), torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
     return Trainer.create(plan.recipe(loaded, 0), data, chosen)
 

@@ -9,6 +9,7 @@ import pytest
 import planted
 from errordrops.analysis import changes, claims, final
 from errordrops.analysis.intervals import summarise, t_interval
+from errordrops.schedules import Setting, rule_phases
 from networks import smoke
 
 
@@ -75,11 +76,39 @@ def test_without_a_control_there_is_no_difference():
 
 def test_pairing_removes_what_seeds_share():
     """A shift common to both arms of a seed widens the interval of the change, not that of the difference."""
-    rows = [("s", arm, 1, 10, seed, "test", "error", 0, 0, shift + (arm == "step") * -2, shift, -2.0)
-            for seed, shift in enumerate((-3.0, 0.0, 4.0)) for arm in ("step",)]  # fmt: skip
-    summary = changes.milestone_summary(pd.DataFrame(rows, columns=changes.COLUMNS)).iloc[0]
-    assert summary["difference"] == summary["difference_low"] == summary["difference_high"] == -2
-    assert summary["change_high"] - summary["change_low"] > 10
+    table = planted.curves().query("arm in ('none', 'step') and split == 'test' and metric == 'error'").copy()
+    table["value"] = 20.0
+    after = table["epoch"] > 10
+    table.loc[after, "value"] += table["seed"].map({0: -3.0, 1: 0.0, 2: 4.0})
+    table.loc[after & (table["arm"] == "step"), "value"] -= 2.0
+    computed = changes.milestone_changes(table, {"none": [10], "step": [10]}, 30)
+    row = changes.milestone_summary(computed).query("arm == 'step'").iloc[0]
+    assert row["difference"] == row["difference_low"] == row["difference_high"] == -2
+    assert row["change_high"] - row["change_low"] > 10
+
+
+def test_n_is_what_the_paired_interval_rests_on():
+    table = planted.curves()
+    table = table[~((table["arm"] == "none") & (table["seed"] == 2) & (table["epoch"] > 10))]
+    computed = changes.milestone_changes(table, {"step": [10]}, 30)
+    row = changes.milestone_summary(computed).query("split == 'test' and metric == 'error'").iloc[0]
+    assert row["n"] == 2
+
+
+def test_only_arms_that_share_their_past_with_the_control_are_paired():
+    study = smoke()
+    bold = dataclasses.replace(
+        study.arm("step"), name="bold", phases=rule_phases("step", Setting(0.1, 20, 0.9), 6, [2, 4], 5)
+    )
+    study = dataclasses.replace(study, arms=(*study.arms, bold))
+    assert changes.comparable(study) == {"step", "batch", "hybrid"}
+    curve = planted.curves().query("epoch <= 6 and arm in ('none', 'step')")
+    both = pd.concat([curve, curve[curve["arm"] == "step"].assign(arm="bold")])
+    table = changes.of_study(study, both, 1)
+    assert (
+        table.query("arm == 'bold'")["difference"].isna().all() and table.query("arm == 'bold'")["change"].notna().all()
+    )
+    assert table.query("arm == 'step'")["difference"].notna().all()
 
 
 def summary(mean, low, high, n=3):

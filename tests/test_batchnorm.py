@@ -78,3 +78,14 @@ def test_the_training_state_is_put_back_after_an_error():
     with pytest.raises(RuntimeError, match="planted"), recomputed_statistics(model, iter([images(5)])):
         raise RuntimeError("planted")
     assert torch.equal(model[0].running_mean, before)
+
+
+def test_running_statistics_keep_their_precision_under_autocast():
+    ghost, plain = pair()
+    set_groups([ghost], GROUPS)
+    with torch.autocast("cpu", torch.bfloat16):
+        ghost(images())
+    for part in images().split(SIZE):
+        plain(part)
+    torch.testing.assert_close(ghost.running_mean, plain.running_mean)
+    torch.testing.assert_close(ghost.running_var, plain.running_var)

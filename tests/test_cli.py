@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from errordrops import cli, study
+from errordrops import cli, study, workflow
 
 STUDIES = str(study.REPOSITORY / "config/studies")
 
@@ -56,6 +56,21 @@ def test_a_mistake_is_one_line_and_exit_code_1(capsys, arguments, expected):
     code, _, err = call(capsys, *arguments)
     assert code == 1
     assert expected in err and len(err.strip().splitlines()) == 1
+
+
+def test_training_without_torch_is_told(capsys, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "errordrops.runs", raising=False)
+    code, _, err = call(capsys, "train", "smoke", "step", "0", "--results", str(tmp_path))
+    assert code == 1 and "training needs torch" in err
+
+
+def test_a_run_that_the_reference_lacks_is_told_where_torch_is_missing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workflow, "find_spec", lambda name: None)
+    flow = workflow.Workflow({"studies": STUDIES, "results": "results", "from": "reference", "device": "auto"})
+    with pytest.raises(study.StudyError, match="run step seed 0 of study smoke is not in results/reference/smoke"):
+        flow.training_inputs("smoke", "step", "0")
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch):

@@ -171,6 +171,18 @@ def test_mistakes_in_an_image_folder_are_named(tmp_path):
     assert not out.exists()
 
 
+def test_a_class_lost_by_a_small_subset_is_told(tmp_path):
+    with pytest.raises(DataError, match="1 classes are left in the training set and 2 in the test set"):
+        prepare.prepare(dataset(write_folder(tmp_path / "images"), train_size=1), tmp_path / "data.safetensors")
+
+
+def test_cifar10_names_the_damaged_file(tmp_path, monkeypatch):
+    (tmp_path / "cifar-10-batches-py").mkdir()
+    monkeypatch.setattr("torchvision.datasets.CIFAR10.download", lambda self: (_ for _ in ()).throw(OSError("offline")))
+    with pytest.raises(DataError, match=r"(?s)data_batch_1 is missing or damaged.*download: offline"):
+        sources.cifar10(tmp_path, tmp_path / "cache", lambda message: None)
+
+
 def test_normalisation_per_pixel_subtracts_the_mean_image():
     images = np.random.default_rng(0).integers(0, 256, (30, 2, 4, 4), dtype=np.uint8)
     mean, std = prepare.normalisation(images, "pixel-mean")

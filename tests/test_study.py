@@ -83,6 +83,9 @@ def test_numbers_such_as_1e_minus_4_are_numbers(tmp_path):
             changed(arms=[{"name": "free", "phases": [{"epochs": 3}]}]),
             "arms[0].phases: their epochs add up to 3",
         ),
+        (changed(arms=[{"name": "none", "rule": "step"}]), "arms[0]: arm none is the control"),
+        (changed(factor=float("inf")), "factor: must be a finite number"),
+        (changed(claims={"drop": [1, 2, 3]}), "claims.drop: 3 thresholds, but no arm has more than 2 milestones"),
         (changed(study="other"), "study: is 'other', but the file is called mine.yaml"),
         (changed(seeds=0), "seeds: must be >= 1"),
         ("study: [unclosed", "not readable as YAML"),
@@ -96,6 +99,12 @@ def test_mistakes_are_told_with_their_key(tmp_path, content, expected):
     assert expected in str(caught.value)
     assert "mine.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_may_be_written_as_floats(tmp_path):
+    text = yaml.safe_dump(changed(batch_size=32.0, milestones=[10.0, 20])) + "max_batch: 3.2e3\n"
+    loaded = study.load(write(tmp_path, text))
+    assert repr(loaded.base.batch_size) == "32" and loaded.milestones == (10, 20) and loaded.max_batch == 3200
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_the_arithmetic(tmp_path):

@@ -1,19 +1,20 @@
 """Forks and resumption are bit-identical; what is recorded is what was done."""
 
+import dataclasses
 import math
-import os
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import pytest
 import torch
 
 from errordrops.checkpoints import CheckpointError, capture
+from errordrops.closeups import closeup, replays
 from errordrops.curves import run_rows
 from errordrops.schedules import Setting, rule_phases, settings
-from errordrops.training import bring_to, known_epochs, train
+from errordrops.training import Trainer, bring_to, known_epochs, train
 from networks import FP32, RECIPE, data, keys, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)
@@ -36,9 +37,12 @@ def equal(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_a_fork_that_changes_nothing_is_its_parent_bit_by_bit(tmp_path):
-    whole, chain, _ = run(tmp_path, NONE)
-    fork = trainer(tmp_path)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_fork_that_changes_nothing_is_its_parent_bit_by_bit(tmp_path, precision):
+    numerics = dataclasses.replace(FP32, precision=precision)
+    whole, chain = store(tmp_path), keys(NONE)
+    train(trainer(tmp_path, numerics), whole, chain, NONE, 1, quiet)
+    fork = trainer(tmp_path, numerics)
     fork.restore(whole.load_state(chain[2]))
     for epoch in (3, 4):
         fork.train_epoch(epoch, NONE[epoch - 1])
@@ -95,33 +99,47 @@ def test_a_known_run_trains_nothing(tmp_path):
 
 
 KILLED = """
-import sys
+import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import test_training as t
-t.run(Path({folder!r}), t.NONE, name="killed", say=lambda message: print(message, flush=True))
+
+train_epoch = t.Trainer.train_epoch
+
+def killed(trainer, epoch, setting, **options):
+    def look(update):
+        if (epoch, update) == (3, 5):  # of ten updates
+            os.kill(os.getpid(), signal.SIGKILL)
+    return train_epoch(trainer, epoch, setting, after_update=look)
+
+t.Trainer.train_epoch = killed
+t.run(Path({folder!r}), t.NONE, name="killed")
 """
 
 
 def test_a_run_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(tmp_path):
     data(tmp_path)
-    script = KILLED.format(tests=os.path.dirname(__file__), folder=str(tmp_path))  # noqa: PTH120
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if line.startswith("epoch 2/4"):
-            break
-    time.sleep(0.05)  # an epoch takes longer: it is in the middle of the third
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    script = KILLED.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
     killed, chain = store(tmp_path, "killed"), keys(NONE)
-    known = known_epochs(killed, chain)
-    assert 2 <= known < 4
+    assert known_epochs(killed, chain) == 2
     resumed, _, trained = run(tmp_path, NONE, name="killed")
-    assert trained == 4 - known
+    assert trained == 2
     whole, _, _ = run(tmp_path, NONE, name="whole")
     for epoch, key in enumerate(chain):
         assert resumed.state_path(key).read_bytes() == whole.state_path(key).read_bytes()
         assert resumed.record(key)["values"] == whole.record(key)["values"], epoch
+
+
+def test_looking_within_an_epoch_changes_nothing(tmp_path):
+    """A close-up of an epoch as it was trained ends in the checkpoint of that epoch, bit by bit."""
+    where, chain, _ = run(tmp_path, STEP)
+    looking = trainer(tmp_path)
+    for replay in (r for r in replays(STEP) if r.setting == STEP[r.epoch - 1]):
+        bring_to(looking, where, chain, STEP, replay.epoch - 1)
+        closeup(looking, replay, updates=10, images=50)
+        assert equal(looking.state(), where.load_state(chain[replay.epoch]))
+    assert [(r.epoch, r.branch) for r in replays(STEP)] == [(2, "unchanged"), (3, "unchanged"), (3, "changed")]
 
 
 def test_a_diverged_run_is_recorded_and_ends(tmp_path):
@@ -197,4 +215,4 @@ def test_state_holds_momentum_and_statistics(tmp_path):
     one.train_epoch(1, BASE)
     state = capture(one.model, one.optimizer)
     assert {"momentum.linear.weight", "model.bn.running_mean", "model.linear.weight"} <= set(state)
-    assert FP32.precision == "fp32"
+    assert isinstance(one, Trainer)

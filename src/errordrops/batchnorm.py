@@ -4,8 +4,8 @@ Ghost batch norm (Hoffer et al. 2017; used by Smith et al. 2018): a large batch 
 the noise of the batch statistics stays what it is at the base batch size.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -49,7 +49,8 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         kept = 1 - self.momentum
         weights = self.momentum * kept ** torch.arange(self.groups - 1, -1, -1, device=means.device)
         for running, group in ((self.running_mean, means), (self.running_var, variances)):
-            running.mul_(kept**self.groups).add_(weights @ group)
+            # not `weights @ group`, which autocast would round to bf16
+            running.mul_(kept**self.groups).add_((weights[:, None] * group).sum(0))
 
 
 def batch_norms(model: nn.Module) -> list[GhostBatchNorm2d]:
@@ -64,10 +65,13 @@ def set_groups(norms: list[GhostBatchNorm2d], groups: int) -> None:
 
 
 @contextmanager
-def recomputed_statistics(model: nn.Module, batches: Iterator[Tensor]):
+def recomputed_statistics(
+    model: nn.Module, batches: Iterable[Tensor], precision: Callable[[], AbstractContextManager] = nullcontext
+):
     """Within the context the running statistics are the plain average over `batches` (normalised images).
 
-    At a high learning rate the running averages lag behind the weights; these do not. The training state is put back.
+    `precision` makes the context of the forward passes. At a high learning rate the running averages lag behind the
+    weights; these do not. The training state is put back.
     """
     norms = batch_norms(model)
     kept = [{name: buffer.clone() for name, buffer in norm.named_buffers()} for norm in norms]
@@ -78,7 +82,7 @@ def recomputed_statistics(model: nn.Module, batches: Iterator[Tensor]):
             norm.reset_running_stats()
             norm.momentum, norm.groups = None, 1
         model.train()
-        with torch.inference_mode():
+        with torch.inference_mode(), precision():
             for images in batches:
                 model(images)
         model.train(training)

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import __version__, study
+from .errors import UserError
+from .figures import FIGURES
 from .layout import Layout
 
 
@@ -61,9 +63,9 @@ def train(args: argparse.Namespace) -> None:
     loaded, layout = _study(args), _layout(args)
     run = find_run(loaded, args.arm, args.seed)
     if args.from_reference:
-        known = reference.find(loaded, run, Layout.reference(loaded.name, args.results))
+        known = reference.find(loaded, run, Layout.reference(loaded.name))
         if known:
-            reference.take(loaded, run, known, layout.run(run.arm, run.seed))
+            reference.take(args.step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
     if args.step == "closeups" and not loaded.arm(run.arm).milestones:
@@ -96,7 +98,7 @@ def collect(args: argparse.Namespace) -> None:
 
 
 def analyse(args: argparse.Namespace) -> None:
-    from .analysis import changes, claims, final
+    from .analysis.results import results
     from .files import read_table, write_csv, write_json
     from .plan import runs
     from .provenance import provenance
@@ -104,28 +106,15 @@ def analyse(args: argparse.Namespace) -> None:
     loaded, layout = _study(args), _layout(args)
     described = [json.loads((layout.run(r.arm, r.seed) / "run.json").read_text()) for r in runs(loaded)]
     facts = provenance(loaded, described)
-    images = facts["settings"]["train_size"]
-    table = read_table(layout.curves)
-    at = changes.study_milestones(loaded)
-    first = changes.milestone_changes(table, at, loaded.epochs)
-    levels = changes.milestone_changes(table, at, loaded.epochs, changes.LEVEL_EPOCHS)
-    summaries = {"drop": changes.milestone_summary(first), "level": changes.milestone_summary(levels)}
-    tables = {
-        "schedules": final.schedules(loaded, images),
-        "milestone_changes": first,
-        "milestone_summary": summaries["drop"],
-        "milestone_levels": levels,
-        "milestone_levels_summary": summaries["level"],
-        "final": final.final_values(loaded, table, images),
-    }
-    for name, content in tables.items():
-        write_csv(layout.table(name), content)
-    write_json(layout.claims, claims.milestone_claims(loaded, summaries))
+    tables, claims = results(loaded, read_table(layout.curves), facts["settings"]["train_size"])
+    for name, table in tables.items():
+        write_csv(layout.table(name), table)
+    write_json(layout.claims, claims)
     write_json(layout.provenance, facts)
 
 
 def figure(args: argparse.Namespace) -> None:
-    from .figures import FIGURES, save
+    from .figures import save
     from .files import read_table
 
     layout, chosen = _layout(args), FIGURES[args.figure]
@@ -145,7 +134,7 @@ def report(args: argparse.Namespace) -> None:
 def keep(args: argparse.Namespace) -> None:
     from . import reference
 
-    reference.keep(_layout(args), Layout.reference(_study(args).name, args.results))
+    reference.keep(_layout(args), Layout.reference(_study(args).name))
 
 
 def _study(args: argparse.Namespace) -> study.Study:
@@ -196,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--from-reference", action="store_true", help="take the run from results/reference if there"
             )
         if name == "figure":
-            command.add_argument("figure")
+            command.add_argument("figure", choices=sorted(FIGURES))
     return parser
 
 
@@ -205,23 +194,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     try:
         args.function(args)
-    except Exception as error:
-        if not _is_users(error):
-            raise
+    except (UserError, FileNotFoundError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision", "safetensors"):
+            raise
+        message = f"training needs {error.name}, which is not installed: pip install '.[train]', or make report"
+        print(f"errordrops {args.step}: {message}", file=sys.stderr)
+        return 1
     return 0
-
-
-def _is_users(error: Exception) -> bool:
-    """Whether an error is one that the user can mend: its message is enough, a traceback would hide it."""
-    names = {
-        "StudyError",
-        "ScheduleError",
-        "DataError",
-        "CurveError",
-        "CheckpointError",
-        "DeviceError",
-        "ReportError",
-    }
-    return bool(names & {kind.__name__ for kind in type(error).__mro__}) or isinstance(error, FileNotFoundError)

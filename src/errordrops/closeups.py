@@ -13,7 +13,7 @@ import pandas as pd
 from .checkpoints import Store
 from .curves import CLOSEUP_COLUMNS
 from .evaluation import measure, recomputed
-from .plan import key_chain
+from .plan import closeup_digest, key_chain
 from .schedules import Setting, milestones
 from .training import Trainer, bring_to, known_epochs
 
@@ -80,16 +80,17 @@ def closeup_rows(
     """
     keys = key_chain(base, settings)
     finite = [store.record(key)["diverged"] is False for key in keys[: known_epochs(store, keys) + 1]].count(True) - 1
+    kind = f"closeup-{closeup_digest(images)}"
     rows = []
     for replay in replays(settings):
         if replay.epoch > finite:
             break
         chain = key_chain(base, replay.settings(settings))
-        found = store.record(chain[-1], "closeup")
+        found = store.record(chain[-1], kind)
         if found is None:
             bring_to(trainer, store, chain, settings, replay.epoch - 1)
             found = closeup(trainer, replay, updates_of[replay.setting.batch_size], images)
-            store.save_record(chain[-1], found, "closeup")
+            store.save_record(chain[-1], found, kind)
         for update, values in found["values"].items():
             position = replay.epoch - 1 + int(update) / found["updates"]
             for metric in ("error", "loss"):

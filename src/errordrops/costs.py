@@ -42,7 +42,7 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
     jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
     for layout, source in (
         (Layout.of(study.name, results), "earlier runs here"),
-        (Layout.reference(study.name, results), "the reference"),
+        (Layout.reference(study.name), "the reference"),
     ):
         seconds, epochs = _measured(layout)
         if epochs:

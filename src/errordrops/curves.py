@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from .errors import UserError
 from .files import read_table
 from .schedules import Setting
 
@@ -19,10 +20,9 @@ COLUMNS = "study arm seed epoch update examples learning_rate batch_size split m
 CLOSEUP_COLUMNS = (
     "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
 )
-SPLITS = ("train", "train_eval", "test", "validation")
 
 
-class CurveError(ValueError):
+class CurveError(UserError):
     """A table that is not a study's curves; the message says what is missing."""
 
 
@@ -56,5 +56,5 @@ def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def wide(curves: pd.DataFrame) -> pd.DataFrame:
-    """One row per (arm, seed, split, metric), one column per epoch."""
-    return curves.pivot_table(index=["arm", "seed", "split", "metric"], columns="epoch", values="value")
+    """One row per (arm, seed, split, metric), one column per epoch. Raises ValueError if a value is there twice."""
+    return curves.pivot(index=["arm", "seed", "split", "metric"], columns="epoch", values="value")

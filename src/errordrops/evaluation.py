@@ -37,12 +37,7 @@ def measure(model: nn.Module, data: Data, subset: Images, numerics: Numerics) ->
 def recomputed(model: nn.Module, data: Data, statistics_images: int, numerics: Numerics):
     """Context in which the model's batch-norm statistics are those of the first unaugmented training images."""
     sample = data.train.images[:statistics_images]
-
-    def batches() -> Iterator[Tensor]:
-        with numerics.autocast():
-            yield from _batches(data, sample, 2 * numerics.evaluation_batch)
-
-    return recomputed_statistics(model, batches())
+    return recomputed_statistics(model, _batches(data, sample, 2 * numerics.evaluation_batch), numerics.autocast)
 
 
 def measure_twice(

@@ -24,8 +24,9 @@ class Layout:
         return cls(Path(results) / study)
 
     @classmethod
-    def reference(cls, study: str, results: str | Path = "results") -> "Layout":
-        return cls(Path(results) / "reference" / study)
+    def reference(cls, study: str) -> "Layout":
+        """The committed results, always in results/reference of the project."""
+        return cls(Path("results/reference") / study)
 
     @property
     def data(self) -> Path:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .batchnorm import GhostBatchNorm2d
+from .randomness import number_of
 
 
 def conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -143,7 +144,7 @@ def build(model: Mapping[str, Any], channels: int, classes: int, seed: int) -> n
     He initialisation of the convolutions (He et al. 2015b) in the CIFAR networks; torchvision's own in the others.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(number_of("weights", seed))
         family, depth = model["family"], model["depth"]
         if family == "imagenet-resnet":
             network = imagenet_resnet(depth, channels, classes)

@@ -9,10 +9,12 @@ from importlib.metadata import version
 
 import torch
 
+from .errors import UserError
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
-class DeviceError(ValueError):
+class DeviceError(UserError):
     """A device that is wanted and not there."""
 
 
@@ -34,7 +36,7 @@ class Numerics:
     @property
     def evaluation_batch(self) -> int:
         """Images evaluated at once: what fits the caches of a processor, or fills a GPU."""
-        return 100 if self.device == "cpu" else 2000
+        return 100 if self.device == "cpu" else max(100, self.images_per_pass // 2)
 
 
 def choose_device(wanted: str = "auto") -> str:
@@ -62,19 +64,24 @@ def has_bf16(device: str) -> bool:
     return False
 
 
-def choose(device: str, precision: str, threads: int, group_size: int) -> Numerics:
-    """Resolve 'auto' for device and precision, and fix torch's threads and kernels for repeatable sums."""
+def choose(device: str, precision: str, threads: int, group_size: int, pixels: int) -> Numerics:
+    """Resolve 'auto' for device and precision, and fix torch's threads and kernels for repeatable sums.
+
+    `pixels` is height x width of an image: memory of a GPU bounds how many pass at once.
+    """
     device = choose_device(device)
     if precision == "auto":
         precision = "bf16" if has_bf16(device) else "fp32"
     # a processor gains nothing from more than one ghost group at once; a GPU does
-    images_per_pass = group_size if device == "cpu" else 4096
+    images_per_pass = group_size if device == "cpu" else max(group_size, 4096 * 32 * 32 // pixels)
     torch.set_num_threads(threads)
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(device != "mps", warn_only=True)
+    # it would also fill every new tensor before use, which costs time and changes nothing here
+    torch.utils.deterministic.fill_uninitialized_memory = False
     return Numerics(device, precision, threads, images_per_pass)
 
 

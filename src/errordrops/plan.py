@@ -23,6 +23,7 @@ TRAINING_MODULES = (
     "evaluation.py",
     "models.py",
     "numerics.py",
+    "randomness.py",
     "training.py",
 )
 
@@ -82,14 +83,17 @@ def find_run(study: Study, arm: str, seed: int) -> Run:
 
 def recipe(study: Study, seed: int) -> dict[str, Any]:
     """What all runs of a seed have in common; with the settings of each epoch it determines what a run means."""
-    dataset = {k: v for k, v in study.dataset.items() if k not in ("data_dir", "label")}
+    # any folder may be called one: there the label belongs to what was trained on
+    anonymous = {"data_dir"} if study.dataset["name"] == "image-folder" else {"data_dir", "label"}
+    dataset = {key: value for key, value in study.dataset.items() if key not in anonymous}
+    evaluation = {key: n for key, n in study.evaluation.items() if key != "closeup_images"}
     return {
         "dataset": dataset,
         "model": dict(study.model),
         "nesterov": study.nesterov,
         "weight_decay": study.weight_decay,
         "group_size": study.base.batch_size,
-        "evaluation": dict(study.evaluation),
+        "evaluation": evaluation,
         "seed": seed,
     }
 
@@ -115,10 +119,13 @@ def recipe_key(study: Study, run: Run) -> str:
 def code_digest() -> str:
     """A digest of the modules that a run's numbers depend on."""
     package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in TRAINING_MODULES:
-        digest.update((package / name).read_bytes())
-    return digest.hexdigest()[:12]
+    return hashlib.sha256(b"".join((package / name).read_bytes() for name in TRAINING_MODULES)).hexdigest()[:12]
+
+
+def closeup_digest(images: int) -> str:
+    """What a close-up depends on besides its run: the module that makes it and the test images looked at."""
+    code = (Path(__file__).parent / "closeups.py").read_bytes()
+    return hashlib.sha256(code + str(images).encode()).hexdigest()[:12]
 
 
 def totals(study: Study) -> dict[str, int]:

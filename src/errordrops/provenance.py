@@ -28,6 +28,10 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
         warnings.append("The runs were not all computed with the same device, precision, thread count or versions.")
     if len(data) > 1:
         warnings.append("The runs were not all trained on the same data.")
+    if len({run["from_reference"] for run in described}) > 1:
+        warnings.append(
+            "Some runs were taken from the reference, others trained here: runs of one seed may differ early."
+        )
     return {
         "study": study.name,
         "title": study.title,

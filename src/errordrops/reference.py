@@ -4,12 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+from .errors import UserError
 from .files import read_table, write_csv, write_json
 from .layout import Layout
 from .plan import Run, recipe_key
 from .study import Study
 
-FILES = ("curve.csv", "closeups.csv", "run.json")
+FILES = {"train": ("curve.csv", "run.json"), "closeups": ("closeups.csv",)}  # by the step that makes them
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:
@@ -24,27 +25,30 @@ def find(study: Study, run: Run, reference: Layout) -> Path | None:
     return None
 
 
-def take(study: Study, run: Run, source: Path, target: Path) -> None:
-    """Copy a reference run into a study's results, under this study's and arm's name."""
-    for name in ("curve.csv", "closeups.csv"):
-        table = read_table(source / name)
-        table["study"], table["arm"] = study.name, run.arm
-        write_csv(target / name, table)
-    described = json.loads((source / "run.json").read_text())
-    write_json(target / "run.json", described | {"study": study.name, "arm": run.arm, "from_reference": True})
+def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
+    """Copy what a step (train or closeups) makes of a reference run, under this study's and arm's name."""
+    for name in FILES[step]:
+        if name.endswith(".csv"):
+            table = read_table(source / name)
+            table["study"], table["arm"] = study.name, run.arm
+            write_csv(target / name, table)
+        else:
+            described = json.loads((source / name).read_text())
+            write_json(target / name, described | {"study": study.name, "arm": run.arm, "from_reference": True})
 
 
 def keep(results: Layout, reference: Layout) -> None:
-    """Copy what is small from a study's results to its reference folder: runs, analysis, claims, provenance, page."""
-    for path in sorted(results.root.glob("runs/*/seed*/*")):
-        if path.name in FILES:
-            _copy(path, reference.root / path.relative_to(results.root))
-    for path in sorted((results.root / "analysis").glob("*.csv")):
-        _copy(path, reference.root / "analysis" / path.name)
-    for path in (results.claims, results.provenance, results.report):
-        _copy(path, reference.root / path.relative_to(results.root))
+    """Copy what is small from a study's results to its reference folder: runs, analysis, claims, provenance, page.
 
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    What the folder held before goes. Raises UserError for results that were themselves taken from a reference.
+    """
+    if json.loads(results.provenance.read_text())["from_reference"]:
+        raise UserError(f"{results.root}: some of its runs come from the reference; only runs trained here are kept")
+    shutil.rmtree(reference.root, ignore_errors=True)
+    names = [name for some in FILES.values() for name in some]
+    small = [path for path in results.root.glob("runs/*/seed*/*") if path.name in names]
+    small += [*(results.root / "analysis").glob("*.csv"), results.claims, results.provenance, results.report]
+    for path in sorted(small):
+        target = reference.root / path.relative_to(results.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)

@@ -1,6 +1,5 @@
 """The two steps that train: a run, and its close-ups. Files in, files out; what is between is in training."""
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +34,8 @@ class Session:
         study = self.study
         self.facts = prepare.facts(self.layout.data)
         check_batches(study.path, "arms", study.arm(self.run.arm), self.facts["train_images"])
-        self.numerics = numerics.choose(self.device, study.precision, study.threads, study.base.batch_size)
+        pixels = self.facts["shape"][1] * self.facts["shape"][2]
+        self.numerics = numerics.choose(self.device, study.precision, study.threads, study.base.batch_size, pixels)
         self.recipe = recipe(study, self.run.seed)
         self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": asdict(self.numerics)}
         self.keys = key_chain(self.base, self.run.settings)
@@ -120,8 +120,3 @@ def _link_checkpoints(store: Store, keys: list[str], folder: Path) -> None:
         if store.has_state(key):
             target = Path(*[".."] * 4) / store.state_path(key).relative_to(store.folder.parents[1])
             (folder / f"epoch{epoch:03d}.safetensors").symlink_to(target)
-
-
-def read_description(path: Path) -> dict[str, Any]:
-    """A run.json."""
-    return json.loads(path.read_text())

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from .errors import UserError
 
-class ScheduleError(ValueError):
+
+class ScheduleError(UserError):
     """A schedule that cannot be trained; the message says which number is wrong."""
 
 
@@ -30,7 +32,7 @@ class Phase:
     setting: Setting
 
 
-def _canonical(rate: float) -> float:
+def canonical(rate: float) -> float:
     """Round to 12 digits, so that 0.05 / 10 / 10 and 0.0005 are one setting: forks share what has equal settings."""
     return float(f"{rate:.12g}")
 
@@ -72,7 +74,7 @@ def rule_phases(
         if max_batch is not None and batch > max_batch:
             rate_cut *= batch / max_batch
             batch = max_batch
-        setting = Setting(_canonical(base.learning_rate / rate_cut), batch, base.momentum)
+        setting = Setting(canonical(base.learning_rate / rate_cut), batch, base.momentum)
         phases.append(Phase(end - start, setting))
     return tuple(phases)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .schedules import Phase, Setting, milestones, rule_phases, settings
+from .schedules import Phase, Setting, canonical, milestones, rule_phases, settings
 from .studyfile import REPOSITORY, StudyError, read, wrong
 
 __all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
@@ -28,6 +28,7 @@ DEFAULTS = {
     "precision": "auto",
     "checkpoint_every": 1,
 }
+CONTROL = "none"  # the arm that all others are compared with
 EVALUATION = {"train_images": 2000, "statistics_images": 2000, "closeup_images": 1000}
 RULE_DESCRIPTIONS = {
     "none": "nothing changes",
@@ -136,7 +137,7 @@ def _resolve(path: Path, content: dict) -> Study:
     dataset = {"pad": 0, "flip": False, "normalisation": "channel"} | content["dataset"]
     _check_dataset(path, dataset)
     _check_model(path, content["model"])
-    base = Setting(float(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
+    base = Setting(canonical(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
     train_images = dataset.get("train_size") or TRAIN_IMAGES.get(dataset["name"])
     arms = []
     for index, arm in enumerate(content["arms"]):
@@ -145,6 +146,16 @@ def _resolve(path: Path, content: dict) -> Study:
             raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
         arms.append(_resolve_arm(path, key, arm, content, base))
         check_batches(path, key, arms[-1], train_images)
+        if arm["name"] == CONTROL and arms[-1].milestones:
+            raise wrong(
+                path, key, f"arm {CONTROL} is the control: nothing may change in it; give this arm another name"
+            )
+    for kind, points in content.get("claims", {}).items():
+        changes = max(len(arm.milestones) for arm in arms)
+        if len(points) > changes:
+            raise wrong(
+                path, f"claims.{kind}", f"{len(points)} thresholds, but no arm has more than {changes} milestones"
+            )
     seeds = content["seeds"]
     evaluation = EVALUATION | content.get("evaluation", {})
     if train_images is not None:
@@ -176,7 +187,7 @@ def _resolve(path: Path, content: dict) -> Study:
 def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) -> Arm:
     epochs = study["epochs"]
     base = Setting(
-        float(arm.get("learning_rate", base.learning_rate)),
+        canonical(arm.get("learning_rate", base.learning_rate)),
         arm.get("batch_size", base.batch_size),
         float(arm.get("momentum", base.momentum)),
     )
@@ -188,7 +199,7 @@ def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) ->
             Phase(
                 p["epochs"],
                 Setting(
-                    float(p.get("learning_rate", base.learning_rate)),
+                    canonical(p.get("learning_rate", base.learning_rate)),
                     p.get("batch_size", base.batch_size),
                     float(p.get("momentum", base.momentum)),
                 ),

@@ -1,6 +1,7 @@
 """Reading a study file: YAML without surprises, checked against a schema, mistakes told with the path of the key."""
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import jsonschema
 import yaml
 
+from .errors import UserError
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 KINDS = {"object": "a mapping of keys", "integer": "a whole number", "array": "a list", "string": "text"}
 BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 
 
-class StudyError(ValueError):
+class StudyError(UserError):
     """A study file that cannot be used; the message names the file, the key and what to do."""
 
 
@@ -52,9 +55,23 @@ def read(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from None
     if isinstance(content, dict) and isinstance(content.get("arms"), list):
         content["arms"] = [{"name": arm} if isinstance(arm, str) else arm for arm in content["arms"]]
+    content = _plain_numbers(path, "", content)
     _check_schema(path, content)
     if content["study"] != path.stem:
         raise wrong(path, "study", f"is {content['study']!r}, but the file is called {path.name}")
+    return content
+
+
+def _plain_numbers(path: Path, key: str, content: Any) -> Any:
+    """32.0 and 3e1 are whole numbers; infinity and NaN are none."""
+    if isinstance(content, dict):
+        return {k: _plain_numbers(path, f"{key}.{k}".lstrip("."), v) for k, v in content.items()}
+    if isinstance(content, list):
+        return [_plain_numbers(path, f"{key}[{i}]", v) for i, v in enumerate(content)]
+    if isinstance(content, float):
+        if not math.isfinite(content):
+            raise wrong(path, key, f"must be a finite number, but is {content}")
+        return int(content) if content.is_integer() else content
     return content
 
 

@@ -146,7 +146,7 @@ def train(
 ) -> int:
     """Train what of a run is not yet in the store. Returns the number of epochs trained.
 
-    A run whose training loss is no longer finite is recorded as diverged and ends there.
+    A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
     known = known_epochs(store, keys)
     if known >= 0 and (known == len(settings) or store.record(keys[known])["diverged"]):
@@ -165,7 +165,7 @@ def train(
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         record = _finish_epoch(trainer, store, keys[epoch], {"train": running}, updates, seconds, keep)
         if record["diverged"]:
-            say(f"epoch {epoch}/{len(settings)}  diverged: training loss is {running['loss']}; the run ends here")
+            say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
         done, left = epoch - known, len(settings) - epoch
         say(
@@ -184,9 +184,12 @@ def _finish_epoch(
     """Measure, then save the state and after it the record: a record is only there if its state was."""
     started = time.monotonic()
     running = values["train"]
-    diverged = running is not None and not math.isfinite(running["loss"])
+    measured = {} if running is not None and not math.isfinite(running["loss"]) else trainer.evaluate()
+    losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
+    # the last update of an epoch shows in the evaluation only
+    diverged = not losses or not all(map(math.isfinite, losses))
     if not diverged:
-        values = {"train": running, **trainer.evaluate()}
+        values = {"train": running, **measured}
         if keep:
             store.save_state(key, trainer.state())
     record = {

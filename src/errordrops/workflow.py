@@ -3,27 +3,28 @@
 import os
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from . import plan, reference
 from .layout import Layout
-from .study import Study, load
+from .study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
 BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
 FIGURE_PARTS = ("__init__", "panels", "parts", "theme", "words")  # what figures share
 
 
-def modules(*names: str) -> list[str]:
+def modules(*names: str, ending: str = "py") -> list[str]:
     """Paths of package modules, for `input:`: an edit to one reruns what depends on it, and only that.
 
     A name that ends in / stands for all modules of that folder.
     """
     paths = []
     for name in names:
-        paths += sorted(PACKAGE.glob(f"{name}*.py")) if name.endswith("/") else [PACKAGE / name]
+        paths += sorted(PACKAGE.glob(f"{name}*.{ending}")) if name.endswith("/") else [PACKAGE / name]
     return [_short(path) for path in paths]
 
 
@@ -73,26 +74,32 @@ class Workflow:
         """The reference folder that serves for a run, None if it is to be trained."""
         if not self.config.get("from"):
             return None
-        where = Layout.reference(study, self.config["results"])
-        return reference.find(self.study(study), self.run(study, arm, seed), where)
+        found = reference.find(self.study(study), self.run(study, arm, seed), Layout.reference(study))
+        if found is None and find_spec("torch") is None:
+            raise StudyError(
+                f"run {arm} seed {seed} of study {study} is not in {Layout.reference(study).root}, and torch is not "
+                "installed to train it: leave out from=reference (make installs torch then)"
+            )
+        return found
 
     def training_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""
         known = self.reference_run(study, arm, seed)
         if known:
-            return [str(known / name) for name in reference.FILES]
+            return [str(known / name) for name in reference.FILES["train"]]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
-        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES)]
+        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "runs.py")]
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
-        """The run itself, and what its replays need."""
+        """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
         known = self.reference_run(study, arm, seed)
-        layout = self.layout(study)
+        layout, parent = self.layout(study), self.run(study, arm, seed).parent
         own = str(layout.run(arm, seed) / "run.json")
         if known:
             return [own, str(known / "closeups.csv")]
-        return [own, str(layout.data), *modules("closeups.py", *plan.TRAINING_MODULES)]
+        shared = [str(layout.run(parent, seed) / "closeups.csv")] if parent else []
+        return [own, str(layout.data), *shared, *modules("closeups.py", *plan.TRAINING_MODULES, "runs.py")]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:
         """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""

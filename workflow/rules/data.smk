@@ -4,6 +4,7 @@
 rule data:
     input:
         modules("data/sources.py", "data/prepare.py", "data/folder.py"),
+        modules("data/sample/", ending="npz"),
     output:
         S.data,
     log:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from ..curves import wide
-from ..study import Study
+from ..schedules import shared_epochs
+from ..study import CONTROL, Study
 from .intervals import summarise
 
-CONTROL = "none"
 LEVEL_EPOCHS = 5
 COLUMNS = "study arm index milestone seed split metric before after change change_none difference".split()
 
@@ -22,6 +22,26 @@ def study_milestones(study: Study) -> dict[str, list[int]]:
     if CONTROL in own:
         own[CONTROL] = sorted({m for milestones in own.values() for m in milestones})
     return own
+
+
+def comparable(study: Study) -> set[str]:
+    """Arms that are one run with the control up to their first milestone, so that pairing by seed means something."""
+    control = [arm for arm in study.arms if arm.name == CONTROL]
+    return {
+        arm.name
+        for arm in study.arms
+        for none in control
+        if arm.milestones and shared_epochs(arm.settings, none.settings) >= arm.milestones[0]
+    }
+
+
+def of_study(study: Study, curves: pd.DataFrame, epochs: int) -> pd.DataFrame:
+    """`milestone_changes` of a study: all arms at their own milestones, paired where pairing means something."""
+    changes = milestone_changes(curves, study_milestones(study), study.epochs, epochs)
+    alone = ~changes["arm"].isin(comparable(study))
+    changes.loc[alone, "difference"] = np.nan
+    changes.loc[alone & (changes["arm"] != CONTROL), "change_none"] = np.nan
+    return changes
 
 
 def windows(milestones: list[int], last: int, epochs: int) -> list[tuple[range, range]]:
@@ -50,7 +70,9 @@ def milestone_changes(
         control_row = (CONTROL, seed, split, metric)
         control = table.loc[control_row] if control_row in table.index else None
         at = milestones.get(arm, [])
-        for index, (m, (pre, post)) in enumerate(zip(at, windows(at, last, epochs), strict=True), start=1):
+        # the control has no phases that a window could reach into
+        spans = [w for m in at for w in windows([m], last, epochs)] if arm == CONTROL else windows(at, last, epochs)
+        for index, (m, (pre, post)) in enumerate(zip(at, spans, strict=True), start=1):
             before, after = (_mean(values, window) for window in (pre, post))
             without = np.nan if control is None else _mean(control, post) - _mean(control, pre)
             paired = np.nan if arm == CONTROL else after - before - without
@@ -65,6 +87,6 @@ def _mean(values: pd.Series, window: range) -> float:
 
 
 def milestone_summary(changes: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with 95 % t-intervals of change, change_none and difference."""
+    """Means over seeds with 95 % t-intervals of change, change_none and difference; n seeds have all that is there."""
     by = "study arm index milestone split metric".split()
     return summarise(changes, by, ["change", "change_none", "difference"])

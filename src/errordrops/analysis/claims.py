@@ -5,13 +5,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Arm, Study
-from .changes import CONTROL, LEVEL_EPOCHS
+from ..study import CONTROL, Arm, Study
+from .changes import LEVEL_EPOCHS
 
 JUDGED = ("test", "error_recomputed")  # statistics recomputed: what running averages lag behind is no drop
 KINDS = {
     "drop": "In epoch {next}, the first after milestone {m}, test error falls {more}further than in arm none.",
-    "level": f"Over the {LEVEL_EPOCHS} epochs after milestone {{m}} beside the {LEVEL_EPOCHS} before, test error falls "
+    "level": f"Mean of up to {LEVEL_EPOCHS} epochs after milestone {{m}} beside as many before: test error falls "
     "{more}further than in arm none.",
 }
 

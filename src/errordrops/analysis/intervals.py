@@ -32,11 +32,14 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
 def summarise(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:
     """One row per group: n, and for each column its mean and interval as COLUMN, COLUMN_low, COLUMN_high.
 
-    Missing values are left out; n counts the values of the first column.
+    Columns without any value give NaN. Of the others a row counts only if it has all: means that stand side by side
+    rest on the same n rows.
     """
     rows = []
     for keys, group in table.groupby(by, sort=False):
-        row = dict(zip(by, keys, strict=True)) | {"n": int(group[columns[0]].notna().sum())}
+        filled = [column for column in columns if group[column].notna().any()]
+        group = group.dropna(subset=filled)
+        row = dict(zip(by, keys, strict=True)) | {"n": len(group) if filled else 0}
         for column in columns:
             interval = t_interval(group[column].dropna())
             row |= {column: interval.mean, f"{column}_low": interval.low, f"{column}_high": interval.high}

@@ -4,7 +4,6 @@ Drawn once an epoch on the processor, so that every device sees the same images 
 images at once on the training device.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn.functional import pad as pad_images
+
+from ..randomness import number_of
 
 CHUNK = 8192  # images augmented at once: bounds memory, costs no time
 
@@ -59,12 +60,6 @@ def load(path: Path, device: torch.device, pad: int, flip: bool) -> Data:
     return Data(train, test, stored["mean"], stored["std"], classes, pad, flip)
 
 
-def generator(purpose: str, seed: int, epoch: int) -> torch.Generator:
-    """A random generator of its own for (purpose, seed, epoch)."""
-    digest = hashlib.sha256(f"{purpose}:{seed}:{epoch}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
-
-
 def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tensor, pad: int) -> Tensor:
     """Pad with zeros, crop back to size at offset (rows, columns), mirror where `flipped`; each image its own draw.
 
@@ -85,7 +80,7 @@ class Epoch:
     """The training images of one epoch in their order, augmented; read once, front to back."""
 
     def __init__(self, data: Data, seed: int, epoch: int):
-        draw = generator("epoch", seed, epoch)
+        draw = torch.Generator().manual_seed(number_of("order and augmentation", seed, epoch))
         n, device = len(data.train), data.train.images.device
         self._data = data
         self._order = torch.randperm(n, generator=draw).to(device)

@@ -42,13 +42,17 @@ def stratified_order(labels: np.ndarray, size: int, seed: int = SUBSET_SEED) -> 
 
 def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation for (x - mean) / std. channel: both (C, 1, 1); pixel-mean: mean (C, H, W), one deviation."""
-    values = images.astype(np.float32)
+    total, squares = np.zeros(images.shape[1:]), np.zeros(images.shape[1:])
+    for start in range(0, len(images), 1000):  # a large set does not fit as floats
+        values = images[start : start + 1000].astype(np.float64)
+        total += values.sum(0)
+        squares += (values**2).sum(0)
+    mean, square = total / len(images), squares / len(images)
     if kind == "channel":
-        mean = values.mean((0, 2, 3), dtype=np.float64)[:, None, None]
-        std = values.std((0, 2, 3), dtype=np.float64)[:, None, None]
+        mean, square = (m.mean((1, 2), keepdims=True) for m in (mean, square))
+        std = np.sqrt(square - mean**2)
     else:
-        mean = values.mean(0, dtype=np.float64)
-        std = (values - mean.astype(np.float32)).std(dtype=np.float64).reshape(1, 1, 1)
+        std = np.sqrt((square - mean**2).mean(keepdims=True))
     return mean.astype(np.float32), std.astype(np.float32)
 
 
@@ -66,11 +70,17 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         order = stratified_order(labels, wanted or len(labels))
         arrays[f"{half}_images"] = np.ascontiguousarray(images[order])
         arrays[f"{half}_labels"] = labels[order].astype(np.int64)
+    classes = {half: set(np.unique(arrays[f"{half}_labels"]).tolist()) for half in ("train", "test")}
+    if classes["train"] != classes["test"]:
+        raise DataError(
+            f"dataset: {len(classes['train'])} classes are left in the training set and {len(classes['test'])} in the "
+            "test set; take more images (train_size, test_size)"
+        )
+    arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
     checksum = hashlib.sha256()
     for name in sorted(arrays):
         checksum.update(f"{name}{arrays[name].shape}".encode())
         checksum.update(arrays[name])
-    arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
     facts = {
         "name": dataset["name"],
         "source": source,

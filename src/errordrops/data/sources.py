@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import UserError
+
 FASHION_MNIST = {  # SHA-256 of the decompressed files
     "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
     "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
@@ -22,7 +24,7 @@ DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 
 
-class DataError(RuntimeError):
+class DataError(UserError):
     """Data that cannot be had or is not what it should be; the message names the file."""
 
 
@@ -49,6 +51,8 @@ def fashion_mnist(
     raw.mkdir(parents=True, exist_ok=True)
     failures = []
     for source, folder_of in sources or _fashion_mnist_sources(named):
+        if failures and came_from.exists() and not _problems(raw):
+            return cache, came_from.read_text().strip()
         try:
             with folder_of() as folder:
                 for name, checksum in FASHION_MNIST.items():
@@ -148,6 +152,15 @@ def _install(folder: Path, name: str, checksum: str, raw: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _damaged_cifar10(root: Path) -> Path:
+    """The first file of CIFAR-10 that is not there or has another MD5 sum than torchvision knows."""
+    from torchvision.datasets import CIFAR10
+    from torchvision.datasets.utils import check_integrity
+
+    files = [(root / CIFAR10.base_folder / name, md5) for name, md5 in CIFAR10.train_list + CIFAR10.test_list]
+    return next((path for path, md5 in files if not check_integrity(str(path), md5)), root / CIFAR10.base_folder)
+
+
 def cifar10(named: Path | None, cache: Path, say: Callable[[str], None]) -> tuple[Path, str]:
     """A torchvision root that holds CIFAR-10 (torchvision checks its MD5 sums), and the source.
 
@@ -163,7 +176,7 @@ def cifar10(named: Path | None, cache: Path, say: Callable[[str], None]) -> tupl
             CIFAR10(str(root))
             return root, "a folder named by the user"
         except RuntimeError:
-            failures.append(f"folder {named}: {CIFAR10.base_folder}/ is not in it, or a file of it is damaged")
+            failures.append(f"folder {named}: {_damaged_cifar10(root)} is missing or damaged")
             say(f"data: {failures[-1]}; trying the next source")
     try:
         with _timeout(30):

@@ -1,6 +1,7 @@
 """The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
 
-from ..analysis.changes import CONTROL, LEVEL_EPOCHS
+from ..analysis.changes import LEVEL_EPOCHS
+from ..study import CONTROL
 from . import effects as fx
 from .about import SETUP, model_on_data
 from .study import Study
@@ -158,16 +159,16 @@ def lag(study: Study) -> str:
     """How much of the visible change is lag of the running statistics, at the first milestone of the
     headline arm.
     """
-    first = fx.headline(fx.effects(study, "error"))[:1]
-    fair = {(e.arm, e.milestone): e for e in fx.effects(study, "error_recomputed")}
+    first = fx.headline(fx.effects(study, "error", lasting=True))[:1]
+    fair = {(e.arm, e.milestone): e for e in fx.effects(study, "error_recomputed", lasting=True)}
     if not first or (first[0].arm, first[0].milestone) not in fair:
         return "This study holds only one of the two readings, so the share of the lag is not known.\n"
     seen, true = first[0].change[0], fair[first[0].arm, first[0].milestone].change[0]
     return (
-        f"In arm {plain(first[0].arm)} after epoch {first[0].milestone}, test error moved by "
-        f"{number(seen, sign=True)} points as read with running statistics and by "
-        f"{number(true, sign=True)} with "
-        f"recomputed ones, so {number(seen - true, sign=True)} points of the visible change are lag.\n"
+        f"In arm {plain(first[0].arm)}, from the epochs before milestone {first[0].milestone} to those after it, "
+        f"test error moved by {number(seen, sign=True)} points as read with running statistics and by "
+        f"{number(true, sign=True)} with recomputed ones (@tbl-levels): {number(seen - true, sign=True)} points of the "
+        "visible change are lag.\n"
     )
 
 

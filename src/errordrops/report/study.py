@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..errors import UserError
+
 FIGURES = ("error_by_epoch", "schedules", "closeup", "milestone_changes", "error_by_update")
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
 
 
-class ReportError(Exception):
+class ReportError(UserError):
     """The page cannot be made; the message says why in one paragraph."""
 
 
