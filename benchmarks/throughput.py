@@ -42,10 +42,15 @@ class Pictures(Dataset):
 
 
 def make_trainer(name: str, data_path: str, precision: str, threads: int) -> Trainer:
-    loaded = study.load(name)
-    chosen = numerics.choose("auto", precision, threads, loaded.base.batch_size, 28 * 28)
-    data = epoch.load(Path(data_path), torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
-    return Trainer.create(plan.recipe(loaded, 0), data, chosen)
+    """A trainer whose optimiser has the learning rate and momentum of the study, as an epoch of it sets them."""
+    loaded, path = study.load(name), Path(data_path)
+    pixels = prepare.facts(path)["shape"][1:]
+    chosen = numerics.choose("auto", precision, threads, loaded.base.batch_size, pixels[0] * pixels[1])
+    data = epoch.load(path, torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
+    trainer = Trainer.create(plan.recipe(loaded, 0), data, chosen)
+    for group in trainer.optimizer.param_groups:
+        group["lr"], group["momentum"] = loaded.base.learning_rate, loaded.base.momentum
+    return trainer
 
 
 def epochs_of_errordrops(name, data_path, threads, workers):
@@ -80,6 +85,7 @@ def epochs_of_torchvision(name, data_path, threads, workers):
     from torchvision.transforms import Compose, Normalize, RandomCrop, RandomHorizontalFlip, ToTensor
 
     trainer, loaded = make_trainer(name, data_path, "fp32", threads), study.load(name)
+    torch.use_deterministic_algorithms(False)  # as usual
     model = trainer.model.to(memory_format=torch.contiguous_format).train()
     data, size = trainer.data, trainer.data.train.images.shape[-1]
     steps = [RandomCrop(size, padding=loaded.dataset["pad"])] + [RandomHorizontalFlip()] * loaded.dataset["flip"]
@@ -110,11 +116,19 @@ LOOPS = {
 def job(loop, arguments, seconds, barrier, results):
     chunks = LOOPS[loop](*arguments)
     next(chunks)  # warm-up
-    barrier.wait()
+    finish()
+    barrier.wait(timeout=300)
     images, began = 0, time.monotonic()
     while time.monotonic() - began < seconds:
         images += next(chunks)
+    finish()
     results.put(images / (time.monotonic() - began))
+
+
+def finish():
+    """Wait for what a GPU still has to do."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def measure(loop, name, data_path, jobs, threads, workers, seconds):
@@ -125,7 +139,7 @@ def measure(loop, name, data_path, jobs, threads, workers, seconds):
     running = [context.Process(target=job, args=arguments) for _ in range(jobs)]
     for process in running:
         process.start()
-    total = sum(results.get() for _ in running)
+    total = sum(results.get(timeout=600) for _ in running)
     for process in running:
         process.join()
     return total
