@@ -50,11 +50,10 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
 
 def settings_of(study: Study, train_images: int) -> dict[str, Any]:
     """The study in numbers, for the report."""
-    model = " ".join(f"{key} {value}" for key, value in study.model.items() if key != "family")
     return {
         "title": study.title,
         "dataset_label": study.dataset_label,
-        "model": f"{study.model['family']}, {model}",
+        "model": study.model_label,
         "learning_rate": study.base.learning_rate,
         "momentum": study.base.momentum,
         "nesterov": study.nesterov,

@@ -89,6 +89,17 @@ class Study:
         raise StudyError(f"{self.path}: no arm {name!r}; it has {', '.join(a.name for a in self.arms)}")
 
     @property
+    def model_label(self) -> str:
+        """The network as people write it: ResNet-8 of width 16, Wide ResNet 16-4, ResNet-50."""
+        depth = self.model["depth"]
+        match self.model["family"]:
+            case "cifar-resnet":
+                return f"ResNet-{depth} of width {self.model['width']}"
+            case "wide-resnet":
+                return f"Wide ResNet {depth}-{self.model['widen_factor']}"
+        return f"ResNet-{depth}"
+
+    @property
     def dataset_label(self) -> str:
         return self.dataset.get("label") or DATASET_LABELS[self.dataset["name"]]
 

@@ -38,15 +38,8 @@ def model_on_data(study: Study) -> str:
 
 
 def model(study: Study) -> str:
-    """`ResNet-8 of width 16` or `Wide ResNet 16-4` for the families that are known, else as the
-    settings say.
-    """
-    name = str(study.settings.get("model", "a ResNet"))
-    known = re.fullmatch(r"(cifar|wide)-resnet, depth (\d+) width (\d+)", name)
-    if not known:
-        return name
-    family, depth, width = known.groups()
-    return f"ResNet-{depth} of width {width}" if family == "cifar" else f"Wide ResNet {depth}-{width}"
+    """The network as the settings name it."""
+    return str(study.settings.get("model", "a ResNet"))
 
 
 def data(study: Study) -> str:

@@ -1,7 +1,6 @@
 """The files of a study, read into one value that everything else on the page is made from."""
 
 import json
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,8 +119,3 @@ def no_closeups(folder: Path) -> bool:
     """Whether the table of close-ups exists and is empty."""
     path = folder / "closeups.parquet"
     return path.exists() and pd.read_parquet(path).empty
-
-
-def noise_scale(rate: float, batch: float, momentum: float, images: int) -> float:
-    """Smith & Le (2018): g = rate / (1 - momentum) (N / B - 1), in units of the learning rate."""
-    return rate / (1 - momentum) * (images / batch - 1) if momentum < 1 else math.nan

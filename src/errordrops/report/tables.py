@@ -5,8 +5,9 @@ from itertools import groupby
 import pandas as pd
 
 from ..analysis.changes import LEVEL_EPOCHS
+from ..schedules import Setting, noise_scale
 from . import effects as fx
-from .study import Study, noise_scale
+from .study import Study
 from .text import NOTHING, cell, floating, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
@@ -29,7 +30,7 @@ def phases(study: Study) -> str:
             first = run[0]
             scale = None
             if momentum is not None and images:
-                scale = noise_scale(first.learning_rate, first.batch_size, momentum, images)
+                scale = noise_scale(Setting(first.learning_rate, first.batch_size, momentum), images)
             numbers = [short(first.learning_rate), short(first.batch_size), short(first.updates)]
             known = NOTHING if missing(scale) else short(float(f"{scale:.3g}"))
             rows.append([cell(arm) if i == 0 else "", f"{first.epoch}–{run[-1].epoch}", *numbers, known])
