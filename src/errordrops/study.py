@@ -6,17 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from .schedules import Phase, Setting, canonical, milestones, rule_phases, settings
+from .studychecks import DATASET_LABELS, TEST_IMAGES, TRAIN_IMAGES, check_dataset, check_milestones, check_model
 from .studyfile import REPOSITORY, StudyError, read, wrong
 
-__all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
-DATASET_LABELS = {
-    "fashion-mnist": "Fashion-MNIST",
-    "fashion-mnist-sample": "Fashion-MNIST (a sample of 1,600 images)",
-    "cifar10": "CIFAR-10",
-    "image-folder": "a folder of images",
-}
-TRAIN_IMAGES = {"fashion-mnist": 60_000, "fashion-mnist-sample": 1_000, "cifar10": 50_000}
-TEST_IMAGES = {"fashion-mnist": 10_000, "fashion-mnist-sample": 600, "cifar10": 10_000}
+__all__ = ["REPOSITORY", "TEST_IMAGES", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 DEFAULTS = {
     "momentum": 0.9,
     "nesterov": False,
@@ -130,24 +123,13 @@ def load(name: str, folder: str | Path = "config/studies", data_dir: str | None 
     return _resolve(path, content)
 
 
-def _check_milestones(path: Path, key: str, values: list[int], epochs: int) -> None:
-    if values != sorted(values):
-        raise wrong(path, key, f"must rise, but are {values}")
-    if values and values[-1] >= epochs:
-        raise wrong(
-            path,
-            key,
-            f"{values[-1]} is not before the last epoch ({epochs}): no epoch is left for the new setting",
-        )
-
-
 def _resolve(path: Path, content: dict) -> Study:
     content = DEFAULTS | content
     epochs = content["epochs"]
-    _check_milestones(path, "milestones", content["milestones"], epochs)
+    check_milestones(path, "milestones", content["milestones"], epochs)
     dataset = {"pad": 0, "flip": False, "normalisation": "channel"} | content["dataset"]
-    _check_dataset(path, dataset)
-    _check_model(path, content["model"])
+    check_dataset(path, dataset)
+    check_model(path, content["model"])
     base = Setting(canonical(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
     train_images = dataset.get("train_size") or TRAIN_IMAGES.get(dataset["name"])
     arms = []
@@ -225,7 +207,7 @@ def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) ->
     if rule not in RULE_DESCRIPTIONS:
         raise wrong(path, key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
     at = arm.get("milestones", study["milestones"])
-    _check_milestones(path, f"{key}.milestones", at, epochs)
+    check_milestones(path, f"{key}.milestones", at, epochs)
     if not at and rule != "none":
         raise wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
     factor = arm.get("factor", study["factor"])
@@ -246,48 +228,3 @@ def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> N
             f"{train_images} training images; set max_batch (what the batch can't take is cut from the learning rate), "
             "a smaller factor or fewer milestones",
         )
-
-
-def _check_dataset(path: Path, dataset: dict) -> None:
-    name = dataset["name"]
-    for key, whole in (("train_size", TRAIN_IMAGES), ("test_size", TEST_IMAGES)):
-        if name in whole and dataset.get(key, 0) > whole[name]:
-            raise wrong(
-                path,
-                f"dataset.{key}",
-                f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}",
-            )
-    if name == "image-folder":
-        for key in ("data_dir", "image_size"):
-            if key not in dataset:
-                raise wrong(path, f"dataset.{key}", "an image folder needs it")
-    elif "image_size" in dataset:
-        raise wrong(
-            path,
-            "dataset.image_size",
-            f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is",
-        )
-    folder = dataset.get("data_dir")
-    if folder is not None and not Path(folder).expanduser().is_dir():
-        raise wrong(path, "dataset.data_dir", f"no folder {folder}")
-
-
-def _check_model(path: Path, model: dict) -> None:
-    family, depth = model["family"], model["depth"]
-    extra = {"cifar-resnet": {"width"}, "wide-resnet": {"widen_factor"}, "imagenet-resnet": set()}[family]
-    for key in set(model) - {"family", "depth"} - extra:
-        raise wrong(path, f"model.{key}", f"a {family} has no {key}")
-    for key in extra - set(model):
-        raise wrong(path, f"model.{key}", f"a {family} needs it")
-    good = {
-        "cifar-resnet": depth >= 8 and depth % 6 == 2,
-        "wide-resnet": depth >= 10 and depth % 6 == 4,
-        "imagenet-resnet": depth in (18, 34, 50),
-    }[family]
-    if not good:
-        shape = {
-            "cifar-resnet": "6n + 2 (8, 14, 20, ...)",
-            "wide-resnet": "6n + 4 (10, 16, ...)",
-            "imagenet-resnet": "18, 34 or 50",
-        }
-        raise wrong(path, "model.depth", f"must be {shape[family]}, but is {depth}")

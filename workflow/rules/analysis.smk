@@ -33,6 +33,7 @@ rule analyse:
             "provenance.py",
             "schedules.py",
             "study.py",
+            "studychecks.py",
             "studyfile.py",
             *BASICS,
         ),

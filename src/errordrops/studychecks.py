@@ -1,0 +1,73 @@
+"""Checks of a study file that a schema cannot express: what must fit together."""
+
+from pathlib import Path
+
+from .studyfile import wrong
+
+DATASET_LABELS = {
+    "fashion-mnist": "Fashion-MNIST",
+    "fashion-mnist-sample": "Fashion-MNIST (a sample of 1,600 images)",
+    "cifar10": "CIFAR-10",
+    "image-folder": "a folder of images",
+}
+TRAIN_IMAGES = {"fashion-mnist": 60_000, "fashion-mnist-sample": 1_000, "cifar10": 50_000}
+TEST_IMAGES = {"fashion-mnist": 10_000, "fashion-mnist-sample": 600, "cifar10": 10_000}
+
+
+def check_milestones(path: Path, key: str, values: list[int], epochs: int) -> None:
+    """Raise StudyError unless milestones rise and leave an epoch for the last setting."""
+    if values != sorted(values):
+        raise wrong(path, key, f"must rise, but are {values}")
+    if values and values[-1] >= epochs:
+        raise wrong(
+            path,
+            key,
+            f"{values[-1]} is not before the last epoch ({epochs}): no epoch is left for the new setting",
+        )
+
+
+def check_dataset(path: Path, dataset: dict) -> None:
+    """Raise StudyError for more images than there are, keys that do not go together, or a folder that is not there."""
+    name = dataset["name"]
+    for key, whole in (("train_size", TRAIN_IMAGES), ("test_size", TEST_IMAGES)):
+        if name in whole and dataset.get(key, 0) > whole[name]:
+            raise wrong(
+                path,
+                f"dataset.{key}",
+                f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}",
+            )
+    if name == "image-folder":
+        for key in ("data_dir", "image_size"):
+            if key not in dataset:
+                raise wrong(path, f"dataset.{key}", "an image folder needs it")
+    elif "image_size" in dataset:
+        raise wrong(
+            path,
+            "dataset.image_size",
+            f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is",
+        )
+    folder = dataset.get("data_dir")
+    if folder is not None and not Path(folder).expanduser().is_dir():
+        raise wrong(path, "dataset.data_dir", f"no folder {folder}")
+
+
+def check_model(path: Path, model: dict) -> None:
+    """Raise StudyError for a depth that the family lacks, or a key that belongs to another family."""
+    family, depth = model["family"], model["depth"]
+    extra = {"cifar-resnet": {"width"}, "wide-resnet": {"widen_factor"}, "imagenet-resnet": set()}[family]
+    for key in set(model) - {"family", "depth"} - extra:
+        raise wrong(path, f"model.{key}", f"a {family} has no {key}")
+    for key in extra - set(model):
+        raise wrong(path, f"model.{key}", f"a {family} needs it")
+    good = {
+        "cifar-resnet": depth >= 8 and depth % 6 == 2,
+        "wide-resnet": depth >= 10 and depth % 6 == 4,
+        "imagenet-resnet": depth in (18, 34, 50),
+    }[family]
+    if not good:
+        shape = {
+            "cifar-resnet": "6n + 2 (8, 14, 20, ...)",
+            "wide-resnet": "6n + 4 (10, 16, ...)",
+            "imagenet-resnet": "18, 34 or 50",
+        }
+        raise wrong(path, "model.depth", f"must be {shape[family]}, but is {depth}")
