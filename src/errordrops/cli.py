@@ -41,7 +41,7 @@ def plan(args: argparse.Namespace) -> None:
     print(
         f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "
         f"({saved:.0%} saved).\n"
-        f"Time for training and evaluation: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
+        f"Training and evaluation alone: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
         f"({estimate['estimate_from']})."
     )
 

@@ -57,7 +57,7 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
 def _measured(layout: Layout) -> tuple[float, int]:
     """(seconds, epochs) of all runs described in a folder."""
     described = [json.loads(path.read_text()) for path in layout.root.glob("runs/*/seed*/run.json")]
-    own = [run for run in described if run["epochs_trained"]]
+    own = [run for run in described if run["epochs_trained"] and not run.get("from_reference")]
     seconds = sum(run["seconds_training"] + run["seconds_evaluation"] for run in own)
     return seconds, sum(run["epochs_trained"] for run in own)
 

@@ -34,6 +34,10 @@ def text(summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> 
     than = " more than without" if column == "difference" else " with"
     falls = f"Test error falls by {{amount}}{than} the change of rate or batch size{{where}}"
     title = words.fall(changes, column, falls, neutral="Test and training error by epoch")
+    fair, column_fair = words.judged(words.own(summary, at, "error_recomputed"))
+    sure = fair[fair[f"{column_fair}_high"] < 0]
+    if len(sure) and "falls" in title:
+        title += f" ({words.span(-sure[column_fair])} with recomputed statistics)"
     subtitle = [f"Title and first view: running batch-norm statistics; {words.seeds_shown(n)}{words.band(n)}"]
     lines = (
         "Thin vertical lines: milestones, numbers m of epochs completed when the learning rate or batch size "

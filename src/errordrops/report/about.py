@@ -84,16 +84,19 @@ def duration(seconds: float) -> str:
 
 
 def commands(study: Study) -> str:
-    """How to make this page, and one figure of it, again."""
+    """How to make this page, and one figure of it, again; from the reference where the page was."""
     name = slug(study.name)
+    kept = study.provenance.get("from_reference")
     steps = {
         "train what is missing, then make this page": f"make report STUDY={name}",
-        "this page from the runs kept here, without torch": f"make report STUDY={name} FROM=reference",
         "one figure, and only what it needs": f"snakemake results/{name}/figures/closeup.svg",
         "what would be trained, and how long it takes": f"errordrops plan {name}",
-        "the claims of your runs beside those of the reference": f"errordrops verify {name}",
-        "the drops in a training log of your own": "errordrops explain LOG",
     }
+    if kept:
+        steps |= {
+            "this page again from the committed runs, without torch": f"make report STUDY={name} FROM=reference",
+            "one figure of it": f"snakemake results/{name}/figures/closeup.svg --config from=reference",
+        }
     lines = "\n".join(f"# {why}\n{command}" for why, command in steps.items())
     return f"```bash\n{lines}\n```\n"
 
@@ -102,7 +105,7 @@ def made(study: Study, engine: str) -> str:
     """The last line of the page."""
     version, name = study.provenance.get("errordrops", "?"), engine.split()[0].capitalize()
     title = study.settings.get("title") or study.provenance.get("title") or study.name
-    when = str(study.provenance.get("time", ""))[:10]
+    when = str(study.provenance.get("finished", ""))[:10]
     return (
         f"::: {{.made}}\nStudy {plain(title)}"
         f"{', results of ' + plain(when) if when else ''}. Results by errordrops {plain(version)}; "

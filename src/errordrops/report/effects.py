@@ -103,17 +103,10 @@ def headline(found: list[Effect]) -> list[Effect]:
     return [some[0] for some in firsts if some]
 
 
-def against_control(e: Effect) -> str:
-    """The clause that compares a change with the same epoch of the runs left unchanged."""
-    mean, low, high = e.difference
-    same = f"against {number(e.control[0], sign=True)} in the runs in which nothing was changed"
-    span = f"{number(mean, sign=True)} points"
+def stated(e: Effect) -> str:
+    """The difference to the control (the change itself where there is none) with its interval, and what it is not."""
+    mean, low, high = e.change if e.verdict == "alone" else e.difference
+    text = number(mean, sign=True)
     if not missing(low) and not missing(high):
-        span += f", 95\u00a0% interval {number(low, sign=True)} to {number(high, sign=True)}"
-    return {
-        "alone": "with no unchanged run to compare it with",
-        "one": f"{same} (difference {span}; one seed gives no interval)",
-        "drop": f"{same}: a larger fall (difference {span})",
-        "rise": f"{same}: **not** a larger fall (difference {span})",
-        "unclear": f"{same}: **no clear difference** ({span})",
-    }[e.verdict]
+        text += f" (95\u00a0% interval {number(low, sign=True)} to {number(high, sign=True)})"
+    return text + {"unclear": ", **no clear difference**,", "rise": ", **not a fall**,"}.get(e.verdict, "")

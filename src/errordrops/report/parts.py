@@ -28,15 +28,21 @@ def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
     means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
-    sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}):"]
-    first = {(e.arm, e.milestone): e for e in fx.effects(study, metric)}
+    paired = "" if found[0].verdict == "alone" else ", less the same in runs in which nothing was changed"
+    sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}{paired}):"]
+    first, train = (
+        {(e.arm, e.milestone): e for e in fx.effects(study, *reading)}
+        for reading in ((metric, False), ("error", False, "train"))
+    )
     for e in fx.headline(found) or found[:1]:
-        what = e.what[0].upper() + e.what[1:]
-        sentences.append(
-            f"{what} after epoch {e.milestone} moved test error by {number(e.change[0], sign=True)} points "
-            f"(the epochs after it beside those before), {fx.against_control(e)}; by "
-            f"{number(first[e.arm, e.milestone].change[0], sign=True)} points within epoch {e.milestone + 1} alone."
+        where = (e.arm, e.milestone)
+        sentence = (
+            f"{e.what[0].upper() + e.what[1:]} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
+            f"over the epochs after it and by {fx.stated(first[where])} in epoch {e.milestone + 1} alone"
         )
+        if where in train:
+            sentence += f"; training error there by {fx.stated(train[where])}"
+        sentences.append(sentence.rstrip(",") + ".")
     return " ".join([*sentences, tally(found)])
 
 
@@ -52,7 +58,7 @@ def tally(found: list[fx.Effect]) -> str:
         return "One seed gives no interval, so this study shows the drops but cannot test them."
     parts = [share_at(m, [e for e in judged if e.milestone == m]) for m in sorted({e.milestone for e in judged})]
     return (
-        f"Test error fell further with the change than without it {listed(parts)} "
+        f"Over several epochs test error fell further with the change than without it {listed(parts)} "
         "(95\u00a0% interval of the paired difference below zero)."
     )
 
@@ -163,12 +169,14 @@ def lag(study: Study) -> str:
     fair = {(e.arm, e.milestone): e for e in fx.effects(study, "error_recomputed", lasting=True)}
     if not first or (first[0].arm, first[0].milestone) not in fair:
         return "This study holds only one of the two readings, so the share of the lag is not known.\n"
-    seen, true = first[0].change[0], fair[first[0].arm, first[0].milestone].change[0]
+    e, true = first[0], fair[first[0].arm, first[0].milestone]
+    paired = e.verdict != "alone"
+    seen, fell = (e.difference[0], true.difference[0]) if paired else (e.change[0], true.change[0])
+    beside = ", less that of arm *none*," if paired else ""
     return (
-        f"In arm {plain(first[0].arm)}, from the epochs before milestone {first[0].milestone} to those after it, "
-        f"test error moved by {number(seen, sign=True)} points as read with running statistics and by "
-        f"{number(true, sign=True)} with recomputed ones (@tbl-levels): {number(seen - true, sign=True)} points of the "
-        "visible change are lag.\n"
+        f"In arm {plain(e.arm)} the change of level at milestone {e.milestone}{beside} is {number(seen, sign=True)} "
+        f"points as read with running statistics and {number(fell, sign=True)} with recomputed ones (@tbl-levels): "
+        f"{number(seen - fell, sign=True)} points of the visible drop are lag.\n"
     )
 
 
@@ -223,6 +231,10 @@ def claims(study: Study) -> str:
     text += f", **{len(fails)} {verb(len(fails), 'fail')}** and {undecided} cannot be decided by this study."
     if fails:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
+    text += (
+        " Claims are not independent: arms that share a past share its runs, and all are compared with the same "
+        "runs of arm *none*; one epoch in which *none* happens to rise moves all `drop` claims of that epoch."
+    )
     return text + "\n"
 
 
