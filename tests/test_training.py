@@ -14,7 +14,7 @@ from errordrops.checkpoints import CheckpointError, capture
 from errordrops.closeups import closeup, replays
 from errordrops.curves import run_rows
 from errordrops.schedules import Setting, rule_phases, settings
-from errordrops.training import Trainer, bring_to, known_epochs, train
+from errordrops.training import bring_to, known_epochs, train
 from networks import FP32, RECIPE, data, keys, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)
@@ -215,4 +215,3 @@ def test_state_holds_momentum_and_statistics(tmp_path):
     one.train_epoch(1, BASE)
     state = capture(one.model, one.optimizer)
     assert {"momentum.linear.weight", "model.bn.running_mean", "model.linear.weight"} <= set(state)
-    assert isinstance(one, Trainer)

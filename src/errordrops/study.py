@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from .schedules import Phase, Setting, canonical, milestones, rule_phases, settings
-from .studychecks import DATASET_LABELS, TEST_IMAGES, TRAIN_IMAGES, check_dataset, check_milestones, check_model
+from .studychecks import DATASET_LABELS, TRAIN_IMAGES, check_dataset, check_milestones, check_model
 from .studyfile import REPOSITORY, StudyError, read, wrong
 
-__all__ = ["REPOSITORY", "TEST_IMAGES", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
+__all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 DEFAULTS = {
     "momentum": 0.9,
     "nesterov": False,

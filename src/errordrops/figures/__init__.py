@@ -6,7 +6,6 @@ draws pays for the library.
 
 import importlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,24 +50,17 @@ def save(chart: Any, stem: Path) -> list[Path]:
 
     Each file appears whole or not at all, and the same chart gives the same bytes.
     """
+    from ..files import write_bytes  # which brings pandas
+
     theme = importlib.import_module(f"{__name__}.theme")
     stem = Path(stem)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     spec = theme.specification(chart)
     contents = {
         "json": json.dumps(spec, ensure_ascii=False, allow_nan=False).encode() + b"\n",
         "svg": theme.svg(spec).encode(),
         "png": theme.png(spec),
     }
-    return [_replace(stem.with_name(f"{stem.name}.{ending}"), content) for ending, content in contents.items()]
-
-
-def _replace(path: Path, content: bytes) -> Path:
-    """Write beside the file under a name of this process, then rename, so that no reader sees half a file."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return path
+    paths = [stem.with_name(f"{stem.name}.{ending}") for ending in contents]
+    for path, content in zip(paths, contents.values(), strict=True):
+        write_bytes(path, content)
+    return paths
