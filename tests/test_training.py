@@ -103,8 +103,9 @@ import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import test_training as t
+from errordrops.training import Trainer
 
-train_epoch = t.Trainer.train_epoch
+train_epoch = Trainer.train_epoch
 
 def killed(trainer, epoch, setting, **options):
     def look(update):
@@ -112,7 +113,7 @@ def killed(trainer, epoch, setting, **options):
             os.kill(os.getpid(), signal.SIGKILL)
     return train_epoch(trainer, epoch, setting, after_update=look)
 
-t.Trainer.train_epoch = killed
+Trainer.train_epoch = killed
 t.run(Path({folder!r}), t.NONE, name="killed")
 """
 
