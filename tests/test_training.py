@@ -47,7 +47,7 @@ def test_a_fork_that_changes_nothing_is_its_parent_bit_by_bit(tmp_path, precisio
     for epoch in (3, 4):
         fork.train_epoch(epoch, NONE[epoch - 1])
     assert equal(fork.state(), whole.load_state(chain[4]))
-    assert fork.evaluate() == {k: v for k, v in whole.record(chain[4])["values"].items() if k != "train"}
+    assert fork.evaluate()[0] == {k: v for k, v in whole.record(chain[4])["values"].items() if k != "train"}
 
 
 def test_sibling_forks_from_one_loaded_state_share_no_memory(tmp_path):
@@ -188,7 +188,8 @@ def test_curve_rows_count_updates_and_examples(tmp_path):
     assert per_epoch["batch_size"].tolist() == [20, 20, 20, 100, 100]
     assert not table.duplicated(["epoch", "split", "metric"]).any()
     assert set(table[table["epoch"] == 0]["split"]) == {"test", "train_eval"}
-    assert set(table["metric"]) == {"error", "loss", "error_recomputed", "loss_recomputed"}
+    measured = {"error", "loss", "error_recomputed", "loss_recomputed"}
+    assert set(table["metric"]) == measured | {"log_weight_norm", "effective_rate"}
 
 
 def test_measured_numbers_agree_with_plain_torch(tmp_path):

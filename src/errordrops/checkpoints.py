@@ -1,11 +1,13 @@
 """The store of a study: what is known after each epoch, under the key of what determined it.
 
-`KEY.safetensors` is the state (weights, batch-norm statistics, momentum), nothing executable; `KEY.json` is the record
-(what was measured). Resuming, forking and reusing are one thing: look the key up. Files appear whole or not at all.
+`KEY.safetensors` is the state (weights, batch-norm statistics, momentum, averages), nothing executable;
+`KEY.record.json` is the record (what was measured). Resuming, forking and reusing are one thing: look the key up. Files
+appear whole or not at all.
 """
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from .averages import Average
 from .errors import UserError
 
 State = dict[str, Tensor]
@@ -22,9 +25,12 @@ class CheckpointError(UserError):
     """A checkpoint that is needed and not there."""
 
 
-def capture(model: nn.Module, optimizer: torch.optim.SGD) -> State:
+def capture(model: nn.Module, optimizer: torch.optim.SGD, averages: Sequence[Average] = ()) -> State:
     """A copy of the whole training state, by name."""
     state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for average in averages:
+        names = (name for name, _ in model.named_parameters())
+        state |= {f"{average.name}.{name}": tensor for name, tensor in zip(names, average.weights, strict=True)}
     for name, parameter in model.named_parameters():
         buffer = optimizer.state[parameter].get("momentum_buffer")
         if buffer is not None:
@@ -32,9 +38,12 @@ def capture(model: nn.Module, optimizer: torch.optim.SGD) -> State:
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
 
 
-def restore(state: State, model: nn.Module, optimizer: torch.optim.SGD) -> None:
-    """Put a state into a model and its optimiser. Copies: two forks of one state share no memory."""
+def restore(state: State, model: nn.Module, optimizer: torch.optim.SGD, averages: Sequence[Average] = ()) -> None:
+    """Put a state into a model, its optimiser and its averages. Copies: two forks of one state share no memory."""
     model.load_state_dict({n.removeprefix("model."): t for n, t in state.items() if n.startswith("model.")})
+    for average in averages:
+        for (name, _), tensor in zip(model.named_parameters(), average.weights, strict=True):
+            tensor.copy_(state[f"{average.name}.{name}"])
     for name, parameter in model.named_parameters():
         buffer = torch.zeros_like(parameter)
         if f"momentum.{name}" in state:

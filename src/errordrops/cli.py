@@ -68,18 +68,9 @@ def train(args: argparse.Namespace) -> None:
             reference.take(args.step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
-    if args.step == "closeups" and not loaded.arm(run.arm).milestones:
-        import pandas as pd
+    from .runs import audit_run, closeup_run, train_run
 
-        from .curves import CLOSEUP_COLUMNS
-        from .files import write_csv
-
-        write_csv(layout.run(run.arm, run.seed) / "closeups.csv", pd.DataFrame(columns=CLOSEUP_COLUMNS))
-        say(f"arm {run.arm} has no milestone, so no close-ups")
-        return
-    from .runs import closeup_run, train_run
-
-    step = closeup_run if args.step == "closeups" else train_run
+    step = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[args.step]
     step(loaded, run, layout, args.device, say)
 
 
@@ -88,13 +79,21 @@ def collect(args: argparse.Namespace) -> None:
 
     from . import curves
     from .files import read_table, write_parquet
-    from .plan import runs
+    from .plan import runs_with
+    from .reference import FILES
 
     loaded, layout = _study(args), _layout(args)
-    folders = [layout.run(run.arm, run.seed) for run in runs(loaded)]
-    write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in folders]))
-    closeups = [read_table(folder / "closeups.csv") for folder in folders]
-    write_parquet(layout.closeups, pd.concat([c for c in closeups if len(c)] or closeups[:1], ignore_index=True))
+    columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS}
+    tables = {
+        step: [read_table(layout.run(run.arm, run.seed) / FILES[step][0]) for run in runs_with(step, loaded)]
+        for step in columns
+    }
+    runs = [layout.run(run.arm, run.seed) for run in runs_with("train", loaded)]
+    write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
+    for step, found in tables.items():
+        write_parquet(
+            layout.table(step), curves.collect([t for t in found if len(t)] or [pd.DataFrame(columns=columns[step])])
+        )
 
 
 def analyse(args: argparse.Namespace) -> None:
@@ -161,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         "data": (data, "fetch the data set of a study and draw its subsets"),
         "train": (train, "train one run"),
         "closeups": (train, "replay the epochs around the milestones of one run"),
+        "audit": (train, "fork one run without a change and compare it bit by bit"),
         "collect": (collect, "bring the runs of a study into one table"),
         "analyse": (analyse, "tables, claims and provenance of a study"),
         "figure": (figure, "draw one figure of a study"),
@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
-        if name in ("train", "closeups"):
+        if name in ("train", "closeups", "audit"):
             command.add_argument("arm")
             command.add_argument("seed", type=int)
             command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")

@@ -4,15 +4,15 @@ A replay starts from the checkpoint at the end of the epoch before and trains on
 (`changed`) and for its twin whose setting stays what it was (`unchanged`).
 """
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from .checkpoints import Store
 from .curves import CLOSEUP_COLUMNS
-from .evaluation import measure, recomputed
+from .evaluation import answers, recomputed
 from .plan import closeup_digest, key_chain
 from .schedules import Setting, milestones
 from .training import Trainer, bring_to, known_epochs
@@ -32,12 +32,16 @@ class Replay:
         return (*arm[: self.epoch - 1], self.setting)
 
 
-def replays(settings: tuple[Setting, ...]) -> Iterator[Replay]:
-    """The replays of an arm: at each milestone m epoch m, and epoch m + 1 without and with the change."""
+def replays(settings: tuple[Setting, ...], only_changed: bool = False) -> Iterator[Replay]:
+    """The replays of an arm: at each milestone m epoch m, and epoch m + 1 without and with the change.
+
+    `only_changed` leaves the others out: a placebo has them in common with the arm that it is a placebo for.
+    """
     for m in milestones(settings):
         before, after = settings[m - 1], settings[m]
-        yield Replay(m, m, "unchanged", before)
-        yield Replay(m, m + 1, "unchanged", before)
+        if not only_changed:
+            yield Replay(m, m, "unchanged", before)
+            yield Replay(m, m + 1, "unchanged", before)
         yield Replay(m, m + 1, "changed", after)
 
 
@@ -57,11 +61,11 @@ def closeup(trainer: Trainer, replay: Replay, updates: int, images: int) -> dict
     def look(update: int) -> None:
         if update in at:
             with recomputed(trainer.model, trainer.data, trainer.statistics_images, trainer.numerics):
-                values[update] = measure(trainer.model, trainer.data, sample, trainer.numerics)
+                values[update] = answers(trainer.model, trainer.data, sample, trainer.numerics).summary()
 
     look(0)
     trainer.train_epoch(replay.epoch, replay.setting, after_update=look)
-    return {"updates": updates, "values": values, "setting": asdict(replay.setting)}
+    return {"updates": updates, "values": values, "setting": replay.setting.described()}
 
 
 def closeup_rows(
@@ -69,11 +73,12 @@ def closeup_rows(
     store: Store,
     base: dict[str, Any],
     settings: tuple[Setting, ...],
+    wanted: Iterable[Replay],
     updates_of: dict[int, int],
     images: int,
     labels: tuple[str, str, int],
 ) -> list[tuple]:
-    """Rows (see CLOSEUP_COLUMNS) of all replays of one run; a replay that the store holds is not trained again.
+    """Rows (see CLOSEUP_COLUMNS) of the wanted replays of one run; one that the store holds is not trained again.
 
     `updates_of` gives the updates of an epoch by batch size; `labels` are study, arm and seed. A run that diverged has
     no close-ups from there on.
@@ -82,7 +87,7 @@ def closeup_rows(
     finite = [store.record(key)["diverged"] is False for key in keys[: known_epochs(store, keys) + 1]].count(True) - 1
     kind = f"closeup-{closeup_digest(images)}"
     rows = []
-    for replay in replays(settings):
+    for replay in wanted:
         if replay.epoch > finite:
             break
         chain = key_chain(base, replay.settings(settings))

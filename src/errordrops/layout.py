@@ -48,8 +48,8 @@ class Layout:
         return self.root / "closeups.parquet"
 
     def table(self, name: str) -> Path:
-        """A table by its name: curves, closeups, or one of ANALYSIS_TABLES."""
-        if name in ("curves", "closeups"):
+        """A table by its name: curves, closeups, audit, or one of ANALYSIS_TABLES."""
+        if name in ("curves", "closeups", "audit"):
             return self.root / f"{name}.parquet"
         return self.root / "analysis" / f"{name}.csv"
 

@@ -8,17 +8,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .arms import Arm
+from .plateau import Plateau
 from .schedules import Setting, phases, shared_epochs
-from .study import Arm, Study, StudyError
+from .study import CONTROL, Study, StudyError
 
 # What the numbers of a run depend on, besides its settings. A change to one of these files retrains.
 TRAINING_MODULES = (
+    "averages.py",
     "batching.py",
     "batchnorm.py",
     "checkpoints.py",
+    "corrections.py",
     "data/epoch.py",
     "evaluation.py",
     "models.py",
@@ -37,16 +42,20 @@ class Run:
     settings: tuple[Setting, ...]
     parent: str | None
     fork_epoch: int
+    plateau: Plateau | None = None
+    closeups: bool = False
 
     @property
     def epochs_trained(self) -> int:
         return len(self.settings) - self.fork_epoch
 
 
-def fork_points(arms: Sequence[Arm]) -> dict[str, tuple[str | None, int]]:
+@cache
+def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
     """For each arm (parent, epochs shared with it); None and 0 for an arm that shares nothing.
 
-    Arms whose settings stay unchanged longest come first and are the parents, whatever their order in the study.
+    Arms whose settings stay unchanged longest come first and are the parents, whatever their order in the study. An arm
+    that decides during training waits for the arm that it starts as, and shares with it what turns out to be equal.
     """
 
     def unchanged_longest(arm: Arm):
@@ -55,7 +64,7 @@ def fork_points(arms: Sequence[Arm]) -> dict[str, tuple[str | None, int]]:
 
     forks: dict[str, tuple[str | None, int]] = {}
     earlier: list[Arm] = []
-    for arm in sorted(arms, key=unchanged_longest):
+    for arm in sorted((arm for arm in arms if not arm.plateau), key=unchanged_longest):
         parent, shared = None, 0
         for other in earlier:
             epochs = shared_epochs(arm.settings, other.settings)
@@ -63,22 +72,45 @@ def fork_points(arms: Sequence[Arm]) -> dict[str, tuple[str | None, int]]:
                 parent, shared = other.name, epochs
         forks[arm.name] = (parent, shared)
         earlier.append(arm)
+    for arm in arms:
+        if arm.plateau:
+            same = [other.name for other in earlier if other.settings == arm.settings]
+            forks[arm.name] = (same[0] if same else None, 0)
     return forks
 
 
 def runs(study: Study) -> list[Run]:
     """All runs of a study, in the order of its arms and seeds."""
-    forks = fork_points(study.arms)
-    return [Run(arm.name, seed, arm.settings, *forks[arm.name]) for arm in study.arms for seed in study.seeds]
+    return [run for arm in study.arms for run in _runs_of(arm, study.arms)]
+
+
+def runs_with(step: str, study: Study) -> list[Run]:
+    """The runs of which a step (train, closeups, audit) makes something."""
+    match step:
+        case "closeups":
+            return [run for run in runs(study) if run.closeups]
+        case "audit":
+            return [run for run in runs(study) if run.arm == CONTROL and run.seed in study.audited_seeds]
+    return runs(study)
+
+
+@cache
+def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
+    there = {seed: tuple(other for other in arms if seed in other.seeds) for seed in arm.seeds}
+    looked_at = arm.closeups and bool(arm.milestones)
+    return [
+        Run(arm.name, seed, arm.settings, *fork_points(there[seed])[arm.name], arm.plateau, looked_at)
+        for seed in arm.seeds
+    ]
 
 
 def find_run(study: Study, arm: str, seed: int) -> Run:
     """The run of an arm and a seed. Raises StudyError for an arm or a seed that the study lacks."""
-    study.arm(arm)
-    for run in runs(study):
-        if (run.arm, run.seed) == (arm, seed):
+    found = study.arm(arm)
+    for run in _runs_of(found, study.arms):
+        if run.seed == seed:
             return run
-    raise StudyError(f"{study.path}: no seed {seed}; it has {', '.join(map(str, study.seeds))}")
+    raise StudyError(f"{study.path}: arm {arm!r} has no seed {seed}; it has {', '.join(map(str, found.seeds))}")
 
 
 def recipe(study: Study, seed: int) -> dict[str, Any]:
@@ -95,14 +127,14 @@ def recipe(study: Study, seed: int) -> dict[str, Any]:
         "group_size": study.base.batch_size,
         "evaluation": evaluation,
         "seed": seed,
-    }
+    } | ({"averages": list(study.averages)} if study.averages else {})
 
 
 def key_chain(base: dict[str, Any], settings: Sequence[Setting]) -> list[str]:
     """Keys of the states after epoch 0, 1, ..., each made of the one before and the setting of its epoch."""
     keys = [_digest(base)]
     for setting in settings:
-        keys.append(_digest([keys[-1], asdict(setting)]))
+        keys.append(_digest([keys[-1], setting.described()]))
     return keys
 
 
@@ -113,7 +145,8 @@ def _digest(content: Any) -> str:
 
 def recipe_key(study: Study, run: Run) -> str:
     """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
-    return key_chain(recipe(study, run.seed), run.settings)[-1]
+    base = recipe(study, run.seed) | ({"plateau": asdict(run.plateau)} if run.plateau else {})
+    return key_chain(base, run.settings)[-1]
 
 
 def code_digest() -> str:
@@ -134,5 +167,5 @@ def totals(study: Study) -> dict[str, int]:
     return {
         "runs": len(planned),
         "epochs": sum(run.epochs_trained for run in planned),
-        "epochs_without_forks": study.epochs * len(planned),
+        "epochs_without_forks": sum(len(run.settings) for run in planned),
     }

@@ -10,7 +10,11 @@ from .layout import Layout
 from .plan import Run, recipe_key
 from .study import Study
 
-FILES = {"train": ("curve.csv", "run.json"), "closeups": ("closeups.csv",)}  # by the step that makes them
+FILES = {
+    "train": ("curve.csv", "run.json"),
+    "closeups": ("closeups.csv",),
+    "audit": ("audit.csv",),
+}  # by the step that makes them
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:

@@ -1,24 +1,29 @@
-"""The two steps that train: a run, and its close-ups. Files in, files out; what is between is in training."""
+"""The steps that train: a run, its close-ups, its audit (forks that change nothing).
+
+Files in, files out; what is between is in training.
+"""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from . import closeups, curves, numerics
 from .batching import updates_per_epoch
-from .checkpoints import Store
+from .checkpoints import State, Store
 from .data import epoch as epochs
 from .data import prepare
 from .files import write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
+from .plateau import plateau_settings
 from .provenance import distinct
-from .schedules import phases
+from .schedules import phases, shared_epochs
 from .study import Study, check_batches
-from .training import Trainer, known_epochs, train
+from .training import Trainer, bring_to, known_epochs, train
 
 
 @dataclass
@@ -31,7 +36,7 @@ class Session:
     device: str
 
     def __post_init__(self):
-        study = self.study
+        study, self.planned = self.study, self.run
         self.facts = prepare.facts(self.layout.data)
         check_batches(study.path, "arms", study.arm(self.run.arm), self.facts["train_images"])
         pixels = self.facts["shape"][1] * self.facts["shape"][2]
@@ -53,7 +58,10 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
     session = Session(study, run, layout, device)
     store, keys = session.store, session.keys
     known = known_epochs(store, keys)
-    if known == len(run.settings):
+    if run.plateau:
+        say(f"run {run.arm} seed {run.seed}: the rule decides, epoch by epoch; what is known already is not said again")
+        _follow_rule(session, say)
+    elif known == len(run.settings):
         say(f"run {run.arm} seed {run.seed}: every epoch is known already")
     else:
         say(
@@ -61,11 +69,28 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
             f"{session.numerics.device}, {session.numerics.precision}, {study.threads} thread(s)"
         )
         train(session.trainer(), store, keys, run.settings, study.checkpoint_every, say)
+    run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
     folder = layout.run(run.arm, run.seed)
     _link_checkpoints(store, keys, folder / "checkpoints")
     write_csv(folder / "curve.csv", curves.run_rows(study.name, run.arm, run.seed, run.settings, records))
     write_json(folder / "run.json", _describe(session, records))
+
+
+def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
+    """Train a run whose schedule depends on its own validation error; the session then has the settings that it got."""
+    study, planned, trainer = session.study, session.run, session.trainer()
+    total, errors = len(planned.settings), []
+    for epoch in range(1, total + 1):
+        settings = plateau_settings(planned.plateau, planned.settings[0], total, errors)
+        keys = key_chain(session.base, settings)
+        train(trainer, session.store, keys, settings, study.checkpoint_every, say, until=epoch)
+        record = session.store.record(keys[epoch])
+        if record["diverged"]:
+            break
+        errors.append(record["values"]["validation"]["error_recomputed"])
+    shared = shared_epochs(settings, planned.settings) if planned.parent else 0
+    session.run, session.keys = replace(planned, settings=settings, fork_epoch=shared), keys
 
 
 def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
@@ -78,12 +103,36 @@ def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callab
         session.store,
         session.base,
         run.settings,
+        closeups.replays(run.settings, only_changed=study.arm(run.arm).role == "placebo"),
         updates_of,
         study.evaluation["closeup_images"],
         (study.name, run.arm, run.seed),
     )
     say(f"close-ups of {run.arm} seed {run.seed}: {len(rows)} rows")
     write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows))
+
+
+def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
+    """Fork a run twice at each milestone of the study without a change; write audit.csv: bit for bit the same?"""
+    session = Session(study, run, layout, device)
+    past = session.store, session.keys, run.settings
+    rows = []
+    for m in study.milestones:
+        first, second, parent = (session.trainer() for _ in range(3))
+        for fork in (first, second):  # both are forked before either is trained
+            bring_to(fork, *past, m)
+        for fork in (first, second):
+            fork.train_epoch(m + 1, run.settings[m])
+        bring_to(parent, *past, m + 1)
+        equal = _equal(first.state(), parent.state()), _equal(first.state(), second.state())
+        rows.append((study.name, run.arm, run.seed, m, *equal))
+        say(f"unchanged forks of {run.arm} seed {run.seed} at epoch {m}: equal to parent, to sibling: {equal}")
+    write_csv(layout.run(run.arm, run.seed) / "audit.csv", pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS))
+
+
+def _equal(one: State, other: State) -> bool:
+    """Bit for bit."""
+    return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -94,9 +143,9 @@ def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]
         "arm": run.arm,
         "seed": run.seed,
         "key": session.keys[-1],
-        "recipe_key": recipe_key(session.study, run),
+        "recipe_key": recipe_key(session.study, session.planned),
         "recipe": session.recipe,
-        "phases": [{"epochs": phase.epochs, **asdict(phase.setting)} for phase in phases(run.settings)],
+        "phases": [{"epochs": phase.epochs, **phase.setting.described()} for phase in phases(run.settings)],
         "data": session.facts,
         "numerics": distinct([record["numerics"] for record in own or records]),
         "finished": max(record["finished"] for record in records),

@@ -4,8 +4,9 @@ Pure functions of numbers. Epochs count from 1; a milestone m is a number of epo
 a new setting is m + 1.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 from .errors import UserError
@@ -17,11 +18,16 @@ class ScheduleError(UserError):
 
 @dataclass(frozen=True, order=True)
 class Setting:
-    """What one epoch is trained with."""
+    """What one epoch is trained with. `order` 0 is the seed's own order of the data, others are fresh ones."""
 
     learning_rate: float
     batch_size: int
     momentum: float
+    order: int = 0
+
+    def described(self) -> dict[str, float]:
+        """By name, as files and keys have it: without the order of the data where it is the seed's own."""
+        return {key: value for key, value in asdict(self).items() if key != "order" or value}
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ def _noise_cuts(rule: str, phase: int, factor: float) -> tuple[float, float]:
             return 1.0, total
         case "hybrid":  # Smith et al. 2018: the batch at the first milestone, the rate after it
             return (total / factor, factor) if phase else (1.0, 1.0)
-    raise ScheduleError(f"unknown rule {rule!r}: choose none, step, batch or hybrid, or give phases")
+        case "reversal":  # the rate is cut at the first milestone, restored at the second, and so on
+            return (factor, 1.0) if phase % 2 else (1.0, 1.0)
+    raise ScheduleError(f"unknown rule {rule!r}: choose none, step, batch, hybrid or reversal, or give phases")
 
 
 def rule_phases(
@@ -69,14 +77,45 @@ def rule_phases(
     starts = [0, *milestones]
     phases = []
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        rate_cut, batch_growth = _noise_cuts(rule, index, factor)
-        batch = round(base.batch_size * batch_growth)
-        if max_batch is not None and batch > max_batch:
-            rate_cut *= batch / max_batch
-            batch = max_batch
-        setting = Setting(canonical(base.learning_rate / rate_cut), batch, base.momentum)
-        phases.append(Phase(end - start, setting))
+        phases.append(Phase(end - start, _cut(base, *_noise_cuts(rule, index, factor), max_batch)))
     return tuple(phases)
+
+
+def _cut(base: Setting, rate_cut: float, batch_growth: float, max_batch: int | None) -> Setting:
+    """The setting with the rate divided and the batch multiplied; what the batch can't take is cut from the rate."""
+    batch = round(base.batch_size * batch_growth)
+    if max_batch is not None and batch > max_batch:
+        rate_cut *= batch / max_batch
+        batch = max_batch
+    return Setting(canonical(base.learning_rate / rate_cut), batch, base.momentum)
+
+
+def smooth_phases(
+    rule: str, base: Setting, epochs: int, total_cut: float, max_batch: int | None = None
+) -> tuple[Phase, ...]:
+    """A new setting every epoch, the first as `base`, the last with the noise cut by `total_cut`: controls that cut as
+    much as steps do, and never suddenly.
+
+    cosine: the rate falls along half a cosine (Loshchilov & Hutter 2017) from base to base / total_cut. ramp: the batch
+    grows by an equal factor every epoch; what it can't take (`max_batch`) is cut from the rate.
+    Raises ScheduleError for an unknown rule.
+    """
+    settings = []
+    for epoch in range(epochs):
+        done = epoch / max(1, epochs - 1)
+        if rule == "cosine":
+            rate_cut = 1 / (1 / total_cut + (1 - 1 / total_cut) * (1 + math.cos(math.pi * done)) / 2)
+            settings.append(_cut(base, rate_cut, 1.0, max_batch))
+        elif rule == "ramp":
+            settings.append(_cut(base, 1.0, total_cut**done, max_batch))
+        else:
+            raise ScheduleError(f"unknown rule {rule!r}: the smooth ones are cosine and ramp")
+    return phases(settings)
+
+
+def truncated(whole: Sequence[Phase], epochs: int) -> tuple[Phase, ...]:
+    """The first `epochs` epochs of phases."""
+    return phases(settings(whole)[:epochs])
 
 
 def settings(phases: Sequence[Phase]) -> tuple[Setting, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .schedules import Phase, Setting, canonical, milestones, rule_phases, settings
+from .arms import Arm, cut_sweep, placebos, resolve_arm
+from .schedules import Setting, canonical
 from .studychecks import DATASET_LABELS, TRAIN_IMAGES, check_dataset, check_milestones, check_model
 from .studyfile import REPOSITORY, StudyError, read, wrong
 
@@ -20,34 +21,12 @@ DEFAULTS = {
     "threads": 1,
     "precision": "auto",
     "checkpoint_every": 1,
+    "averages": [],
+    "placebos": [],
+    "unchanged_fork": 0,
 }
 CONTROL = "none"  # the arm that all others are compared with
 EVALUATION = {"train_images": 2000, "statistics_images": 2000, "closeup_images": 1000}
-RULE_DESCRIPTIONS = {
-    "none": "nothing changes",
-    "step": "learning rate divided by {factor:g} at each milestone",
-    "batch": "batch size multiplied by {factor:g} at each milestone",
-    "hybrid": "batch size multiplied by {factor:g} at the first milestone, learning rate divided by it after",
-}
-
-
-@dataclass(frozen=True)
-class Arm:
-    """A named schedule."""
-
-    name: str
-    description: str
-    phases: tuple[Phase, ...]
-
-    @property
-    def settings(self) -> tuple[Setting, ...]:
-        """One setting an epoch; entry 0 belongs to epoch 1."""
-        return settings(self.phases)
-
-    @property
-    def milestones(self) -> list[int]:
-        """Epochs completed when this arm's setting changes."""
-        return milestones(self.settings)
 
 
 @dataclass(frozen=True)
@@ -72,7 +51,14 @@ class Study:
     precision: str
     evaluation: Mapping[str, int]
     checkpoint_every: int
+    averages: tuple[float, ...]
+    audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
+
+    @property
+    def schedules(self) -> tuple[Arm, ...]:
+        """The arms that are schedules of their own, without placebos and stubs."""
+        return tuple(arm for arm in self.arms if arm.role == "schedule")
 
     def arm(self, name: str) -> Arm:
         """The arm of that name. Raises StudyError if there is none."""
@@ -132,24 +118,33 @@ def _resolve(path: Path, content: dict) -> Study:
     check_model(path, content["model"])
     base = Setting(canonical(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
     train_images = dataset.get("train_size") or TRAIN_IMAGES.get(dataset["name"])
-    arms = []
+    seeds = content["seeds"]
+    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    arms: list[Arm] = []
     for index, arm in enumerate(content["arms"]):
         key = f"arms[{index}]"
         if arm["name"] in {a.name for a in arms}:
             raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
-        arms.append(_resolve_arm(path, key, arm, content, base))
+        arms.append(resolve_arm(path, key, arm, content, base, seeds))
         check_batches(path, key, arms[-1], train_images)
         if arm["name"] == CONTROL and arms[-1].milestones:
             raise wrong(
                 path, key, f"arm {CONTROL} is the control: nothing may change in it; give this arm another name"
             )
-    for kind, points in content.get("claims", {}).items():
-        changes = max(len(arm.milestones) for arm in arms)
+    for kind in ("drop", "level"):
+        changes, points = max(len(arm.milestones) for arm in arms), content.get("claims", {}).get(kind, [])
         if len(points) > changes:
             raise wrong(
                 path, f"claims.{kind}", f"{len(points)} thresholds, but no arm has more than {changes} milestones"
             )
-    seeds = content["seeds"]
+    families = placebos(path, content["placebos"], arms)
+    if "cut_sweep" in content:
+        families += cut_sweep(path, content["cut_sweep"], content["factor"], arms)
+    for family in families:
+        if family.name in {arm.name for arm in arms}:
+            raise wrong(path, "arms", f"an arm {family.name!r} is there twice; give one of them another name")
+        check_batches(path, "cut_sweep", family, train_images)
+        arms.append(family)
     evaluation = EVALUATION | content.get("evaluation", {})
     if train_images is not None:
         evaluation["train_images"] = min(evaluation["train_images"], train_images)
@@ -168,52 +163,15 @@ def _resolve(path: Path, content: dict) -> Study:
         factor=content["factor"],
         max_batch=content["max_batch"],
         arms=tuple(arms),
-        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        seeds=seeds,
         threads=content["threads"],
         precision=content["precision"],
         evaluation=evaluation,
         checkpoint_every=content["checkpoint_every"],
+        averages=tuple(float(memory) for memory in content["averages"]),
+        audited_seeds=seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
     )
-
-
-def _resolve_arm(path: Path, key: str, arm: dict, study: dict, base: Setting) -> Arm:
-    epochs = study["epochs"]
-    base = Setting(
-        canonical(arm.get("learning_rate", base.learning_rate)),
-        arm.get("batch_size", base.batch_size),
-        float(arm.get("momentum", base.momentum)),
-    )
-    if "phases" in arm:
-        clash = [k for k in ("rule", "milestones", "factor", "max_batch") if k in arm]
-        if clash:
-            raise wrong(path, f"{key}.{clash[0]}", "an arm has either a rule or phases")
-        phases = tuple(
-            Phase(
-                p["epochs"],
-                Setting(
-                    canonical(p.get("learning_rate", base.learning_rate)),
-                    p.get("batch_size", base.batch_size),
-                    float(p.get("momentum", base.momentum)),
-                ),
-            )
-            for p in arm["phases"]
-        )
-        total = sum(p.epochs for p in phases)
-        if total != epochs:
-            raise wrong(path, f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
-        return Arm(arm["name"], arm.get("description", f"{len(phases)} phases"), phases)
-    rule = arm.get("rule", arm["name"])
-    if rule not in RULE_DESCRIPTIONS:
-        raise wrong(path, key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
-    at = arm.get("milestones", study["milestones"])
-    check_milestones(path, f"{key}.milestones", at, epochs)
-    if not at and rule != "none":
-        raise wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
-    factor = arm.get("factor", study["factor"])
-    max_batch = arm.get("max_batch", study["max_batch"])
-    phases = rule_phases(rule, base, epochs, at if rule != "none" else [], factor, max_batch)
-    return Arm(arm["name"], arm.get("description", RULE_DESCRIPTIONS[rule].format(factor=factor)), phases)
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:

@@ -29,13 +29,20 @@ def check_milestones(path: Path, key: str, values: list[int], epochs: int) -> No
 def check_dataset(path: Path, dataset: dict) -> None:
     """Raise StudyError for more images than there are, keys that do not go together, or a folder that is not there."""
     name = dataset["name"]
-    for key, whole in (("train_size", TRAIN_IMAGES), ("test_size", TEST_IMAGES)):
-        if name in whole and dataset.get(key, 0) > whole[name]:
+    for key, whole, beside in (
+        ("train_size", TRAIN_IMAGES, 0),
+        ("test_size", TEST_IMAGES, 0),
+        ("validation_size", TRAIN_IMAGES, dataset.get("train_size", 0)),
+    ):
+        if name in whole and dataset.get(key, 0) + beside > whole[name]:
+            more = " beside train_size" if beside else ""
             raise wrong(
                 path,
                 f"dataset.{key}",
-                f"{dataset[key]} images wanted, but {DATASET_LABELS[name]} has {whole[name]}",
+                f"{dataset[key]} images wanted{more}, but {DATASET_LABELS[name]} has {whole[name]}",
             )
+    if "validation_size" in dataset and "train_size" not in dataset:
+        raise wrong(path, "dataset.validation_size", "needs train_size: what it leaves is where they are taken from")
     if name == "image-folder":
         for key in ("data_dir", "image_size"):
             if key not in dataset:

@@ -14,11 +14,13 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from .averages import Average, start
 from .batching import batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import CheckpointError, State, Store, capture, restore
-from .data.epoch import Data, Epoch
-from .evaluation import measure_twice
+from .corrections import corrections, pack, unpack
+from .data.epoch import Data, Epoch, Images
+from .evaluation import Answers, answers, recomputed
 from .models import build
 from .numerics import Numerics, describe
 from .schedules import Setting
@@ -31,6 +33,7 @@ class Trainer:
     data: Data
     model: nn.Module
     optimizer: torch.optim.SGD
+    averages: list[Average]
     numerics: Numerics
     group_size: int
     seed: int
@@ -55,6 +58,7 @@ class Trainer:
             data,
             model,
             optimizer,
+            start(model, recipe.get("averages", ())),
             numerics,
             recipe["group_size"],
             recipe["seed"],
@@ -63,10 +67,10 @@ class Trainer:
         )
 
     def state(self) -> State:
-        return capture(self.model, self.optimizer)
+        return capture(self.model, self.optimizer, self.averages)
 
     def restore(self, state: State) -> None:
-        restore(state, self.model, self.optimizer)
+        restore(state, self.model, self.optimizer, self.averages)
 
     def train_epoch(
         self, epoch: int, setting: Setting, after_update: Callable[[int], None] = lambda update: None
@@ -82,8 +86,9 @@ class Trainer:
             passes(size, self.group_size, self.numerics.images_per_pass)
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
-        pieces = Epoch(self.data, self.seed, epoch).pieces([p.images for batch in batches for p in batch])
-        norms = batch_norms(self.model)
+        images_of_epoch = Epoch(self.data, self.seed, epoch, setting.order)
+        pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
+        norms, parameters = batch_norms(self.model), list(self.model.parameters())
         device = self.data.mean.device
         loss_sum, wrong = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
         self.model.train()
@@ -100,14 +105,47 @@ class Trainer:
                 wrong += (logits.detach().argmax(1) != labels).sum()
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
+            for average in self.averages:
+                average.update(parameters, len(batches))
             after_update(update)
         n = len(self.data.train)
         return {"error": 100 * wrong.item() / n, "loss": loss_sum.item() / n}, len(batches)
 
-    def evaluate(self) -> dict[str, dict[str, float]]:
-        """Error and loss, both ways, on the whole test set and on the fixed training subset."""
-        subsets = {"test": self.data.test, "train_eval": self.data.train.last(self.train_eval_images)}
-        return measure_twice(self.model, self.data, subsets, self.statistics_images, self.numerics)
+    def evaluate(self) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
+        """({split: {metric: value}}, {"recomputed" and, with averages, "averaged": answers to the test set}).
+
+        The test set and the fixed training subset with running and with recomputed statistics, and with the averaged
+        weights; of a longer memory only the training subset. Validation images with recomputed statistics.
+        """
+        test, train = self.data.test, self.data.train.last(self.train_eval_images)
+        values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
+        with self._recomputed():
+            to_test = {"recomputed": self._answers(test)}
+            values["test"] |= to_test["recomputed"].summary("_recomputed")
+            values["train_eval"] |= self._answers(train).summary("_recomputed")
+            if self.data.validation is not None:
+                values["validation"] = self._answers(self.data.validation).summary("_recomputed")
+        for average in self.averages:
+            with average.in_place_of(self.model), self._recomputed():
+                values["train_eval"] |= self._answers(train).summary(f"_{average.name}")
+                if average is self.averages[0]:
+                    to_test["averaged"] = self._answers(test)
+                    values["test"] |= to_test["averaged"].summary("_averaged")
+        return values, to_test
+
+    def _answers(self, subset: Images) -> Answers:
+        return answers(self.model, self.data, subset, self.numerics)
+
+    def _recomputed(self):
+        return recomputed(self.model, self.data, self.statistics_images, self.numerics)
+
+    def weight_scale(self, setting: Setting) -> dict[str, float]:
+        """log_weight_norm: log of the L2 norm of all convolutions together, to whose scale batch norm makes the network
+        blind; effective_rate: learning rate / norm^2, the rate at which their direction moves (van Laarhoven 2017).
+        """
+        weights = [module.weight.detach() for module in self.model.modules() if isinstance(module, nn.Conv2d)]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(weights))).item()
+        return {"log_weight_norm": math.log(norm), "effective_rate": setting.learning_rate / norm**2}
 
 
 def known_epochs(store: Store, keys: list[str]) -> int:
@@ -143,27 +181,29 @@ def train(
     settings: tuple[Setting, ...],
     checkpoint_every: int,
     say: Callable[[str], None],
+    until: int | None = None,
 ) -> int:
-    """Train what of a run is not yet in the store. Returns the number of epochs trained.
+    """Train what of a run, up to epoch `until` if given, is not yet in the store. Returns the number of epochs trained.
 
     A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
-    known = known_epochs(store, keys)
-    if known >= 0 and (known == len(settings) or store.record(keys[known])["diverged"]):
+    known, last = known_epochs(store, keys), len(settings) if until is None else until
+    if known >= 0 and (known >= last or store.record(keys[known])["diverged"]):
         return 0
     if known < 0:
-        _finish_epoch(trainer, store, keys[0], {"train": None}, 0, 0.0, keep=True)
+        _finish_epoch(trainer, store, keys, 0, {}, 0, 0.0, keep=True)
         known = 0
     else:
         bring_to(trainer, store, keys, settings, known)
     began = time.monotonic()
-    for epoch in range(known + 1, len(settings) + 1):
+    for epoch in range(known + 1, last + 1):
         started = time.monotonic()
         setting = settings[epoch - 1]
         running, updates = trainer.train_epoch(epoch, setting)
         seconds = time.monotonic() - started
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
-        record = _finish_epoch(trainer, store, keys[epoch], {"train": running}, updates, seconds, keep)
+        running |= trainer.weight_scale(setting)
+        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep)
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
@@ -175,25 +215,36 @@ def train(
             f"({record['values']['test']['error_recomputed']:.2f} % recomputed)  "
             f"{time.monotonic() - started:.1f} s  left {_clock((time.monotonic() - began) / done * left)}"
         )
-    return len(settings) - known
+    return last - known
 
 
 def _finish_epoch(
-    trainer: Trainer, store: Store, key: str, values: dict, updates: int, seconds: float, keep: bool
+    trainer: Trainer,
+    store: Store,
+    keys: list[str],
+    epoch: int,
+    running: dict[str, float],
+    updates: int,
+    seconds: float,
+    keep: bool,
 ) -> dict[str, Any]:
     """Measure, then save the state and after it the record: a record is only there if its state was."""
     started = time.monotonic()
-    running = values["train"]
-    measured = {} if running is not None and not math.isfinite(running["loss"]) else trainer.evaluate()
+    measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate()
     losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
     # the last update of an epoch shows in the evaluation only
     diverged = not losses or not all(map(math.isfinite, losses))
+    right = {name: given.right.cpu().numpy() for name, given in to_test.items()} if trainer.averages else {}
     if not diverged:
-        values = {"train": running, **measured}
+        if right and epoch:
+            before = store.record(keys[epoch - 1])["right"]
+            before = {name: unpack(text, len(right[name])) for name, text in before.items()}
+            measured["test"] |= corrections(before, right["recomputed"])
         if keep:
-            store.save_state(key, trainer.state())
+            store.save_state(keys[epoch], trainer.state())
     record = {
-        "values": {} if diverged else values,
+        "values": {} if diverged else {"train": running, **measured},
+        "right": {name: pack(mask) for name, mask in right.items()},
         "updates": updates,
         "examples": len(trainer.data.train) if updates else 0,
         "seconds_training": seconds,
@@ -202,7 +253,7 @@ def _finish_epoch(
         "numerics": describe(trainer.numerics),
         "diverged": diverged,
     }
-    store.save_record(key, record)
+    store.save_record(keys[epoch], record)
     return record
 
 

@@ -93,13 +93,21 @@ class Workflow:
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
-        known = self.reference_run(study, arm, seed)
-        layout, parent = self.layout(study), self.run(study, arm, seed).parent
+        run, layout = self.run(study, arm, seed), self.layout(study)
+        shared = run.parent and self.run(study, run.parent, seed).closeups
+        waited = [str(layout.run(run.parent, seed) / "closeups.csv")] if shared else []
+        return self._replay_inputs(study, arm, seed, "closeups", [*waited, *modules("closeups.py")])
+
+    def audit_inputs(self, study: str, arm: str, seed: str) -> list[str]:
+        """The run itself, and what forks of it need."""
+        return self._replay_inputs(study, arm, seed, "audit", [])
+
+    def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
+        known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
         if known:
-            return [own, str(known / "closeups.csv")]
-        shared = [str(layout.run(parent, seed) / "closeups.csv")] if parent else []
-        return [own, str(layout.data), *shared, *modules("closeups.py", *plan.TRAINING_MODULES, "runs.py")]
+            return [own, *(str(known / name) for name in reference.FILES[step])]
+        return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:
         """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""
@@ -110,6 +118,11 @@ class Workflow:
         loaded = self.study(study)
         return {"threads": loaded.threads, "precision": loaded.precision, "device": self.config["device"]}
 
-    def run_files(self, study: str, name: str) -> list[str]:
-        """The file of that name of every run of a study."""
-        return [str(self.layout(study).run(run.arm, run.seed) / name) for run in plan.runs(self.study(study))]
+    def run_files(self, study: str, step: str) -> list[str]:
+        """What a step (train, closeups, audit) makes of every run of a study that has it."""
+        loaded, layout = self.study(study), self.layout(study)
+        return [
+            str(layout.run(run.arm, run.seed) / name)
+            for run in plan.runs_with(step, loaded)
+            for name in reference.FILES[step]
+        ]

@@ -4,13 +4,15 @@
 rule collect:
     input:
         checked(
-            lambda w: flow.run_files(w.study, "curve.csv")
-            + flow.run_files(w.study, "closeups.csv")
+            lambda w: flow.run_files(w.study, "train")
+            + flow.run_files(w.study, "closeups")
+            + flow.run_files(w.study, "audit")
         ),
         modules("curves.py", *BASICS),
     output:
         curves=S.curves,
         closeups=S.closeups,
+        audit=S.table("audit"),
     log:
         S.root / "logs" / "collect.log",
     conda:
@@ -23,13 +25,17 @@ rule collect:
 
 rule analyse:
     input:
-        checked(lambda w: flow.run_files(w.study, "run.json")),
+        checked(lambda w: flow.run_files(w.study, "train")),
         checked(lambda w: study_of(w.study).path),
         S.curves,
+        S.closeups,
+        S.table("audit"),
         modules(
             "analysis/",
+            "arms.py",
             "batching.py",
             "curves.py",
+            "plateau.py",
             "provenance.py",
             "schedules.py",
             "study.py",

@@ -42,3 +42,22 @@ rule closeups:
         training=flow.training_options(),
     shell:
         "python -m errordrops closeups {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
+
+
+rule audit:
+    input:
+        checked(lambda w: flow.audit_inputs(w.study, w.arm, w.seed)),
+    output:
+        RUN / "audit.csv",
+    log:
+        RUN / "audit.log",
+    conda:
+        CONDA
+    threads: lambda w: study_of(w.study).threads
+    resources:
+        gpu=0,
+    params:
+        options=flow.options(),
+        training=flow.training_options(),
+    shell:
+        "python -m errordrops audit {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"

@@ -1,4 +1,4 @@
-"""The images of one epoch: order and augmentation are drawn from (seed, epoch) and from nothing else.
+"""The images of one epoch: order and augmentation are drawn from (seed, epoch, order) and from nothing else.
 
 Drawn once an epoch on the processor, so that every device sees the same images in the same order, and applied to many
 images at once on the training device.
@@ -41,6 +41,7 @@ class Data:
 
     train: Images
     test: Images
+    validation: Images | None
     mean: Tensor
     std: Tensor
     classes: int
@@ -55,9 +56,12 @@ class Data:
 def load(path: Path, device: torch.device, pad: int, flip: bool) -> Data:
     """Load a prepared file (see `prepare`) onto a device."""
     stored = {name: tensor.to(device) for name, tensor in load_file(path).items()}
-    train, test = (Images(stored[f"{half}_images"], stored[f"{half}_labels"]) for half in ("train", "test"))
+    train, test, validation = (
+        Images(stored[f"{part}_images"], stored[f"{part}_labels"]) if f"{part}_images" in stored else None
+        for part in ("train", "test", "validation")
+    )
     classes = int(train.labels.max()) + 1
-    return Data(train, test, stored["mean"], stored["std"], classes, pad, flip)
+    return Data(train, test, validation, stored["mean"], stored["std"], classes, pad, flip)
 
 
 def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tensor, pad: int) -> Tensor:
@@ -79,8 +83,9 @@ def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tenso
 class Epoch:
     """The training images of one epoch in their order, augmented; read once, front to back."""
 
-    def __init__(self, data: Data, seed: int, epoch: int):
-        draw = torch.Generator().manual_seed(number_of("order and augmentation", seed, epoch))
+    def __init__(self, data: Data, seed: int, epoch: int, order: int = 0):
+        fresh = [order] if order else []
+        draw = torch.Generator().manual_seed(number_of("order and augmentation", seed, epoch, *fresh))
         n, device = len(data.train), data.train.images.device
         self._data = data
         self._order = torch.randperm(n, generator=draw).to(device)

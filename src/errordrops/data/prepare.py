@@ -1,7 +1,8 @@
 """What a study uses of a data set: subsets drawn, normalisation measured, all in one file of uint8 tensors.
 
 The file (safetensors) holds train_images and test_images (n, channels, height, width) uint8, train_labels and
-test_labels (n,) int64, mean and std float32 in units of pixel values 0..255; its metadata say where they came from.
+test_labels (n,) int64, where asked for validation images as well (from the training half, none of them trained on),
+mean and std float32 in units of pixel values 0..255; its metadata say where they came from.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from . import sources
 from .sources import DataError
 
 SUBSET_SEED = 0
+VALIDATION_SEED = 1
 
 
 def stratified_order(labels: np.ndarray, size: int, seed: int = SUBSET_SEED) -> np.ndarray:
@@ -70,6 +72,16 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         order = stratified_order(labels, wanted or len(labels))
         arrays[f"{half}_images"] = np.ascontiguousarray(images[order])
         arrays[f"{half}_labels"] = labels[order].astype(np.int64)
+        if half == "train" and dataset.get("validation_size"):
+            left = np.setdiff1d(np.arange(len(labels)), order)
+            if dataset["validation_size"] > len(left):
+                raise DataError(
+                    f"dataset.validation_size: {dataset['validation_size']} images wanted, but {source} has only "
+                    f"{len(left)} beside the training images"
+                )
+            left = left[stratified_order(labels[left], dataset["validation_size"], VALIDATION_SEED)]
+            arrays["validation_images"] = np.ascontiguousarray(images[left])
+            arrays["validation_labels"] = labels[left].astype(np.int64)
     classes = {half: set(np.unique(arrays[f"{half}_labels"]).tolist()) for half in ("train", "test")}
     if classes["train"] != classes["test"]:
         raise DataError(
@@ -81,12 +93,14 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
     for name in sorted(arrays):
         checksum.update(f"{name}{arrays[name].shape}".encode())
         checksum.update(arrays[name])
+    validation = {"validation_images": len(arrays["validation_labels"])} if "validation_labels" in arrays else {}
     facts = {
         "name": dataset["name"],
         "source": source,
         "checksum": checksum.hexdigest(),
         "train_images": len(arrays["train_labels"]),
         "test_images": len(arrays["test_labels"]),
+        **validation,
         "classes": int(arrays["train_labels"].max()) + 1,
         "shape": list(arrays["train_images"].shape[1:]),
     }
