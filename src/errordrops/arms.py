@@ -30,7 +30,8 @@ class Arm:
     """A named schedule, and the seeds it is trained with.
 
     role: "schedule"; "placebo" (arm `of` again from epoch `at` on, with a fresh order of the data); or "cut" (a stub of
-    the cut sweep). `plateau`: the rule that decides during training, phases are then those without any cut.
+    the cut sweep). `rule` and `factor` are what the file names, None for the free form. `plateau`: the rule that
+    decides during training, phases are then those without any cut.
     """
 
     name: str
@@ -42,6 +43,13 @@ class Arm:
     at: int | None = None
     closeups: bool = True
     plateau: Plateau | None = None
+    rule: str | None = None
+    factor: float | None = None
+
+    @property
+    def sudden(self) -> bool:
+        """Whether its setting changes at milestones known beforehand, if at all."""
+        return self.rule not in SMOOTH and self.plateau is None
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -90,6 +98,8 @@ def resolve_arm(
         chosen,
         closeups=arm.get("closeups", rule not in SMOOTH),
         plateau=plateau,
+        rule=rule,
+        factor=factor,
     )
 
 

@@ -70,5 +70,14 @@ def settings_of(study: Study, train_images: int) -> dict[str, Any]:
         "normalisation": study.dataset["normalisation"],
         "evaluation": dict(study.evaluation),
         "threads": study.threads,
-        "arms": [{"name": arm.name, "description": arm.description} for arm in study.arms],
+        "arms": [{"name": arm.name, "description": arm.description} for arm in study.schedules],
+    }
+
+
+def seconds_per_epoch(described: list[dict[str, Any]]) -> dict[tuple[str, int], float]:
+    """Training seconds of an epoch, by (arm, seed); a run that trained nothing itself has none."""
+    return {
+        (run["arm"], run["seed"]): run["seconds_training"] / run["epochs_trained"]
+        for run in described
+        if run["epochs_trained"]
     }

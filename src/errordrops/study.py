@@ -60,6 +60,22 @@ class Study:
         """The arms that are schedules of their own, without placebos and stubs."""
         return tuple(arm for arm in self.arms if arm.role == "schedule")
 
+    @property
+    def headline(self) -> list[str]:
+        """Names of the arms that the first figures show: the study's own milestones, factor and base setting, or phases
+        of their own. Doses and controls have figures of their own. All, where that leaves fewer than two.
+        """
+
+        def plain(arm: Arm) -> bool:
+            whole = len(arm.settings) == self.epochs and arm.settings[0] == self.base
+            if arm.rule == CONTROL:
+                return whole
+            usual = arm.factor == self.factor and arm.milestones == list(self.milestones)
+            return arm.rule is None or (whole and usual and arm.rule in ("step", "batch", "hybrid"))
+
+        names = [arm.name for arm in self.schedules if plain(arm)]
+        return names if len(names) > 1 else [arm.name for arm in self.schedules]
+
     def arm(self, name: str) -> Arm:
         """The arm of that name. Raises StudyError if there is none."""
         for arm in self.arms:

@@ -18,7 +18,7 @@ COLUMNS = "study arm index milestone seed split metric before after change chang
 
 def study_milestones(study: Study) -> dict[str, list[int]]:
     """For each arm the epochs whose successor is looked at: its own milestones; for the control those of all others."""
-    own = {arm.name: arm.milestones for arm in study.arms}
+    own = {arm.name: arm.milestones for arm in study.schedules if arm.sudden}
     if CONTROL in own:
         own[CONTROL] = sorted({m for milestones in own.values() for m in milestones})
     return own
@@ -26,10 +26,10 @@ def study_milestones(study: Study) -> dict[str, list[int]]:
 
 def comparable(study: Study) -> set[str]:
     """Arms that are one run with the control up to their first milestone, so that pairing by seed means something."""
-    control = [arm for arm in study.arms if arm.name == CONTROL]
+    control = [arm for arm in study.schedules if arm.name == CONTROL]
     return {
         arm.name
-        for arm in study.arms
+        for arm in study.schedules
         for none in control
         if arm.milestones and shared_epochs(arm.settings, none.settings) >= arm.milestones[0]
     }
@@ -63,7 +63,8 @@ def milestone_changes(
     change_none. Paired by seed: up to its first milestone an arm and arm none are one run. NaN where a run ended
     before, or there is no arm none.
     """
-    table = wide(curves).reindex(columns=range(last + 1))
+    about_error = curves["metric"].str.match("error|loss") & curves["arm"].isin([*milestones, CONTROL])
+    table = wide(curves[about_error]).reindex(columns=range(last + 1))
     study = curves["study"].iloc[0]
     rows = []
     for (arm, seed, split, metric), values in table.iterrows():

@@ -1,4 +1,4 @@
-"""Claims: statements with a number, an interval and a threshold that the study file states."""
+"""Claims about milestones: an arm falls further than what would have happened without its change."""
 
 import math
 from typing import Any
@@ -6,58 +6,131 @@ from typing import Any
 import pandas as pd
 
 from ..study import CONTROL, Arm, Study
-from .changes import LEVEL_EPOCHS
+from .changes import LEVEL_EPOCHS, comparable
+from .intervals import Interval
+from .judged import JUDGED, WORDS
+from .verdicts import NOTHING, at_least, claim
 
-JUDGED = ("test", "error_recomputed")  # statistics recomputed: what running averages lag behind is no drop
-KINDS = {
-    "drop": "In epoch {next}, the first after milestone {m}, test error falls {more}further than in arm none.",
-    "level": f"Mean of up to {LEVEL_EPOCHS} epochs after milestone {{m}} beside as many before: test error falls "
-    "{more}further than in arm none.",
-}
+READINGS = {"": "error", "_loss": "loss"}  # ending of the key in the study file: what is judged
 
 
-def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """ARM.mI.drop and ARM.mI.level for each arm and milestone: the whole interval of the paired difference to arm none
-    lies below minus the stated points.
+def changed_arms(study: Study) -> list[Arm]:
+    """The arms that milestone claims are about: they begin as arm none, and cut the noise by the study's factor.
 
-    `summaries` holds the tables of milestone_summary over one epoch (drop) and several (level). `holds` is None where
-    the study lacks arm none, the seeds for an interval, or a stated threshold.
+    Other factors are doses of their own, told by their trend.
     """
-    split, metric = JUDGED
-    claims = []
+    began = comparable(study)
+    return [
+        arm
+        for arm in study.schedules
+        if arm.name != CONTROL
+        and (arm.name in began or not began)
+        and arm.rule in (None, "step", "batch", "hybrid")
+        and arm.factor in (None, study.factor)
+    ]
+
+
+def points_of(study: Study, key: str, index: int) -> float | None:
+    """The threshold that the study states for milestone `index` (from 1), None if it states none."""
+    stated = study.claims.get(key, [])
+    return stated[index - 1] if index <= len(stated) else None
+
+
+def interval_of(row: pd.DataFrame, column: str) -> Interval:
+    """Mean and interval that a summary's single row holds for a column; nothing for no row."""
+    if not len(row):
+        return NOTHING
+    return Interval(*(float(row[name].iloc[0]) for name in (column, f"{column}_low", f"{column}_high")))
+
+
+def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: pd.DataFrame) -> list[dict[str, Any]]:
+    """ARM.mI.drop and .level (test error), .drop_loss and .level_loss (training loss) for each arm and milestone.
+
+    The whole interval of the paired difference lies below minus the stated points. The difference is to the mean of the
+    active placebos where the study has them, else to the one run of arm none with the same seed. `summaries` holds the
+    tables of milestone_summary over one epoch (drop) and several (level), `placebo` that of placebo_summary.
+    """
+    found = []
     for kind, summary in summaries.items():
-        thresholds = study.claims.get(kind, [])
-        rows = summary[(summary["split"] == split) & (summary["metric"] == metric)]
-        for arm in study.arms:
-            for index, m in enumerate(arm.milestones if arm.name != CONTROL else [], start=1):
-                row = rows[(rows["arm"] == arm.name) & (rows["milestone"] == m)]
-                points = thresholds[index - 1] if index <= len(thresholds) else None
-                claims.append(_claim(kind, arm, index, m, row, points))
-    return claims
+        for ending, name in READINGS.items():
+            key = f"{kind}{ending}"
+            if ending and key not in study.claims:
+                continue
+            split, metric, unit = JUDGED[name]
+            for arm in changed_arms(study):
+                for index, m in enumerate(arm.milestones, start=1):
+                    points = points_of(study, key, index)
+                    rows = placebo[
+                        (placebo["arm"] == arm.name)
+                        & (placebo["milestone"] == m)
+                        & (placebo["control"] == "placebos")
+                        & (placebo["metric"] == metric)
+                        & (placebo["split"] == split)
+                    ]
+                    if len(rows):
+                        row = rows[rows["after"] == (1 if kind == "drop" else rows["after"].max())]
+                        interval, words = interval_of(row, "effect"), _placebo_words(kind, m, row)
+                    else:
+                        same = summary[(summary["split"] == split) & (summary["metric"] == metric)]
+                        row = same[(same["arm"] == arm.name) & (same["milestone"] == m)]
+                        interval, words = interval_of(row, "difference"), _none_words(kind, m)
+                    more = f"by more than {points:g} {unit} " if points else ""
+                    found.append(
+                        claim(
+                            f"{arm.name}.m{index}.{key}",
+                            f"Arm {arm.name} ({arm.description}). " + words.format(what=WORDS[name], more=more),
+                            f"{split} {metric}",
+                            unit,
+                            interval,
+                            high=None if points is None else 0.0 - points,
+                            milestone=m,
+                            n=int(row["n"].iloc[0]) if len(row) else None,
+                        )
+                    )
+    return found
 
 
-def _claim(kind: str, arm: Arm, index: int, m: int, row: pd.DataFrame, points: float | None) -> dict[str, Any]:
-    value, low, high = (_number(row, column) for column in ("difference", "difference_low", "difference_high"))
-    limit = None if points is None else 0.0 - points
-    more = f"by more than {points:g} points " if points else ""
-    return {
-        "id": f"{arm.name}.m{index}.{kind}",
-        "statement": f"Arm {arm.name} ({arm.description}). " + KINDS[kind].format(m=m, next=m + 1, more=more),
-        "metric": " ".join(JUDGED),
-        "milestone": m,
-        "holds": None if limit is None or high is None else high < limit,
-        "value": value,
-        "ci_low": low,
-        "ci_high": high,
-        "threshold_low": None,
-        "threshold_high": limit,
-        "unit": "points",
-        "n": int(row["n"].iloc[0]) if len(row) else None,
-    }
+def _none_words(kind: str, m: int) -> str:
+    if kind == "drop":
+        return f"In epoch {m + 1}, the first after milestone {m}, {{what}} falls {{more}}further than in arm none."
+    return (
+        f"Mean of up to {LEVEL_EPOCHS} epochs after milestone {m} beside as many before: "
+        "{what} falls {more}further than in arm none."
+    )
 
 
-def _number(row: pd.DataFrame, column: str) -> float | None:
-    """The single value of a column, None where there is none."""
-    if not len(row) or math.isnan(row[column].iloc[0]):
-        return None
-    return float(row[column].iloc[0])
+def _placebo_words(kind: str, m: int, row: pd.DataFrame) -> str:
+    epoch = m + (int(row["after"].iloc[0]) if len(row) else 1)
+    first = ", the first after milestone" if epoch == m + 1 else ", after milestone"
+    return (
+        f"In epoch {epoch}{first} {m}, {{what}} is {{more}}lower than the mean of the active placebos, "
+        "which go on without the change."
+    )
+
+
+def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
+    """ARM.mI.beyond_placebos: in how many seeds the arm lies below every single placebo in the first epoch."""
+    if "beyond_placebos" not in study.claims:
+        return []
+    split, metric, _ = JUDGED["error"]
+    found = []
+    first = placebo[(placebo["after"] == 1) & (placebo["control"] == "placebos") & (placebo["metric"] == metric)]
+    for arm in changed_arms(study):
+        for index, m in enumerate(arm.milestones, start=1):
+            row = first[(first["arm"] == arm.name) & (first["milestone"] == m)]
+            if not len(row):
+                continue
+            found.append(
+                at_least(
+                    f"{arm.name}.m{index}.beyond_placebos",
+                    f"Arm {arm.name}, epoch {m + 1}: test error is lower than in every active placebo, "
+                    "in this share of the seeds.",
+                    f"{split} {metric}",
+                    "share of seeds",
+                    float(row["beyond_all"].iloc[0]) if len(row) else math.nan,
+                    points_of(study, "beyond_placebos", index),
+                    milestone=m,
+                    n=int(row["n"].iloc[0]),
+                )
+            )
+    return found

@@ -10,13 +10,21 @@ COLUMNS = "study arm split metric epoch n mean low high updates updates_nominal 
 
 
 def schedules(study: Study, train_images: int) -> pd.DataFrame:
-    """Columns arm, epoch (from 1), learning_rate, batch_size, updates (in that epoch)."""
+    """Columns arm, epoch (from 1), learning_rate, batch_size, updates (in that epoch), headline (shown at first)."""
+    first = study.headline
     rows = [
-        (arm.name, epoch, s.learning_rate, s.batch_size, updates_per_epoch(train_images, s.batch_size))
-        for arm in study.arms
+        (
+            arm.name,
+            epoch,
+            s.learning_rate,
+            s.batch_size,
+            updates_per_epoch(train_images, s.batch_size),
+            arm.name in first,
+        )
+        for arm in study.schedules
         for epoch, s in enumerate(arm.settings, start=1)
     ]
-    return pd.DataFrame(rows, columns="arm epoch learning_rate batch_size updates".split())
+    return pd.DataFrame(rows, columns="arm epoch learning_rate batch_size updates headline".split())
 
 
 def final_values(study: Study, curves: pd.DataFrame, train_images: int) -> pd.DataFrame:
@@ -24,9 +32,10 @@ def final_values(study: Study, curves: pd.DataFrame, train_images: int) -> pd.Da
 
     A run that ended early (diverged) is not in it; n tells how many are.
     """
-    nominal = {arm.name: nominal_updates(arm.settings, train_images) for arm in study.arms}
+    nominal = {arm.name: nominal_updates(arm.settings, train_images) for arm in study.schedules}
     rows = []
-    last = curves[curves["epoch"] == study.epochs]
+    whole = [arm.name for arm in study.schedules if len(arm.settings) == study.epochs]
+    last = curves[(curves["epoch"] == study.epochs) & curves["arm"].isin(whole)]
     for (arm, split, metric), group in last.groupby(["arm", "split", "metric"], sort=False):
         interval = t_interval(group["value"])
         cost = (int(group["update"].iloc[0]), nominal[arm], int(group["examples"].iloc[0]))

@@ -1,25 +1,79 @@
 """All tables and claims of a study, from its curves."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from ..study import Study
-from . import changes, claims, final
+from . import (
+    cause_claims,
+    changes,
+    claims,
+    detection,
+    equivalence,
+    final,
+    lag,
+    low_rate,
+    noise,
+    placebo,
+    same_claims,
+    speed,
+    sweep,
+    variance,
+)
 
 
 def results(
-    study: Study, curves: pd.DataFrame, train_images: int
+    study: Study,
+    curves: pd.DataFrame,
+    closeups: pd.DataFrame,
+    audit: pd.DataFrame,
+    train_images: int,
+    seconds_per_epoch: Mapping[tuple[str, int], float],
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """({name of a table in analysis/: table}, claims)."""
+    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
-    summaries = {"drop": changes.milestone_summary(first), "level": changes.milestone_summary(levels)}
+    effects = placebo.placebo_effects(study, curves)
+    swept = sweep.sweep(study, curves)
+    fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
+    found = detection.detections(study, curves)
+    noises = noise.plateaus(study, curves, train_images), noise.drops(study, curves, train_images)
+    collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
+    margin = study.claims.get("equivalent_error", 0.3)
     tables = {
         "schedules": final.schedules(study, train_images),
         "milestone_changes": first,
-        "milestone_summary": summaries["drop"],
+        "milestone_summary": changes.milestone_summary(first),
         "milestone_levels": levels,
-        "milestone_levels_summary": summaries["level"],
+        "milestone_levels_summary": changes.milestone_summary(levels),
         "final": final.final_values(study, curves, train_images),
+        "placebo_effects": effects,
+        "placebo_summary": placebo.placebo_summary(effects),
+        "update_effects": placebo.update_effects(study, closeups),
+        "sweep": swept,
+        "sweep_fits": fitted,
+        "sweep_fit_summary": sweep.fit_summary(fitted),
+        "sweep_gains": sweep.gains(swept),
+        "corrected_images": sweep.corrected_images(study, curves),
+        "detections": found,
+        "milestone_detections": detection.milestone_detections(study, curves, found),
+        "variance": collapses,
+        "variance_summary": variance.collapse_summary(collapses),
+        "final_differences": equivalence.final_differences(study, curves),
+        "bands": equivalence.bands(study, curves),
+        "reversal": equivalence.reversal(study, curves),
+        "low_rate": low_rate.low_rate(study, curves),
+        "plateaus": noises[0],
+        "noise_drops": noises[1],
+        "noise_fits": noise.noise_fits(*noises),
+        "lag": lags,
+        "lag_summary": lag.lag_summary(lags),
+        "speed": speed.speed(study, curves, margin, seconds_per_epoch),
     }
-    return tables, claims.milestone_claims(study, summaries)
+    summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
+    made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
+    made += claims.beyond_claims(study, tables["placebo_summary"])
+    made += cause_claims.cause_claims(study, tables)
+    made += same_claims.same_claims(study, tables | {"audit": audit})
+    return tables, made

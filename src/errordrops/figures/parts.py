@@ -13,15 +13,20 @@ FEW = 8  # a schedule with this many changes or more (a cosine) has no milestone
 ROWS = 4500  # per data set, below Altair's limit of 5,000
 
 
+def headline(schedules: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the arms that figures show which do not ask for others: all, where the table does not say."""
+    return schedules[schedules["headline"].astype(bool)] if "headline" in schedules else schedules
+
+
 def arms(schedules: pd.DataFrame) -> list[str]:
-    """Names of arms in the order of the study."""
-    return list(dict.fromkeys(schedules["arm"].astype(str)))
+    """Names of the headline arms in the order of the study."""
+    return list(dict.fromkeys(headline(schedules)["arm"].astype(str)))
 
 
 def milestones(schedules: pd.DataFrame) -> dict[str, list[int]]:
-    """Epochs m of each arm after which (learning rate, batch size) differs in epoch m + 1."""
+    """Epochs m of each headline arm after which (learning rate, batch size) differs in epoch m + 1."""
     found = {}
-    for arm, rows in schedules.groupby("arm", sort=False):
+    for arm, rows in headline(schedules).groupby("arm", sort=False):
         rows = rows.sort_values("epoch")
         settings = rows[["learning_rate", "batch_size"]]
         changed = settings.ne(settings.shift(-1)).any(axis=1)

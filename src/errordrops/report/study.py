@@ -38,7 +38,13 @@ class Study:
 
     @property
     def arms(self) -> list[str]:
-        """Names of the arms, in the order of the study file."""
+        """Names of the headline arms, in the order of the study file."""
+        shown = self.schedules[self.schedules["headline"]] if "headline" in self.schedules else self.schedules
+        return list(dict.fromkeys(shown["arm"]))
+
+    @property
+    def every_arm(self) -> list[str]:
+        """Names of all arms that are schedules of their own."""
         return list(dict.fromkeys(self.schedules["arm"]))
 
     @property

@@ -20,7 +20,7 @@ def phases(study: Study) -> str:
     """
     momentum, images = study.settings.get("momentum"), study.train_size
     rows = []
-    for arm in study.arms:
+    for arm in study.every_arm:
         mine = study.schedules.query("arm == @arm").sort_values("epoch")
         runs = [list(g) for _, g in groupby(mine.itertuples(), key=lambda r: (r.learning_rate, r.batch_size))]
         if len(runs) > fx.MANY:
@@ -128,7 +128,7 @@ def final(study: Study) -> str:
     """tbl-final: test error after the last epoch, both readings, and the updates it took."""
     test = study.final[study.final["split"] == "test"]
     rows = []
-    for arm in study.arms:
+    for arm in study.every_arm:
         mine = {row.metric: row for row in test[test["arm"] == arm].itertuples()}
         if mine:
             errors = [stacked(mine[m].mean, mine[m].low, mine[m].high) if m in mine else NOTHING for m in READINGS]
@@ -192,7 +192,7 @@ def settings(study: Study) -> str:
         "threads": "Threads per run",
     }  # fmt: skip
     rows = [[label, cell(shown(s[key]))] for key, label in names.items() if s.get(key) is not None]
-    arms = s.get("arms") or [{"name": arm} for arm in study.arms]
+    arms = s.get("arms") or [{"name": arm} for arm in study.every_arm]
     rows += [[f"Arm {cell(arm['name'])}", cell(arm.get("description") or NOTHING)] for arm in arms]
     return floating("tbl-settings", table(["Setting", "Value"], rows, left=2), "Settings of the study.", " .facts")
 

@@ -1,0 +1,61 @@
+"""What the blind detector sees in every curve of a study, and only afterwards where the schedule changed."""
+
+import numpy as np
+import pandas as pd
+
+from ..study import Study
+from .drops import find_drops
+from .judged import JUDGED, milestones_trained, series, updates_per_epoch
+
+READINGS = [(split, metric) for split, metric, _ in JUDGED.values()] + [("test", "error")]
+COLUMNS = "study arm seed split metric kind epoch size ratio confidence milestone deviation prompt".split()
+
+
+def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
+    """One row per drop, rise or recovery that `find_drops` reports, in every schedule's curves of test error, training
+    loss (both with recomputed statistics) and the raw test error.
+
+    milestone is the nearest one that the run was trained with, deviation = epoch - (milestone + 1); both NaN for a run
+    without sudden changes. prompt: whether an epoch after it holds at least 3 / (1 - momentum) updates; momentum
+    remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch.
+    """
+    trained, updates = milestones_trained(curves), updates_per_epoch(curves)
+    smooth = {arm.name for arm in study.schedules if not arm.sudden and arm.plateau is None}
+    rows = []
+    for split, metric in READINGS:
+        table = series(curves, split, metric)
+        for arm in study.schedules:
+            for seed in arm.seeds:
+                if (arm.name, seed) not in table.index:
+                    continue
+                values = table.loc[(arm.name, seed)].dropna().loc[1:]
+                found = find_drops(values.index.to_numpy(), values.to_numpy(), metric.split("_")[0])
+                own = [] if arm.name in smooth else trained.get((arm.name, seed), [])
+                for drop in found:
+                    m = min(own, key=lambda m: abs(drop.epoch - m - 1)) if own else np.nan
+                    seen = drop.kind, drop.epoch, drop.size, drop.ratio, drop.confidence
+                    needed = 3 / (1 - arm.settings[0].momentum)
+                    prompt = bool(updates.get((arm.name, seed, m + 1), 0) >= needed - 1e-9)
+                    rows.append((study.name, arm.name, seed, split, metric, *seen, m, drop.epoch - m - 1, prompt))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+    """One row per run, reading and milestone that it was trained with: was a drop reported in exactly epoch m + 1?
+
+    Columns study arm seed split metric index milestone exact near (within one epoch).
+    """
+    trained = milestones_trained(curves)
+    drops = found[found["kind"] == "drop"]
+    at = {key: set(group["epoch"]) for key, group in drops.groupby(["arm", "seed", "split", "metric"])}
+    rows = []
+    for arm in study.schedules:
+        if not arm.sudden and arm.plateau is None:
+            continue
+        for seed in arm.seeds:
+            for split, metric in READINGS:
+                seen = at.get((arm.name, seed, split, metric), set())
+                for index, m in enumerate(trained.get((arm.name, seed), []), start=1):
+                    near = any(abs(epoch - m - 1) <= 1 for epoch in seen)
+                    rows.append((study.name, arm.name, seed, split, metric, index, m, m + 1 in seen, near))
+    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near".split())

@@ -1,0 +1,44 @@
+"""What an arm needs to reach the step arm's final test error: parameter updates, and seconds on this machine."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ..study import Study
+from .equivalence import REFERENCE
+from .judged import JUDGED, series
+
+COLUMNS = "study arm seed target epoch updates updates_step ratio seconds".split()
+
+
+def speed(
+    study: Study, curves: pd.DataFrame, margin: float, seconds_per_epoch: Mapping[tuple[str, int], float]
+) -> pd.DataFrame:
+    """Per whole arm and seed: the first epoch from which test error stays under the target + `margin`.
+
+    target: the step arm's last epoch, same seed. Stays: until the end, so that a lucky epoch does not count.
+    updates_step: where the step arm itself gets there. NaN for an arm that does not. seconds: training alone, at the
+    run's mean.
+    """
+    table = series(curves, *JUDGED["error"][:2])
+    updates = curves.drop_duplicates(["arm", "seed", "epoch"]).set_index(["arm", "seed", "epoch"])["update"]
+    rows = []
+    for arm in study.schedules:
+        for seed in arm.seeds:
+            needed = {(arm.name, seed), (REFERENCE, seed)}
+            if len(arm.settings) < study.epochs or not needed <= set(table.index):
+                continue
+            target = table.loc[(REFERENCE, seed), study.epochs]
+            reached = {name: _reached(table.loc[(name, seed)], target + margin) for name in (arm.name, REFERENCE)}
+            counts = [updates.get((name, seed, epoch), float("nan")) for name, epoch in reached.items()]
+            own, step = counts[0], counts[-1]
+            seconds = reached[arm.name] * seconds_per_epoch.get((arm.name, seed), float("nan"))
+            rows.append((study.name, arm.name, seed, target, reached[arm.name], own, step, own / step, seconds))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _reached(values: pd.Series, target: float) -> float:
+    """The first epoch from which all values are at or below the target, NaN if the last is not."""
+    above = values.index[~(values <= target)]
+    later = values.index if not len(above) else values.index[values.index > above[-1]]
+    return float(later[0]) if len(later) else float("nan")

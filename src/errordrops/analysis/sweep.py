@@ -1,0 +1,88 @@
+"""The cut sweep: the same change tried after many epochs, and what the averaged weights foretold of each drop.
+
+Zhang et al. 2019, Sandler et al. 2023: the average already sits where the weights fall to when the noise is cut. So
+loss(weights) - loss(average) before the cut predicts the drop.
+"""
+
+import pandas as pd
+from scipy import stats
+
+from ..study import Study
+from .intervals import summarise
+from .judged import JUDGED, series
+
+COLUMNS = "study at cut seed split metric before after fall foretold foretold_long".split()
+FIT_COLUMNS = "study cut seed split metric from_epoch n slope intercept r".split()
+SHARE_COLUMNS = "study at cut seed corrected foreseen corrected_foreseen wrong share base_share".split()
+
+
+def sweep(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
+    """One row per date, cut (rate, batch, placebo), seed and judged metric.
+
+    before: after epoch `at`; after: one epoch later; fall = before - after; foretold = before - value of the averaged
+    weights after epoch `at` (foretold_long: of the average with the longer memory, where it was evaluated).
+    """
+    stubs = [arm for arm in study.arms if arm.role == "cut"]
+    rows = []
+    for split, metric, _ in JUDGED.values():
+        table = series(curves, split, metric)
+        averages = [series(curves, split, metric.replace("recomputed", name)) for name in ("averaged", "averaged_long")]
+        for arm in stubs:
+            for seed in arm.seeds:
+                key, m = (arm.name, seed), arm.at
+                if key not in table.index or m + 1 not in table.columns:
+                    continue
+                before, after = table.loc[key, m], table.loc[key, m + 1]
+                told = [before - a.loc[key, m] if key in a.index and m in a.columns else float("nan") for a in averages]
+                cut = arm.name.rsplit("-", 1)[1]
+                rows.append((study.name, m, cut, seed, split, metric, before, after, before - after, *told))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def fits(table: pd.DataFrame, first: int) -> pd.DataFrame:
+    """Least squares, fall = intercept + slope x foretold, dates from `first` on; a row per cut, seed and metric."""
+    rows = []
+    chosen = table[(table["at"] >= first)].dropna(subset=["fall", "foretold"])
+    for (study, cut, seed, split, metric), group in chosen.groupby(
+        ["study", "cut", "seed", "split", "metric"], sort=False
+    ):
+        if len(group) < 3 or group["foretold"].nunique() < 2:
+            continue
+        line = stats.linregress(group["foretold"], group["fall"])
+        rows.append((study, cut, seed, split, metric, first, len(group), line.slope, line.intercept, line.rvalue))
+    return pd.DataFrame(rows, columns=FIT_COLUMNS)
+
+
+def fit_summary(fitted: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds with 95 % t-intervals of slope, intercept and r."""
+    return summarise(fitted, ["study", "cut", "split", "metric"], ["slope", "intercept", "r"])
+
+
+def gains(table: pd.DataFrame) -> pd.DataFrame:
+    """Per date, cut (rate, batch) and metric: fall beyond that of the placebo of the same seed, with interval."""
+    key = ["study", "at", "seed", "split", "metric"]
+    placebo = table[table["cut"] == "placebo"].set_index(key)["fall"].rename("fall_placebo")
+    joined = table[table["cut"] != "placebo"].join(placebo, on=key)
+    joined["gain"] = joined["fall"] - joined["fall_placebo"]
+    return summarise(joined, ["study", "at", "cut", "split", "metric"], ["fall", "fall_placebo", "gain"])
+
+
+def corrected_images(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
+    """Per stub and seed: of the test images that its first epoch corrects, the share that the average had right before.
+
+    corrected, corrected_foreseen, foreseen, wrong: percent of the test images. base_share: of all images that the
+    weights had wrong, the share that the average had right: what the share would be if corrections fell blindly.
+    """
+    parts = {name: series(curves, "test", name) for name in ("corrected", "foreseen", "corrected_foreseen")}
+    wrong = series(curves, *JUDGED["error"][:2])
+    rows = []
+    for arm in study.arms:
+        for seed in arm.seeds if arm.role == "cut" else ():
+            key, m = (arm.name, seed), arm.at
+            if key not in parts["corrected"].index or m + 1 not in parts["corrected"].columns:
+                continue
+            corrected, foreseen, both = (table.loc[key, m + 1] for table in parts.values())
+            numbers = corrected, foreseen, both, wrong.loc[key, m]
+            shares = both / corrected if corrected else float("nan"), foreseen / numbers[3]
+            rows.append((study.name, m, arm.name.rsplit("-", 1)[1], seed, *numbers, *shares))
+    return pd.DataFrame(rows, columns=SHARE_COLUMNS)

@@ -1,0 +1,59 @@
+"""One claim: a statement, a number with its interval, and the thresholds between which the study file wants it."""
+
+import math
+from typing import Any
+
+from .intervals import Interval
+
+NOTHING = Interval(math.nan, math.nan, math.nan)
+
+
+def claim(
+    id: str,
+    statement: str,
+    metric: str,
+    unit: str,
+    interval: Interval,
+    low: float | None = None,
+    high: float | None = None,
+    milestone: int | None = None,
+    n: int | None = None,
+    equivalence: bool = False,
+) -> dict[str, Any]:
+    """It holds if the whole interval (the value, where there is no interval by nature) lies between the thresholds.
+
+    None where the study states no threshold or lacks the arms or seeds. For an equivalence it is also None, that is
+    undecided, as long as the interval reaches over a margin: too few seeds prove neither.
+    """
+    value, ci_low, ci_high = (None if math.isnan(x) else float(x) for x in interval)
+    holds = None
+    if ci_low is not None and ci_high is not None and not (low is None and high is None):
+        inside = (low is None or ci_low > low) and (high is None or ci_high < high)
+        outside = (low is not None and ci_high < low) or (high is not None and ci_low > high)
+        holds = None if equivalence and not inside and not outside else inside
+    return {
+        "id": id,
+        "statement": statement,
+        "metric": metric,
+        "milestone": milestone,
+        "holds": holds,
+        "value": value,
+        "ci_low": ci_low,
+        "ci_high": ci_high,
+        "threshold_low": low,
+        "threshold_high": high,
+        "unit": unit,
+        "n": n,
+    }
+
+
+def at_least(id: str, statement: str, metric: str, unit: str, value: float, least: float | None, **more) -> dict:
+    """A claim about a plain number, such as a share that was counted: it holds if it is `least` or more."""
+    made = claim(id, statement, metric, unit, Interval(value, math.nan, math.nan), low=least, **more)
+    return made | {"holds": None if least is None or math.isnan(value) else bool(value >= least)}
+
+
+def at_most(id: str, statement: str, metric: str, unit: str, value: float, most: float | None, **more) -> dict:
+    """A claim about a plain number: it holds if it is `most` or less."""
+    made = claim(id, statement, metric, unit, Interval(value, math.nan, math.nan), high=most, **more)
+    return made | {"holds": None if most is None or math.isnan(value) else bool(value <= most)}
