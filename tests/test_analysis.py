@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import planted
-from errordrops.analysis import changes, claims, final
+from errordrops.analysis import changes, claims, final, placebo
 from errordrops.analysis.intervals import summarise, t_interval
 from errordrops.schedules import Setting, rule_phases
 from networks import smoke
@@ -130,7 +130,8 @@ def summary(mean, low, high, n=3):
 def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(difference, threshold, holds):
     study = dataclasses.replace(smoke(), claims={"drop": [threshold], "level": [50.0]})
     both = {"drop": summary(*difference), "level": summary(-60, -62, -58)}
-    found = {claim["id"]: claim for claim in claims.milestone_claims(study, both)}
+    no_placebos = placebo.placebo_summary(pd.DataFrame(columns=placebo.COLUMNS))
+    found = {claim["id"]: claim for claim in claims.milestone_claims(study, both, no_placebos)}
     assert found["step.m1.drop"]["holds"] is holds
     assert found["step.m1.drop"]["threshold_high"] == -threshold
     assert found["step.m2.drop"]["holds"] is None  # no threshold was stated for it

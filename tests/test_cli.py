@@ -28,9 +28,17 @@ def test_plan_as_json(capsys, tmp_path):
 def test_plan_in_words(capsys, tmp_path):
     code, out, _ = call(capsys, "plan", "quick", "--cores", "2", "--results", str(tmp_path))
     assert code == 0
-    assert "12 runs: 4 arms, 3 seeds, 30 epochs each" in out
+    assert "12 runs of 4 arms, up to 3 seeds and 30 epochs each" in out
     assert "Epochs to train: 240, without forks 360 (33% saved)" in out
     assert "learning rate divided by 10 at each milestone" in out
+
+
+def test_forks_save_a_quarter_of_study_evidence(capsys, tmp_path):
+    code, out, _ = call(capsys, "plan", "evidence", "--json", "--cores", "2", "--results", str(tmp_path))
+    plan = json.loads(out)
+    assert code == 0
+    assert plan["epochs"] <= 0.75 * plan["epochs_without_forks"]
+    assert plan["seconds"] > 0
 
 
 def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_path):

@@ -118,6 +118,48 @@ def test_the_leading_part_of_a_subset_is_mixed():
     assert (np.abs(np.bincount(lead) - 100) < 40).all()
 
 
+SAMPLE = {"name": "fashion-mnist-sample", "normalisation": "channel", "train_size": 200}
+
+
+def arrays(out: Path) -> dict:
+    from safetensors.numpy import load_file
+
+    return load_file(out)
+
+
+def pixels(images) -> set[bytes]:
+    return {image.tobytes() for image in images}
+
+
+@pytest.mark.parametrize("size", [100, 800])
+def test_validation_images_are_in_neither_half(tmp_path, size):
+    """The sample has no image twice, so that pixels tell images apart."""
+    facts = prepare.prepare(SAMPLE | {"validation_size": size}, tmp_path / "data.safetensors")
+    found = arrays(tmp_path / "data.safetensors")
+    train, test, validation = (pixels(found[f"{part}_images"]) for part in ("train", "test", "validation"))
+    assert (len(train), len(test), len(validation)) == (200, 600, size)
+    assert not validation & train and not validation & test
+    assert np.bincount(found["validation_labels"]).tolist() == [size // 10] * 10
+    assert facts["validation_images"] == size
+    everything = tmp_path / "all.safetensors"
+    prepare.prepare({k: v for k, v in SAMPLE.items() if k != "train_size"}, everything)
+    whole = arrays(everything)
+    labels = {i.tobytes(): label for i, label in zip(whole["train_images"], whole["train_labels"], strict=True)}
+    for image, label in zip(found["validation_images"], found["validation_labels"], strict=True):
+        assert labels[image.tobytes()] == label
+
+
+def test_validation_images_change_nothing_else(tmp_path):
+    without = prepare.prepare(SAMPLE, tmp_path / "without.safetensors")
+    with_them = prepare.prepare(SAMPLE | {"validation_size": 50}, tmp_path / "with.safetensors")
+    one, other = arrays(tmp_path / "without.safetensors"), arrays(tmp_path / "with.safetensors")
+    assert set(other) - set(one) == {"validation_images", "validation_labels"}
+    assert all((one[name] == other[name]).all() for name in one)
+    assert "validation_images" not in without and without["checksum"] != with_them["checksum"]
+    again = prepare.prepare(SAMPLE | {"validation_size": 50}, tmp_path / "again.safetensors")
+    assert again == with_them
+
+
 def write_folder(folder: Path, size=(32, 32), mode="RGB") -> Path:
     random = np.random.default_rng(0)
     for half, n in (("train", 6), ("test", 3)):
@@ -169,6 +211,15 @@ def test_mistakes_in_an_image_folder_are_named(tmp_path):
     with pytest.raises(DataError, match="no folder"):
         prepare.prepare(dataset(tmp_path / "nowhere"), out)
     assert not out.exists()
+
+
+def test_more_validation_images_than_a_folder_has_left_are_told(tmp_path):
+    folder, out = write_folder(tmp_path / "images"), tmp_path / "data.safetensors"
+    expected = r"dataset\.validation_size: 3 images wanted, but .* has only 2 beside the training images"
+    with pytest.raises(DataError, match=expected):
+        prepare.prepare(dataset(folder, train_size=10, validation_size=3), out)
+    assert not out.exists()
+    assert prepare.prepare(dataset(folder, train_size=10, validation_size=2), out)["validation_images"] == 2
 
 
 def test_a_class_lost_by_a_small_subset_is_told(tmp_path):

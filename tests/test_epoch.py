@@ -50,6 +50,33 @@ def test_seed_and_epoch_decide(small):
     assert number_of("a", 1, 11) == number_of("a", 1, 11)
 
 
+def test_fresh_orders_of_the_data(small):
+    """Orders 0, 1 and 2 of one epoch show the same images, in orders and with augmentations of their own."""
+    plain = dataclasses.replace(small, pad=0, flip=False)
+
+    def shown(data, order, epoch=1):
+        pieces = list(Epoch(data, 0, epoch, order).pieces([20] * 10))
+        return torch.cat([images for images, _ in pieces]), torch.cat([labels for _, labels in pieces])
+
+    labels = [shown(plain, order)[1].tolist() for order in (0, 1, 2)]
+    images = [[image.numpy().tobytes() for image in shown(plain, order)[0]] for order in (0, 1, 2)]
+    assert images[0] != images[1] != images[2] != images[0]
+    both = [sorted(zip(one, its, strict=True)) for one, its in zip(images, labels, strict=True)]
+    assert both[0] == both[1] == both[2] and len(set(images[0])) == 200
+    for order in (0, 1, 2):
+        again, same = shown(small, order)
+        assert torch.equal(again, shown(small, order)[0])  # reproducible
+        assert not torch.equal(again, shown(small, order, epoch=2)[0])
+        assert same.tolist() == labels[order]
+    # 0 is the seed's own, drawn from seed and epoch alone
+    draw = torch.Generator().manual_seed(number_of("order and augmentation", 0, 1))
+    assert labels[0] == small.train.labels[torch.randperm(200, generator=draw)].tolist()
+    # an augmentation of their own: offsets of image i differ
+    drawn = [Epoch(small, 0, 1, order) for order in (0, 1, 2)]
+    offsets = [one._offsets[:, one._order.argsort()] for one in drawn]
+    assert not any(torch.equal(offsets[i], offsets[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
 def test_shift_and_flip_is_torchvisions_crop_and_flip_image_by_image(small):
     from torchvision.transforms.functional import crop, hflip
     from torchvision.transforms.functional import pad as pad_image

@@ -1,11 +1,21 @@
 """Forks and keys: what is shared is trained once, and names and places do not matter."""
 
+import json
 import random
+from dataclasses import replace
 
+import pytest
 import yaml
 
-from errordrops import plan, study
+from errordrops import plan, reference, study
+from errordrops.files import read_table
+from errordrops.layout import Layout
+from errordrops.schedules import Setting, shared_epochs
+from errordrops.workflow import Workflow
 from test_study import GOOD, changed, write
+
+STUDIES = study.REPOSITORY / "config/studies"
+EVIDENCE = study.load(str(STUDIES / "evidence.yaml"))
 
 
 def load(tmp_path, content=GOOD):
@@ -82,3 +92,165 @@ def test_every_forked_epoch_is_trained_by_exactly_one_run(tmp_path):
     for run in plan.runs(loaded):
         distinct.update(plan.key_chain(plan.recipe(loaded, run.seed), run.settings)[1:])
     assert plan.totals(loaded)["epochs"] == len(distinct)
+
+
+def test_the_order_of_the_data_is_in_a_key_only_where_it_is_fresh():
+    own, fresh, other = (Setting(0.05, 32, 0.9, order) for order in (0, 1, 2))
+    keys = [plan.key_chain({"seed": 0}, [setting] * 2)[1:] for setting in (own, fresh, other)]
+    assert len({key for chain in keys for key in chain}) == 6
+    without = {"learning_rate": 0.05, "batch_size": 32, "momentum": 0.9}  # as keys were before there were orders
+    assert keys[0][0] == plan._digest([plan._digest({"seed": 0}), without])
+
+
+def test_the_committed_runs_of_study_quick_are_still_found_by_their_keys():
+    quick = study.load(str(STUDIES / "quick.yaml"))
+    committed = Layout(study.REPOSITORY / "results/reference/quick")
+    for run in plan.runs(quick):
+        described = json.loads((committed.run(run.arm, run.seed) / "run.json").read_text())
+        assert described["recipe_key"] == plan.recipe_key(quick, run)
+        assert reference.find(quick, run, committed) == committed.run(run.arm, run.seed)
+
+
+def test_averages_and_validation_images_are_in_the_keys(tmp_path):
+    def key(content):
+        loaded = load(tmp_path, content)
+        return plan.recipe_key(loaded, plan.find_run(loaded, "step", 0))
+
+    contents = [
+        GOOD,
+        GOOD | {"averages": [1]},
+        GOOD | {"averages": [1, 3]},
+        changed(dataset__validation_size=1000),
+        changed(dataset__validation_size=2000),
+    ]
+    assert len({key(content) for content in contents}) == 5
+    assert key(GOOD | {"averages": []}) == key(GOOD | {"unchanged_fork": 2}) == key(GOOD)
+
+
+def test_the_plateau_rule_is_in_the_key_of_a_run(tmp_path):
+    """It starts as arm none, and what becomes of it is not known before it is trained."""
+
+    def rule(name, **options):
+        return {"name": name, "rule": "plateau", "plateau": options}
+
+    arms = ["none", rule("a"), rule("b", patience=4), rule("c", patience=3), rule("d", least=0), rule("e", smoothing=1)]
+    loaded = load(tmp_path, changed(arms=arms, dataset__validation_size=1000))
+    runs = {run.arm: run for run in plan.runs(loaded) if run.seed == 0}
+    keys = {arm: plan.recipe_key(loaded, run) for arm, run in runs.items()}
+    assert keys["a"] == keys["c"]  # three epochs of patience are the default
+    assert len({keys[arm] for arm in ("none", "a", "b", "d", "e")}) == 5
+    assert runs["a"].settings == runs["none"].settings
+    for arm in "abcde":
+        assert (runs[arm].parent, runs[arm].fork_epoch) == ("none", 0)
+    assert all(plateau.plateau is None for arm, plateau in runs.items() if arm == "none")
+
+
+def test_no_run_forks_from_one_that_decides_during_training(tmp_path):
+    arms = ["step", {"name": "a", "rule": "plateau"}]
+    loaded = load(tmp_path, changed(arms=arms, dataset__validation_size=1000))
+    assert {run.arm: (run.parent, run.fork_epoch) for run in plan.runs(loaded)} == {"step": (None, 0), "a": (None, 0)}
+
+
+def test_a_parent_has_the_seed_and_agrees_up_to_the_fork():
+    runs = {(run.arm, run.seed): run for run in plan.runs(EVIDENCE)}
+    assert len(runs) == sum(len(arm.seeds) for arm in EVIDENCE.arms)
+    for run in runs.values():
+        if run.parent is None:
+            assert run.fork_epoch == 0
+            continue
+        parent = runs[run.parent, run.seed]
+        assert shared_epochs(run.settings, parent.settings) >= run.fork_epoch
+        steps = 0
+        while parent.parent:  # an end is reached: nobody waits in a circle
+            parent, steps = runs[parent.parent, run.seed], steps + 1
+            assert steps < len(EVIDENCE.arms)
+
+
+def test_seeds_without_the_best_parent_fork_from_another(tmp_path):
+    """Arm batch shares 20 epochs with hybrid where hybrid has the seed, else 10 with none."""
+    arms = ["none", "batch", {"name": "hybrid", "seeds": 1}]
+    shared = {
+        (run.arm, run.seed): {run.parent, run.fork_epoch}
+        for run in plan.runs(load(tmp_path, changed(arms=arms)))
+        if run.arm != "none"
+    }
+    assert {20, 10} == {n for arm in ("batch", "hybrid") for n in shared[arm, 0] if isinstance(n, int)}
+    assert shared["batch", 1] == shared["batch", 2] == {"none", 10}
+
+
+def test_every_epoch_of_evidence_is_trained_by_exactly_one_run():
+    """The planned epochs are the distinct states, and those of the runs that decide during training."""
+    distinct, deciding = set(), 0
+    for seed in EVIDENCE.seeds:
+        for arm in EVIDENCE.arms:
+            if seed in arm.seeds and arm.plateau:
+                deciding += len(arm.settings)
+            elif seed in arm.seeds:
+                distinct |= {(seed, arm.settings[:epoch]) for epoch in range(1, len(arm.settings) + 1)}
+    assert deciding == 3 * 30
+    assert plan.totals(EVIDENCE)["epochs"] == len(distinct) + deciding
+
+
+def test_stubs_of_evidence_at_the_first_milestone_cost_nothing():
+    trained = {run.arm: run.epochs_trained for run in plan.runs(EVIDENCE) if run.seed == 3}
+    for cut in ("rate", "batch", "placebo"):
+        assert trained[f"cut-10-{cut}"] == 0
+        assert trained[f"cut-12-{cut}"] == 2
+
+
+def test_runs_of_a_step():
+    assert plan.runs_with("train", EVIDENCE) == plan.runs(EVIDENCE)
+    assert [(run.arm, run.seed) for run in plan.runs_with("audit", EVIDENCE)] == [("none", 3), ("none", 4), ("none", 5)]
+    looked_at = {run.arm for run in plan.runs_with("closeups", EVIDENCE)}
+    assert looked_at == {"step", "batch", "hybrid", *(f"placebo-none-10-{copy}" for copy in range(1, 6))}
+
+
+@pytest.fixture
+def flow():
+    return Workflow({"studies": str(STUDIES), "results": "results", "from": None, "device": "cpu"})
+
+
+def test_a_run_waits_for_the_run_that_it_forks_from(flow):
+    def waits_for(arm, seed):
+        return [path for path in flow.training_inputs("evidence", arm, seed) if path.endswith("curve.csv")]
+
+    assert waits_for("none", "3") == []
+    assert waits_for("plateau", "4") == ["results/evidence/runs/none/seed4/curve.csv"]
+    assert waits_for("placebo-step-20-2", "5") == ["results/evidence/runs/step/seed5/curve.csv"]
+    assert waits_for("cut-10-rate", "6") == ["results/evidence/runs/step/seed6/curve.csv"]
+
+
+def test_closeups_wait_for_those_of_the_parent_where_it_has_some(flow):
+    def waits_for(arm):
+        return [path for path in flow.closeup_inputs("evidence", arm, "3") if path.endswith("closeups.csv")]
+
+    assert waits_for("placebo-none-10-1") == []  # arm none has no milestone to look at
+    pair = {arm: flow.run("evidence", arm, "3").parent for arm in ("batch", "hybrid")}
+    later = next(arm for arm, parent in pair.items() if parent in pair)  # one of the two forks from the other
+    assert waits_for(later) == [f"results/evidence/runs/{pair[later]}/seed3/closeups.csv"]
+
+
+def test_audits_are_asked_for_where_there_are_some(flow):
+    assert flow.run_files("evidence", "audit") == [
+        f"results/evidence/runs/none/seed{seed}/audit.csv" for seed in (3, 4, 5)
+    ]
+    assert flow.run_files("quick", "audit") == []
+    assert len(flow.run_files("evidence", "train")) == 2 * plan.totals(EVIDENCE)["runs"]
+    inputs = flow.audit_inputs("evidence", "none", "3")
+    assert inputs[:2] == ["results/evidence/runs/none/seed3/run.json", "results/evidence/data.safetensors"]
+    assert {"training.py", "averages.py", "corrections.py", "runs.py"} <= {path.rsplit("/")[-1] for path in inputs}
+
+
+def test_an_audit_is_taken_from_the_reference_under_the_name_of_this_study(tmp_path):
+    (tmp_path / "theirs").mkdir()
+    text = "study,arm,seed,milestone,equals_parent,equals_sibling\nother,constant,3,10,True,False\n"
+    (tmp_path / "theirs/audit.csv").write_text(text)
+    run = plan.find_run(EVIDENCE, "none", 3)
+    reference.take("audit", EVIDENCE, run, tmp_path / "theirs", tmp_path / "ours")
+    table = read_table(tmp_path / "ours/audit.csv")
+    assert table.values.tolist() == [["evidence", "none", 3, 10, True, False]]
+
+
+def test_a_run_of_another_seed_is_another_run():
+    run = plan.find_run(EVIDENCE, "none", 3)
+    assert plan.recipe_key(EVIDENCE, run) != plan.recipe_key(EVIDENCE, replace(run, seed=4))

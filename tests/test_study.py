@@ -7,6 +7,7 @@ import yaml
 
 from errordrops import study
 from errordrops.study import StudyError
+from errordrops.studyfile import schema
 
 GOOD = {
     "study": "mine",
@@ -74,6 +75,15 @@ def test_numbers_such_as_1e_minus_4_are_numbers(tmp_path):
             changed(dataset__train_size=70_000),
             "dataset.train_size: 70000 images wanted, but Fashion-MNIST has 60000",
         ),
+        (
+            changed(dataset={"name": "fashion-mnist", "validation_size": 1000}),
+            "dataset.validation_size: needs train_size",
+        ),
+        (
+            changed(dataset__validation_size=50_401),
+            "dataset.validation_size: 50401 images wanted beside train_size, but Fashion-MNIST has 60000",
+        ),
+        (changed(dataset__validation_size=0), "dataset.validation_size: must be >= 10, but is 0"),
         (changed(dataset__name="mnist"), "dataset.name"),
         (changed(model__depth=9), "model.depth: must be 6n + 2"),
         (changed(model__widen_factor=4), "model.widen_factor: a cifar-resnet has no widen_factor"),
@@ -118,3 +128,40 @@ def test_a_missing_study_names_those_that_are_there(tmp_path):
     write(tmp_path, GOOD)
     with pytest.raises(StudyError, match="holds: mine"):
         study.load("yours", tmp_path)
+
+
+def test_validation_images_may_be_all_that_training_leaves(tmp_path):
+    assert study.load(write(tmp_path, changed(dataset__validation_size=50_400))).train_images == 9600
+
+
+def test_the_study_evidence():
+    loaded = study.load(str(study.REPOSITORY / "config/studies/evidence.yaml"))
+    roles = [arm.role for arm in loaded.arms]
+    assert (roles.count("placebo"), roles.count("cut")) == (15, 36)
+    assert {"none", "step", "batch", "hybrid", "reversal", "low", "plateau", "cosine", "ramp"} <= {
+        arm.name for arm in loaded.schedules
+    }
+    assert loaded.averages == (1.0, 3.0) and loaded.audited_seeds == loaded.seeds[:3]
+    quick = study.load(str(study.REPOSITORY / "config/studies/quick.yaml"))
+    assert not set(loaded.seeds) & set(quick.seeds)  # its thresholds rest on quick
+    # smooth arms cut as much as the steps do, and the bold ones begin with the noise of the others
+    noise = {
+        arm.name: [s.learning_rate / (1 - s.momentum) / s.batch_size for s in (arm.settings[0], arm.settings[-1])]
+        for arm in loaded.schedules
+    }
+    for name in ("batch", "hybrid", "cosine", "ramp", "bold", "bold-momentum"):
+        assert noise[name] == pytest.approx(noise["step"])
+
+
+def test_every_threshold_of_the_schema_says_what_it_is():
+    claims = schema()["properties"]["claims"]["properties"]
+    assert len(claims) > 20
+    for key, described in claims.items():
+        assert len(described.get("description", "")) > 20, key
+    loaded = study.load(str(study.REPOSITORY / "config/studies/evidence.yaml"))
+    assert set(loaded.claims) == set(claims)
+
+
+@pytest.mark.parametrize("part", ["placebos", "cut_sweep", "unchanged_fork", "averages"])
+def test_what_is_new_in_the_schema_says_what_it_is(part):
+    assert len(schema()["properties"][part]["description"]) > 20

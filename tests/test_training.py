@@ -212,6 +212,39 @@ def test_training_learns(tmp_path):
     assert last < first - 0.2
 
 
+def test_training_may_stop_at_an_epoch_and_go_on(tmp_path):
+    """As the plateau rule has it: one epoch at a time, with one trainer, to the same bits."""
+    whole, chain, _ = run(tmp_path, STEP)
+    one, piecewise = trainer(tmp_path), store(tmp_path, "piecewise")
+    for until, trained in ((1, 1), (1, 0), (3, 2), (2, 0), (4, 1)):
+        assert train(one, piecewise, chain, STEP, 1, quiet, until=until) == trained
+        assert known_epochs(piecewise, chain) >= until
+    for key in chain:
+        assert piecewise.state_path(key).read_bytes() == whole.state_path(key).read_bytes()
+
+
+def test_the_scale_of_the_weights_by_hand(tmp_path):
+    where, chain, _ = run(tmp_path, STEP)
+    for epoch, setting in enumerate(STEP, start=1):
+        state = where.load_state(chain[epoch])
+        squares = [(t.double() ** 2).sum().item() for n, t in state.items() if n.startswith("model.") and t.ndim == 4]
+        assert len(squares) == 7  # the convolutions of a ResNet-8
+        recorded = where.record(chain[epoch])["values"]["train"]
+        assert recorded["log_weight_norm"] == pytest.approx(math.log(sum(squares)) / 2, rel=1e-5)
+        assert recorded["effective_rate"] == pytest.approx(setting.learning_rate / sum(squares), rel=1e-5)
+
+
+def test_validation_images_are_measured_with_recomputed_statistics(tmp_path):
+    """Judged as the test set is: with the test images in their place the numbers are the same."""
+    one = trainer(tmp_path)
+    one.train_epoch(1, BASE)
+    assert "validation" not in one.evaluate()[0]
+    one.data = dataclasses.replace(one.data, validation=one.data.test)
+    values, _ = one.evaluate()
+    test = values["test"]
+    assert values["validation"] == {metric: test[metric] for metric in ("error_recomputed", "loss_recomputed")}
+
+
 def test_state_holds_momentum_and_statistics(tmp_path):
     one = trainer(tmp_path)
     one.train_epoch(1, BASE)

@@ -6,7 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from .plateau import Plateau
-from .schedules import Phase, Setting, canonical, milestones, phases, rule_phases, settings, smooth_phases, truncated
+from .schedules import (
+    Phase,
+    Setting,
+    canonical,
+    cut,
+    milestones,
+    phases,
+    rule_phases,
+    settings,
+    smooth_phases,
+    truncated,
+)
 from .studychecks import check_milestones
 from .studyfile import wrong
 
@@ -81,6 +92,8 @@ def resolve_arm(
     factor, max_batch = arm.get("factor", study["factor"]), arm.get("max_batch", study["max_batch"])
     plateau = None
     if rule == "plateau":
+        if arm.get("closeups"):
+            raise wrong(path, f"{key}.closeups", "the milestones of a plateau arm are not known beforehand")
         plateau = Plateau(factor, len(at), **(PLATEAU | arm.get("plateau", {})))
         if not study["dataset"].get("validation_size"):
             raise wrong(path, key, f"arm {arm['name']!r} judges validation images; set dataset.validation_size")
@@ -130,15 +143,19 @@ def _end(path: Path, key: str, arm: Mapping[str, Any], epochs: int) -> int:
     return end
 
 
-def _seeds(path: Path, key: str, count: int | None, seeds: tuple[int, ...]) -> tuple[int, ...]:
-    """The first `count` seeds of the study, all if None."""
+def _seeds(
+    path: Path, key: str, count: int | None, seeds: tuple[int, ...], whose: str = "the study"
+) -> tuple[int, ...]:
+    """The first `count` seeds of the study (or of an arm), all if None."""
     if count is not None and count > len(seeds):
-        raise wrong(path, key, f"{count} seeds wanted, but the study has {len(seeds)}")
+        raise wrong(path, key, f"{count} seeds wanted, but {whose} has {len(seeds)}")
     return seeds[:count]
 
 
 def _parent(path: Path, key: str, name: str, arms: Sequence[Arm]) -> Arm:
     for arm in arms:
+        if arm.name == name and arm.plateau:
+            raise wrong(path, key, f"arm {name!r} decides its schedule during training: nothing can be forked from it")
         if arm.name == name:
             return arm
     raise wrong(path, key, f"no arm {name!r}; the study has {', '.join(arm.name for arm in arms)}")
@@ -159,7 +176,7 @@ def placebos(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm
         key = f"placebos[{index}]"
         parent, m, length = _parent(path, f"{key}.of", entry["of"], arms), entry["milestone"], entry["epochs"]
         end = _stub_end(path, f"{key}.milestone", parent, m, length)
-        seeds = _seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds)
+        seeds = _seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}")
         before = parent.settings[:m]
         for copy in range(1, entry["copies"] + 1):
             after = [replace(before[-1], order=copy)] * (end - m)
@@ -178,20 +195,22 @@ def placebos(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm
     return found
 
 
-def cut_sweep(path: Path, sweep: Mapping[str, Any], factor: float, arms: Sequence[Arm]) -> list[Arm]:
+def cut_sweep(
+    path: Path, sweep: Mapping[str, Any], factor: float, max_batch: int | None, arms: Sequence[Arm]
+) -> list[Arm]:
     """Stubs of a few epochs from one arm at many epochs: rate cut, batch increase, placebo. Raises StudyError."""
     parent, found = _parent(path, "cut_sweep.of", sweep["of"], arms), []
-    seeds = _seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds)
+    seeds = _seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds, f"arm {parent.name}")
     for index, m in enumerate(sweep["at"]):
         end = _stub_end(path, f"cut_sweep.at[{index}]", parent, m, sweep["epochs"])
         before = parent.settings[:m]
         after = {
-            "rate": replace(before[-1], learning_rate=canonical(before[-1].learning_rate / factor)),
-            "batch": replace(before[-1], batch_size=round(before[-1].batch_size * factor)),
+            "rate": cut(before[-1], factor, 1.0, max_batch),
+            "batch": cut(before[-1], 1.0, factor, max_batch),
             "placebo": replace(before[-1], order=1),
         }
-        for cut in CUTS:
-            stub = phases((*before, *[after[cut]] * (end - m)))
-            name, text = f"cut-{m}-{cut}", f"{parent.name} for {m} epochs, then {cut}"
+        for kind in CUTS:
+            stub = phases((*before, *[after[kind]] * (end - m)))
+            name, text = f"cut-{m}-{kind}", f"{parent.name} for {m} epochs, then {kind}"
             found.append(Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False))
     return found

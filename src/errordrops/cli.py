@@ -31,12 +31,21 @@ def plan(args: argparse.Namespace) -> None:
         print(json.dumps(estimate))
         return
     print(f"Study {loaded.name}: {loaded.title}")
-    print(f"{estimate['runs']} runs: {len(loaded.arms)} arms, {len(loaded.seeds)} seeds, {loaded.epochs} epochs each\n")
-    print(f"{'arm':<12} {'forks from':<12} {'after epoch':>11} {'epochs trained':>15}   schedule")
-    for run in [run for run in runs(loaded) if run.seed == loaded.seeds[0]]:
+    seeds, epochs = len(loaded.seeds), loaded.epochs
+    print(f"{estimate['runs']} runs of {len(loaded.arms)} arms, up to {seeds} seeds and {epochs} epochs each\n")
+    print(f"{'arm':<16} {'forks from':<12} {'after epoch':>11} {'epochs trained':>15} {'seeds':>6}   schedule")
+    first = {run.arm: run for run in reversed(runs(loaded))}
+    for arm in loaded.schedules:
+        run = first[arm.name]
         after = run.fork_epoch if run.parent else ""
-        description = loaded.arm(run.arm).description
-        print(f"{run.arm:<12} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15}   {description}")
+        print(
+            f"{run.arm:<16} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15} {len(arm.seeds):>6}   "
+            f"{arm.description}"
+        )
+    for role, words in {"placebo": "active placebos", "cut": "stubs of the cut sweep"}.items():
+        family = [run for run in runs(loaded) if loaded.arm(run.arm).role == role]
+        if family:
+            print(f"{words}: {len(family)} runs, {sum(run.epochs_trained for run in family)} epochs to train")
     saved = 1 - estimate["epochs"] / estimate["epochs_without_forks"]
     print(
         f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "

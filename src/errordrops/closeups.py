@@ -35,9 +35,10 @@ class Replay:
 def replays(settings: tuple[Setting, ...], only_changed: bool = False) -> Iterator[Replay]:
     """The replays of an arm: at each milestone m epoch m, and epoch m + 1 without and with the change.
 
-    `only_changed` leaves the others out: a placebo has them in common with the arm that it is a placebo for.
+    `only_changed`: nothing but the last milestone with the change; a placebo has the others in common with the arm that
+    it is a placebo for.
     """
-    for m in milestones(settings):
+    for m in milestones(settings)[-1 if only_changed else 0 :]:
         before, after = settings[m - 1], settings[m]
         if not only_changed:
             yield Replay(m, m, "unchanged", before)

@@ -32,6 +32,7 @@ ANALYSIS_TABLES = (
     "lag",
     "lag_summary",
     "speed",
+    "simulated_rates",
 )
 
 

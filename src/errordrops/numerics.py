@@ -81,7 +81,8 @@ def choose(device: str, precision: str, threads: int, group_size: int, pixels: i
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.deterministic = True
-    torch.use_deterministic_algorithms(device != "mps", warn_only=True)
+    # as use_deterministic_algorithms(..., warn_only=True), which would import the compiler: two seconds a process
+    torch.set_deterministic_debug_mode("default" if device == "mps" else "warn")
     # it would also fill every new tensor before use, which costs time and changes nothing here
     torch.utils.deterministic.fill_uninitialized_memory = False
     return Numerics(device, precision, threads, images_per_pass)

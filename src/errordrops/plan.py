@@ -74,7 +74,7 @@ def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
         earlier.append(arm)
     for arm in arms:
         if arm.plateau:
-            same = [other.name for other in earlier if other.settings == arm.settings]
+            same = [other.name for other in earlier if other.settings[: len(arm.settings)] == arm.settings]
             forks[arm.name] = (same[0] if same else None, 0)
     return forks
 

@@ -15,7 +15,7 @@ class Plateau:
     """Divide the rate by `factor`, at most `cuts` times, once the validation error has stopped falling.
 
     Smoothed error is the mean over the last `smoothing` epochs since the last cut. The rule fires when the best
-    smoothed error is `patience` epochs old, where only a fall by `least` points counts as better.
+    smoothed error is `patience` epochs old, where only a fall by more than `least` points counts as better.
     """
 
     factor: float

@@ -121,9 +121,12 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         first, second, parent = (session.trainer() for _ in range(3))
         for fork in (first, second):  # both are forked before either is trained
             bring_to(fork, *past, m)
+        # the parent must be a state that was kept when it was trained, not a replay from where the forks start
+        kept = next(e for e in range(m + 1, len(run.settings) + 1) if session.store.has_state(session.keys[e]))
         for fork in (first, second):
-            fork.train_epoch(m + 1, run.settings[m])
-        bring_to(parent, *past, m + 1)
+            for epoch in range(m + 1, kept + 1):
+                fork.train_epoch(epoch, run.settings[epoch - 1])
+        bring_to(parent, *past, kept)
         equal = _equal(first.state(), parent.state()), _equal(first.state(), second.state())
         rows.append((study.name, run.arm, run.seed, m, *equal))
         say(f"unchanged forks of {run.arm} seed {run.seed} at epoch {m}: equal to parent, to sibling: {equal}")
@@ -132,7 +135,12 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
 
 def _equal(one: State, other: State) -> bool:
     """Bit for bit."""
-    return one.keys() == other.keys() and all(torch.equal(tensor, other[name]) for name, tensor in one.items())
+    return one.keys() == other.keys() and all(torch.equal(_bits(one[name]), _bits(other[name])) for name in one)
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """The bytes of a tensor: 0.0 and -0.0 are equal numbers."""
+    return tensor.reshape(-1).view(torch.uint8)
 
 
 def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]:

@@ -77,11 +77,11 @@ def rule_phases(
     starts = [0, *milestones]
     phases = []
     for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        phases.append(Phase(end - start, _cut(base, *_noise_cuts(rule, index, factor), max_batch)))
+        phases.append(Phase(end - start, cut(base, *_noise_cuts(rule, index, factor), max_batch)))
     return tuple(phases)
 
 
-def _cut(base: Setting, rate_cut: float, batch_growth: float, max_batch: int | None) -> Setting:
+def cut(base: Setting, rate_cut: float, batch_growth: float, max_batch: int | None) -> Setting:
     """The setting with the rate divided and the batch multiplied; what the batch can't take is cut from the rate."""
     batch = round(base.batch_size * batch_growth)
     if max_batch is not None and batch > max_batch:
@@ -105,9 +105,9 @@ def smooth_phases(
         done = epoch / max(1, epochs - 1)
         if rule == "cosine":
             rate_cut = 1 / (1 / total_cut + (1 - 1 / total_cut) * (1 + math.cos(math.pi * done)) / 2)
-            settings.append(_cut(base, rate_cut, 1.0, max_batch))
+            settings.append(cut(base, rate_cut, 1.0, max_batch))
         elif rule == "ramp":
-            settings.append(_cut(base, 1.0, total_cut**done, max_batch))
+            settings.append(cut(base, 1.0, total_cut**done, max_batch))
         else:
             raise ScheduleError(f"unknown rule {rule!r}: the smooth ones are cosine and ramp")
     return phases(settings)

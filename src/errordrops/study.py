@@ -25,6 +25,7 @@ DEFAULTS = {
     "placebos": [],
     "unchanged_fork": 0,
 }
+BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 CONTROL = "none"  # the arm that all others are compared with
 EVALUATION = {"train_images": 2000, "statistics_images": 2000, "closeup_images": 1000}
 
@@ -143,19 +144,33 @@ def _resolve(path: Path, content: dict) -> Study:
             raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
         arms.append(resolve_arm(path, key, arm, content, base, seeds))
         check_batches(path, key, arms[-1], train_images)
-        if arm["name"] == CONTROL and arms[-1].milestones:
+        control = arms[-1] if arm["name"] == CONTROL else None
+        if control and (control.milestones or control.plateau or len(control.settings) < epochs):
             raise wrong(
-                path, key, f"arm {CONTROL} is the control: nothing may change in it; give this arm another name"
+                path,
+                key,
+                f"arm {CONTROL} is the control: nothing may change in it, and it lasts as long as the study; give this "
+                "arm another name",
             )
-    for kind in ("drop", "level"):
-        changes, points = max(len(arm.milestones) for arm in arms), content.get("claims", {}).get(kind, [])
+    changes = max(len(arm.milestones) if arm.sudden else 0 for arm in arms)
+    for kind in BY_MILESTONE:
+        points = content.get("claims", {}).get(kind, [])
         if len(points) > changes:
             raise wrong(
                 path, f"claims.{kind}", f"{len(points)} thresholds, but no arm has more than {changes} milestones"
             )
+    if content["averages"] != sorted(content["averages"]):
+        raise wrong(path, "averages", f"must rise, but are {content['averages']}")
+    control_seeds = next((arm.seeds for arm in arms if arm.name == CONTROL), ())
+    if content["unchanged_fork"] > len(control_seeds):
+        raise wrong(
+            path,
+            "unchanged_fork",
+            f"{content['unchanged_fork']} seeds wanted, but arm {CONTROL} has {len(control_seeds)}",
+        )
     families = placebos(path, content["placebos"], arms)
     if "cut_sweep" in content:
-        families += cut_sweep(path, content["cut_sweep"], content["factor"], arms)
+        families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
     for family in families:
         if family.name in {arm.name for arm in arms}:
             raise wrong(path, "arms", f"an arm {family.name!r} is there twice; give one of them another name")
@@ -185,7 +200,7 @@ def _resolve(path: Path, content: dict) -> Study:
         evaluation=evaluation,
         checkpoint_every=content["checkpoint_every"],
         averages=tuple(float(memory) for memory in content["averages"]),
-        audited_seeds=seeds[: content["unchanged_fork"]],
+        audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
     )
 

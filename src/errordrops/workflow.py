@@ -89,7 +89,7 @@ class Workflow:
             return [str(known / name) for name in reference.FILES["train"]]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
-        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "runs.py")]
+        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "plateau.py", "runs.py")]
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
@@ -105,6 +105,8 @@ class Workflow:
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
+        if known and not all((known / name).exists() for name in reference.FILES[step]):
+            raise StudyError(f"{known} has no {reference.FILES[step][0]}: leave out from=reference to make it")
         if known:
             return [own, *(str(known / name) for name in reference.FILES[step])]
         return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]

@@ -1,6 +1,8 @@
 """Means over seeds with t-intervals. Seeds are what is resampled in this project, never epochs."""
 
+import math
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -25,8 +27,14 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     mean = float(values.mean())
     if n == 1:
         return Interval(mean, np.nan, np.nan)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n))
+    half = _quantile(confidence, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half)
+
+
+@cache
+def _quantile(confidence: float, freedom: int) -> float:
+    """Of Student's t, two-sided."""
+    return float(stats.t.ppf((1 + confidence) / 2, freedom))
 
 
 def summarise(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.DataFrame:

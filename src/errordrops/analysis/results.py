@@ -18,6 +18,7 @@ from . import (
     noise,
     placebo,
     same_claims,
+    simulation,
     speed,
     sweep,
     variance,
@@ -70,6 +71,7 @@ def results(
         "lag": lags,
         "lag_summary": lag.lag_summary(lags),
         "speed": speed.speed(study, curves, margin, seconds_per_epoch),
+        "simulated_rates": simulation.simulated_rates(),
     }
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from . import about, charts, engines, parts, tables
-from .study import FIGURES, ReportError, Study, read
+from ..figures import FIGURES
+from . import about, charts, engines, evidence, parts, tables
+from .study import ReportError, Study, read
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
 
@@ -25,6 +26,11 @@ def report_sources() -> Path:
     raise ReportError(f"The report's document was found neither beside {package} nor inside it.")
 
 
+def texts(folder: str) -> dict[str, str]:
+    """What the document says in a folder of parts, whatever the numbers are: name to Markdown."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in (report_sources() / folder).glob("*.md")}
+
+
 def generated(study: Study, engine: str) -> dict[str, str]:
     """Every part that the document includes: file name to Markdown."""
     pieces = {
@@ -36,6 +42,8 @@ def generated(study: Study, engine: str) -> dict[str, str]:
         "lag": parts.lag(study),
         "updates": parts.updates(study),
         "claims": parts.claims(study),
+        "evidence": evidence.evidence(study, texts("cause")),
+        "simulated": evidence.simulated(study),
         "data": about.data(study),
         "commands": about.commands(study),
         "origin": about.origin(study),

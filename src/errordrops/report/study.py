@@ -7,8 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import UserError
+from ..figures import FIGURES
+from ..layout import ANALYSIS_TABLES
 
-FIGURES = ("error_by_epoch", "schedules", "closeup", "milestone_changes", "error_by_update")
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
 
 
@@ -31,6 +32,11 @@ class Study:
     levels: pd.DataFrame
     final: pd.DataFrame
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def has(self, table: str) -> bool:
+        """Whether an analysis table is there and has rows."""
+        return table in self.tables and len(self.tables[table]) > 0
 
     @property
     def name(self) -> str:
@@ -87,7 +93,9 @@ def read(folder: Path) -> Study:
     """
     tables = {}
     try:
-        for name in TABLES:
+        for name in ANALYSIS_TABLES:
+            if name not in TABLES and not (folder / "analysis" / f"{name}.csv").exists():
+                continue
             # an arm may be called "none", "null" or "NA": only an empty field is a missing one
             tables[name] = pd.read_csv(
                 folder / "analysis" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype={"arm": str}
@@ -109,6 +117,7 @@ def read(folder: Path) -> Study:
         levels=tables["milestone_levels_summary"],
         final=tables["final"],
         figures=figures,
+        tables=tables,
     )
 
 

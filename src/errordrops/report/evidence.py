@@ -1,0 +1,145 @@
+"""The section on cause: a topic has a paragraph, figures, and what became of its claims. Topics that a study lacks the
+arms for are left out. Pure: a Study in, Markdown out.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from . import charts
+from .study import Study
+from .text import count, interval, listed, number, plain
+
+WORDS = {True: "holds", False: "**fails**", None: "undecided"}
+LISTED = 12  # more claims than this are counted; the table at the end has them all
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A part of the section: it appears if `table` has rows. `claims` is a pattern of ids; what the part says whatever
+    the numbers are stands in report/cause/NAME.md.
+    """
+
+    name: str
+    heading: str
+    table: str
+    figures: tuple[str, ...]
+    claims: str
+
+
+TOPICS = (
+    Topic(
+        "placebos",
+        "Chance? Beside active placebos",
+        "placebo_summary",
+        ("placebo_effects",),
+        r".*\.(drop|level|drop_loss|level_loss|beyond_placebos)$|fork\.identical$",
+    ),
+    Topic(
+        "moved",
+        "Coincidence? Moved, smooth and absent milestones",
+        "milestone_detections",
+        ("detections", "controls"),
+        r"detector\..*",
+    ),
+    Topic(
+        "foretold",
+        "Foretold: the drop is there before the cut",
+        "sweep_fits",
+        ("predicted", "cut_sweep"),
+        r"predicted\..*",
+    ),
+    Topic(
+        "noise",
+        "Less noise: dose and response",
+        "noise_fits",
+        ("noise", "variance"),
+        r"noise\..*|dose\..*|.*\.variance$",
+    ),
+    Topic(
+        "reversal",
+        "Undone: the rate restored, or low from the start",
+        "reversal",
+        ("reversal",),
+        r"reversal\..*|low\..*",
+    ),
+    Topic(
+        "equivalence",
+        "The same curve? Batch for rate",
+        "final_differences",
+        ("equivalence",),
+        r".*\.(equivalent|same_curve)\..*",
+    ),
+    Topic("lag", "A stale reading? The lag of batch-norm statistics", "lag_summary", ("lag",), r".*\.lag$"),
+    Topic("speed", "What a larger batch saves", "speed", ("speed",), r".*\.updates$"),
+)
+
+
+def evidence(study: Study, texts: Mapping[str, str]) -> str:
+    """The whole section, or a comment for a study without any of it. `texts`: the files of report/cause by name."""
+    shown = [topic for topic in TOPICS if study.has(topic.table)]
+    if not shown:
+        return "<!-- no evidence beyond the milestones in this study -->\n"
+    head = f"## Cause, not coincidence {{#sec-cause}}\n\n{texts['intro']}"
+    return "\n\n".join([head, *(part(study, topic, texts[topic.name]) for topic in shown)]) + "\n"
+
+
+def part(study: Study, topic: Topic, text: str) -> str:
+    """Heading, paragraph, verdicts and figures of one topic."""
+    there = [name for name in topic.figures if name in study.figures]
+    names = [f"@fig-{name.replace('_', '-')}" for name in there]
+    see = f"\n\n{listed(names)} {'shows' if len(names) == 1 else 'show'} it." if names else ""
+    heading = f"### {topic.heading} {{#sec-{topic.name}}}"
+    return "\n\n".join([heading, text.strip() + see, verdicts(study, topic), *(charts.figure(study, n) for n in there)])
+
+
+def verdicts(study: Study, topic: Topic) -> str:
+    """How many of the topic's claims hold, with their numbers where they are few, and always those that fail."""
+    mine = [c for c in study.claims if re.fullmatch(topic.claims, str(c.get("id", "")))]
+    if not mine:
+        return "No claim about it stood in the study file."
+    holds = [c for c in mine if c.get("holds") is True]
+    hold = "holds" if len(holds) == 1 else "hold"
+    lead = f"**{len(holds)} of {count(len(mine), 'claim')}** about it {hold} (@tbl-claims)."
+    told = mine if len(mine) <= LISTED else [c for c in mine if c.get("holds") is not True]
+    lines = [f"- {told_claim(c)}" for c in told]
+    if not lines:
+        return lead
+    rest = "" if told == mine else " The others:"
+    return f"{lead}{rest}\n\n" + "\n".join(lines)
+
+
+def told_claim(claim: dict) -> str:
+    """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`."""
+    digits = 3 if claim.get("unit") in ("nats", "nats per nat", "share", "R2") else 2
+    value = interval(claim.get("value"), claim.get("ci_low"), claim.get("ci_high"), digits)
+    unit = "" if claim.get("value") is None else f" {plain(claim.get('unit') or '')}"
+    return f"`{claim.get('id')}`: {value}{unit}; {WORDS[claim.get('holds')]}"
+
+
+def simulated(study: Study) -> str:
+    """The appendix: how far intervals and tests can be trusted, by simulation."""
+    if not study.has("simulated_rates"):
+        return "<!-- no simulation -->\n"
+    table = study.tables["simulated_rates"]
+
+    def rate(what: str, n: int, noise: str = "normal") -> float:
+        return float(table[(table["what"] == what) & (table["n"] == n) & (table["noise"] == noise)]["rate"].iloc[0])
+
+    seeds = sorted(set(table["n"]))
+    worst = table[(table["what"] == "interval")].sort_values("rate").iloc[0]
+    asked = ("interval", "wrongly equivalent", "found equivalent", "band")
+    each = "; ".join(f"{n} seeds: {listed([percent(rate(what, n)) for what in asked])}" for n in seeds)
+    return (
+        "**Simulation.** The functions behind the claims were tried on random numbers whose truth is known. With "
+        "normal noise: how often the 95\u00a0% interval holds the truth, how often two arms that differ by exactly the "
+        "margin are declared equal (5\u00a0% is wanted), how often two equal arms are found equal (paired deviation "
+        "0.23 points, margin 0.3), and how often the simultaneous band holds a whole curve: "
+        f"{each}. The worst case tried for the interval is {plain(worst['noise'])} noise with {int(worst['n'])} seeds: "
+        f"{percent(worst['rate'])}.\n"
+    )
+
+
+def percent(share: float) -> str:
+    """0.953 as `95 %`."""
+    return f"{number(100 * share, 0)}\u00a0%"
