@@ -143,7 +143,10 @@ def report(args: argparse.Namespace) -> None:
 def keep(args: argparse.Namespace) -> None:
     from . import reference
 
-    reference.keep(_layout(args), Layout.reference(_study(args).name))
+    kept = Layout.reference(_study(args).name)
+    runs, whole = reference.keep(_layout(args), kept)
+    rest = "with analysis, claims, provenance and page" if whole else "the study is not complete: runs alone"
+    say(f"{runs} runs kept in {kept.root}, {rest}")
 
 
 def _study(args: argparse.Namespace) -> study.Study:

@@ -1,20 +1,23 @@
 """The committed reference results: a run whose key is found there need not be trained again."""
 
+import gzip
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 from .errors import UserError
-from .files import read_table, write_csv, write_json
+from .files import read_table, write_bytes, write_csv, write_json
 from .layout import Layout
 from .plan import Run, recipe_key
 from .study import Study
 
+# by the step that makes them
 FILES = {
     "train": ("curve.csv", "run.json"),
     "closeups": ("closeups.csv",),
     "audit": ("audit.csv",),
-}  # by the step that makes them
+}
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:
@@ -22,18 +25,27 @@ def find(study: Study, run: Run, reference: Layout) -> Path | None:
 
     Data checksum and numerics are those of the reference; its run.json states them.
     """
-    wanted = recipe_key(study, run)
-    for path in sorted(reference.root.glob(f"runs/*/seed{run.seed}/run.json")):
-        if json.loads(path.read_text())["recipe_key"] == wanted:
-            return path.parent
-    return None
+    return _known(reference.root).get(recipe_key(study, run))
+
+
+@cache
+def _known(root: Path) -> dict[str, Path]:
+    """The folders of all runs in a reference, by recipe key."""
+    described = sorted(root.glob("runs/*/seed*/run.json"), reverse=True)
+    return {json.loads(path.read_text())["recipe_key"]: path.parent for path in described}
+
+
+def stored(folder: Path, name: str) -> Path:
+    """Where a reference run keeps a file: tables may be compressed."""
+    packed = folder / f"{name}.gz"
+    return packed if packed.exists() else folder / name
 
 
 def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
-    """Copy what a step (train or closeups) makes of a reference run, under this study's and arm's name."""
+    """Copy what a step (train, closeups, audit) makes of a reference run, under this study's and arm's name."""
     for name in FILES[step]:
         if name.endswith(".csv"):
-            table = read_table(source / name)
+            table = read_table(stored(source, name))
             table["study"], table["arm"] = study.name, run.arm
             write_csv(target / name, table)
         else:
@@ -41,18 +53,35 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
             write_json(target / name, described | {"study": study.name, "arm": run.arm, "from_reference": True})
 
 
-def keep(results: Layout, reference: Layout) -> None:
-    """Copy what is small from a study's results to its reference folder: runs, analysis, claims, provenance, page.
+def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
+    """Copy what is small from a study's results to its reference folder; returns (runs copied, whether all is there).
 
-    What the folder held before goes. Raises UserError for results that were themselves taken from a reference.
+    Runs that were trained here, their tables compressed; those taken from the reference are there already. So a long
+    study can be brought in run by run. Once it is complete also analysis, claims, provenance and page, and runs that
+    the study no longer has go. Raises UserError if nothing was trained here.
     """
-    if json.loads(results.provenance.read_text())["from_reference"]:
-        raise UserError(f"{results.root}: some of its runs come from the reference; only runs trained here are kept")
-    shutil.rmtree(reference.root, ignore_errors=True)
-    names = [name for some in FILES.values() for name in some]
-    small = [path for path in results.root.glob("runs/*/seed*/*") if path.name in names]
-    small += [*(results.root / "analysis").glob("*.csv"), results.claims, results.provenance, results.report]
-    for path in sorted(small):
-        target = reference.root / path.relative_to(results.root)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, target)
+    described = {path.parent: json.loads(path.read_text()) for path in results.root.glob("runs/*/seed*/run.json")}
+    own = [folder for folder, run in described.items() if not run["from_reference"]]
+    if not own:
+        raise UserError(f"{results.root}: no run was trained here; there is nothing to keep")
+    for folder in sorted(own):
+        target = reference.root / folder.relative_to(results.root)
+        shutil.rmtree(target, ignore_errors=True)
+        for name in [name for some in FILES.values() for name in some if (folder / name).exists()]:
+            content = (folder / name).read_bytes()
+            if name.endswith(".csv"):  # no time and no name in it: equal tables give equal bytes
+                write_bytes(target / f"{name}.gz", gzip.compress(content, mtime=0))
+            else:
+                write_bytes(target / name, content)
+    _known.cache_clear()
+    whole = [results.claims, results.provenance, results.report]
+    if not all(path.exists() for path in whole):
+        return len(own), False
+    listed = {(run["arm"], run["seed"]) for run in json.loads(results.provenance.read_text())["runs"]}
+    for folder in list(reference.root.glob("runs/*/seed*")):
+        if (folder.parent.name, int(folder.name.removeprefix("seed"))) not in listed:
+            shutil.rmtree(folder)
+    shutil.rmtree(reference.root / "analysis", ignore_errors=True)
+    for path in sorted([*whole, *(results.root / "analysis").glob("*.csv")]):
+        write_bytes(reference.root / path.relative_to(results.root), path.read_bytes())
+    return len(own), True

@@ -86,7 +86,7 @@ class Workflow:
         """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""
         known = self.reference_run(study, arm, seed)
         if known:
-            return [str(known / name) for name in reference.FILES["train"]]
+            return [str(reference.stored(known, name)) for name in reference.FILES["train"]]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
         return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "plateau.py", "runs.py")]
@@ -105,10 +105,11 @@ class Workflow:
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
-        if known and not all((known / name).exists() for name in reference.FILES[step]):
+        there = [reference.stored(known, name) for name in reference.FILES[step]] if known else []
+        if not all(path.exists() for path in there):
             raise StudyError(f"{known} has no {reference.FILES[step][0]}: leave out from=reference to make it")
         if known:
-            return [own, *(str(known / name) for name in reference.FILES[step])]
+            return [own, *map(str, there)]
         return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:

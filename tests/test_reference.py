@@ -1,0 +1,93 @@
+"""The reference: brought in run by run, found by key, taken under another name."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from errordrops import plan, reference
+from errordrops.errors import UserError
+from errordrops.files import read_table, write_csv, write_json
+from errordrops.layout import Layout
+from networks import smoke
+
+
+def write_run(layout, arm, seed, **facts):
+    """A run as far as the reference looks at it."""
+    study = smoke()
+    key = plan.recipe_key(study, plan.find_run(study, arm, seed))
+    folder = layout.run(arm, seed)
+    described = {"study": "smoke", "arm": arm, "seed": seed, "recipe_key": key, "from_reference": False}
+    write_json(folder / "run.json", described | facts)
+    write_csv(folder / "curve.csv", pd.DataFrame({"study": ["smoke"], "arm": [arm], "value": [1 / 3]}))
+    return folder
+
+
+@pytest.fixture
+def places(tmp_path):
+    return Layout(tmp_path / "results/smoke"), Layout(tmp_path / "reference/smoke")
+
+
+def complete(results, runs):
+    write_json(results.provenance, {"runs": [{"arm": arm, "seed": seed} for arm, seed in runs]})
+    write_json(results.claims, [])
+    results.report.parent.mkdir(parents=True)
+    results.report.write_text("page")
+    write_csv(results.table("final"), pd.DataFrame({"a": [1]}))
+
+
+def test_an_unfinished_study_is_kept_run_by_run(places):
+    results, kept = places
+    write_run(results, "none", 0)
+    (results.run("none", 0) / "checkpoints").mkdir()
+    assert reference.keep(results, kept) == (1, False)
+    write_run(results, "step", 0)
+    write_run(results, "none", 0, from_reference=True, key="another")  # taken from there in the meantime
+    assert reference.keep(results, kept) == (1, False)
+    names = {str(path.relative_to(kept.root)) for path in kept.root.rglob("*") if path.is_file()}
+    assert names == {f"runs/{arm}/seed0/{file}" for arm in ("none", "step") for file in ("curve.csv.gz", "run.json")}
+    assert "key" not in json.loads((kept.run("none", 0) / "run.json").read_text())
+
+
+def test_what_was_kept_is_found_by_key_and_taken(places, tmp_path):
+    results, kept = places
+    write_run(results, "step", 1)
+    reference.keep(results, kept)
+    study = smoke()
+    run = plan.find_run(study, "step", 1)
+    folder = reference.find(study, run, kept)
+    assert folder == kept.run("step", 1)
+    assert reference.find(study, plan.find_run(study, "step", 0), kept) is None
+    reference.take("train", study, run, folder, tmp_path / "taken")
+    assert read_table(tmp_path / "taken/curve.csv")["value"].tolist() == [1 / 3]
+    assert json.loads((tmp_path / "taken/run.json").read_text())["from_reference"] is True
+
+
+def test_equal_tables_give_equal_bytes(places, tmp_path):
+    results, kept = places
+    write_run(results, "none", 0)
+    reference.keep(results, kept)
+    first = reference.stored(kept.run("none", 0), "curve.csv").read_bytes()
+    reference.keep(results, Layout(tmp_path / "again"))
+    assert reference.stored(Layout(tmp_path / "again").run("none", 0), "curve.csv").read_bytes() == first
+
+
+def test_a_complete_study_replaces_what_was_kept(places):
+    results, kept = places
+    write_run(results, "none", 0)
+    write_run(results, "step", 0)
+    reference.keep(results, kept)
+    write_csv(kept.table("gone"), pd.DataFrame({"a": [1]}))
+    complete(results, [("none", 0)])  # the study no longer has arm step
+    assert reference.keep(results, kept) == (2, True)
+    assert not kept.run("step", 0).exists() and kept.run("none", 0).exists()
+    assert not kept.table("gone").exists() and kept.table("final").exists()
+    assert kept.report.read_text() == "page"
+
+
+def test_results_that_came_from_the_reference_are_not_kept(places):
+    results, kept = places
+    write_run(results, "none", 0, from_reference=True)
+    with pytest.raises(UserError, match="no run was trained here"):
+        reference.keep(results, kept)
+    assert not kept.root.exists()
