@@ -41,11 +41,18 @@ class Pictures(Dataset):
         return self.transform(image), int(self.labels[index])
 
 
-def make_trainer(name: str, data_path: str, precision: str, threads: int) -> Trainer:
-    """A trainer whose optimiser has the learning rate and momentum of the study, as an epoch of it sets them."""
+def make_trainer(name: str, data_path: str, threads: int, usual: bool = False) -> Trainer:
+    """A trainer whose optimiser has the learning rate and momentum of the study, as an epoch of it sets them.
+
+    `usual`: float32, and the process left as torch sets it up.
+    """
     loaded, path = study.load(name), Path(data_path)
     pixels = prepare.facts(path)["shape"][1:]
-    chosen = numerics.choose("auto", precision, threads, loaded.base.batch_size, pixels[0] * pixels[1])
+    if usual:
+        torch.set_num_threads(threads)
+        chosen = numerics.Numerics(numerics.choose_device(), "fp32", threads, loaded.base.batch_size)
+    else:
+        chosen = numerics.choose("auto", "auto", threads, loaded.base.batch_size, pixels[0] * pixels[1])
     data = epoch.load(path, torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
     trainer = Trainer.create(plan.recipe(loaded, 0), data, chosen)
     for group in trainer.optimizer.param_groups:
@@ -55,7 +62,7 @@ def make_trainer(name: str, data_path: str, precision: str, threads: int) -> Tra
 
 def epochs_of_errordrops(name, data_path, threads, workers):
     """Yields after each epoch the number of images trained."""
-    trainer, setting = make_trainer(name, data_path, "auto", threads), study.load(name).base
+    trainer, setting = make_trainer(name, data_path, threads), study.load(name).base
     for number in range(1, 10_000):
         trainer.train_epoch(number, setting)
         yield len(trainer.data.train)
@@ -71,7 +78,7 @@ def plain_step(trainer, images, labels):
 
 
 def epochs_of_synthetic(name, data_path, threads, workers):
-    trainer, setting = make_trainer(name, data_path, "auto", threads), study.load(name).base
+    trainer, setting = make_trainer(name, data_path, threads), study.load(name).base
     images = trainer.data.normalise(trainer.data.train.images[: setting.batch_size])
     labels = trainer.data.train.labels[: setting.batch_size]
     trainer.model.train()
@@ -84,8 +91,7 @@ def epochs_of_synthetic(name, data_path, threads, workers):
 def epochs_of_torchvision(name, data_path, threads, workers):
     from torchvision.transforms import Compose, Normalize, RandomCrop, RandomHorizontalFlip, ToTensor
 
-    trainer, loaded = make_trainer(name, data_path, "fp32", threads), study.load(name)
-    torch.use_deterministic_algorithms(False)  # as usual
+    trainer, loaded = make_trainer(name, data_path, threads, usual=True), study.load(name)
     model = trainer.model.to(memory_format=torch.contiguous_format).train()
     data, size = trainer.data, trainer.data.train.images.shape[-1]
     steps = [RandomCrop(size, padding=loaded.dataset["pad"])] + [RandomHorizontalFlip()] * loaded.dataset["flip"]

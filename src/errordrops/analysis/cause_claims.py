@@ -21,6 +21,7 @@ def cause_claims(study: Study, tables: Tables) -> Claims:
     """All claims of this module for which the study states a threshold."""
     makers = {
         "predicted_slope": predicted,
+        "predicted_gain": gain,
         "foreseen": foreseen,
         "noise_r2": noise,
         "variance": variance,
@@ -66,6 +67,36 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 n=n,
             ),
         ]
+    return found
+
+
+def gain(study: Study, tables: Tables) -> Claims:
+    """predicted.CUT.gain: fall of training loss beyond the placebo's, means over dates by seed.
+
+    Fall and foretold share the reading before the cut: where that is high by chance both are, and the slope is near 1
+    whatever is done. So a cut must also fall further than its placebo does.
+    """
+    split, metric, unit = JUDGED["loss"]
+    first, least = study.claims["predicted_from"], study.claims["predicted_gain"]
+    table = tables["sweep"]
+    chosen = table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
+    falls = chosen.groupby(["cut", "seed"])["fall"].mean()
+    found = []
+    for cut in ("rate", "batch"):
+        there = {cut, "placebo"} <= set(chosen["cut"])
+        gains = (falls[cut] - falls["placebo"]).dropna() if there else pd.Series(dtype=float)
+        found.append(
+            claim(
+                f"predicted.{cut}.gain",
+                f"After a cut ({cut}) after epoch {first} or later, training loss falls further in the next epoch than "
+                f"in the placebo forked there, by more than {least:g} nats in the mean over dates.",
+                f"{split} {metric}",
+                unit,
+                t_interval(gains) if len(gains) else NOTHING,
+                low=least,
+                n=len(gains) or None,
+            )
+        )
     return found
 
 

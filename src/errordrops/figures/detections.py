@@ -1,0 +1,162 @@
+"""What a detector that never sees the schedule reports in every arm, over the epochs at which the schedule changed."""
+
+import json
+
+import altair as alt
+import pandas as pd
+
+from . import parts, theme, words
+
+READINGS = {
+    "training loss (recomputed)": ("train_eval", "loss_recomputed"),
+    "test error (recomputed)": ("test", "error_recomputed"),
+    "test error (raw)": ("test", "error"),
+}
+FIRST = next(iter(READINGS))
+KINDS = {  # colour and symbol
+    "drop": (theme.COLOURS[0], "circle"),
+    "rise": (theme.COLOURS[1], "triangle-up"),
+    "recovery": (theme.COLOURS[2], "diamond"),
+}
+ROW, SIDE = 20, 150
+SHOWN = "datum.reading == reading"
+
+
+def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
+    """A row for each arm: short rules at each first epoch after a change, marks where something was reported."""
+    found, changes = named(tables["detections"]), named(tables["milestone_detections"])
+    if found.empty and changes.empty:
+        return parts.note("No change of a schedule was looked for in this study")
+    schedules = tables["schedules"]
+    arms = list(dict.fromkeys([*schedules["arm"].astype(str), *changes["arm"], *found["arm"]]))
+    end = int(max(schedules["epoch"].max(), found["epoch"].max() if len(found) else 0))
+    chart = alt.layer(*layers(found, changes, arms, end)).resolve_axis(y="independent")
+    radio = alt.binding_radio(options=list(READINGS), name="Curve: ")
+    chart = chart.add_params(alt.param(name="reading", value=FIRST, bind=radio))
+    chart = chart.properties(width=parts.WIDTH - SIDE, height=ROW * len(arms), name="arms")
+    return parts.finish(chart, *text(found, changes, arms))
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the readings shown, named in the column `reading`."""
+    names = {pair: name for name, pair in READINGS.items()}
+    pairs = zip(table["split"], table["metric"], strict=True)
+    found = pd.Series([names.get(pair) for pair in pairs], index=table.index, dtype=object)
+    return table.assign(arm=table["arm"].astype(str), reading=found)[found.notna()]
+
+
+def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dict[str, dict[str, str]]:
+    """For each reading and arm what stands beside its row: `15 of 16 found`, or `no sudden change, 0 alarms`."""
+    beside: dict[str, dict[str, str]] = {}
+    for reading in READINGS:
+        drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
+        mine = changes[changes["reading"] == reading]
+        for arm in arms:
+            exact = mine[mine["arm"] == arm]["exact"].astype(bool)
+            alarms = words.count(int((drops["arm"] == arm).sum()), "alarm")
+            phrase = f"{int(exact.sum())} of {len(exact)} changes" if len(exact) else f"no change: {alarms}"
+            beside.setdefault(reading, {})[arm] = phrase
+    return beside
+
+
+def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int) -> list[alt.Chart]:
+    """Rows, rules at changes, marks; names of arms on the left and what came out of them on the right."""
+    rows = alt.Scale(domain=arms, padding=0)
+    plain = {"ticks": False, "domain": False, "title": None, "labelOverlap": False}
+    left = alt.Y("arm:N", scale=rows, axis=alt.Axis(labelLimit=150, grid=True, **plain))
+    said = f"{json.dumps(outcomes(found, changes, arms), ensure_ascii=False)}[reading][datum.value]"
+    right = alt.Y("arm:N", scale=rows, axis=alt.Axis(orient="right", labelExpr=said, labelLimit=SIDE, **plain))
+    bare = alt.Y("arm:N", scale=rows, axis=None)
+    scale = alt.Scale(domain=[0, end + 1], nice=False)
+    x = alt.X("epoch:Q", scale=scale, axis=alt.Axis(title="Epoch", grid=False, tickMinStep=1))
+    at = changes.assign(epoch=changes["milestone"] + 1)
+    at = at.groupby(["reading", "arm", "epoch"], sort=False)["seed"].nunique().rename("seeds").reset_index()
+    keys = ["reading", "arm", "kind", "epoch", "prompt"]
+    seen = found.assign(prompt=found["prompt"].astype(bool) | found["milestone"].isna())
+    seen = seen.groupby(keys, sort=False).agg(seeds=("seed", "nunique"), size=("size", "mean"), ratio=("ratio", "mean"))
+    seen = seen.reset_index().round(4).astype({"epoch": int, "seeds": int})
+    most = max([int(seen["seeds"].max()) if len(seen) else 1, 2])
+    sizes = alt.Scale(domain=[1, most], range=[34, 150])
+    steps = sorted({1, (1 + most) // 2, most})
+    key = {"title": None, "orient": "bottom", "direction": "horizontal", "labelLimit": 0}
+    kinds = [alt.Scale(domain=list(KINDS), range=[look[i] for look in KINDS.values()]) for i in (0, 1)]
+    kind_key = alt.Legend(symbolSize=80, symbolOpacity=1, **key)
+    counts = {str(n): words.count(n, "seed") for n in steps}
+    size_key = alt.Legend(
+        values=steps,
+        labelExpr=f"{json.dumps(counts)}[datum.value]",
+        symbolStrokeColor=theme.GREY,
+        symbolFillColor=theme.GREY,
+        **key,
+    )
+    tips = ["arm:N", "kind:N", "epoch:Q", alt.Tooltip("seeds:Q", title="seeds that report it")]
+    tips += [
+        alt.Tooltip("size:Q", title="mean size", format=".3~f"),
+        alt.Tooltip("ratio:Q", title="mean ratio", format=".3~f"),
+    ]
+    rule = alt.Chart(at, name="changes").transform_filter(SHOWN).mark_tick(orient="vertical", thickness=2, size=ROW - 3)
+    rule = rule.encode(x, bare, color=alt.value(theme.GREY), tooltip=["arm:N", "epoch:Q", "seeds:Q"])
+    marks = alt.Chart(seen, name="reports").transform_filter(SHOWN).mark_point(strokeWidth=1.6, opacity=1)
+    marks = marks.encode(
+        x, bare,
+        stroke=alt.Stroke("kind:N", scale=kinds[0], legend=kind_key),
+        fill=alt.Fill("kind:N", scale=kinds[0], legend=kind_key),
+        shape=alt.Shape("kind:N", scale=kinds[1], legend=kind_key),
+        fillOpacity=alt.when("datum.prompt").then(alt.value(0.6)).otherwise(alt.value(0)),
+        size=alt.Size("seeds:Q", scale=sizes, legend=size_key),
+        tooltip=tips,
+    )  # fmt: skip
+    names = alt.Chart(pd.DataFrame({"arm": arms})).mark_rule(strokeWidth=0)
+    return [names.encode(left), names.encode(right), rule, marks]
+
+
+def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[str, list[str], str, str]:
+    """Title, subtitle, caption and alternative text."""
+    drops = found[(found["reading"] == FIRST) & (found["kind"] == "drop")]
+    without = [arm for arm in arms if arm not in set(changes["arm"])]
+    beside = drops[~drops["arm"].isin(without)]
+    judged = beside[beside["prompt"].astype(bool)]
+    alarms, slow = len(drops) - len(beside), len(beside) - len(judged)
+    title = "What a detector that never sees the schedule reports in each arm"
+    if len(judged):
+        exact = int((judged["deviation"] == 0).sum())
+        title = f"Blind to the schedule, a detector puts {exact} of {words.count(len(judged), 'drop')} in exactly"
+        title += " the first epoch after a change"
+        if without:
+            title += f"; {words.count(alarms, 'alarm') if alarms else 'no alarm'} in "
+            title += f"{words.count(len(without), 'arm')} without one"
+    at_once = changes[changes["reading"] == FIRST]["exact"].astype(bool)
+    subtitle = [
+        f"Title and first view: {FIRST}; marks grow with the seeds that report",
+        "Grey rule: first epoch after a change; right: changes with a drop in exactly that epoch, "
+        f"{int(at_once.sum())} of {len(at_once)} in all",
+    ]
+    hollow = (
+        f" Hollow: the epoch after that change has too few updates for momentum to show a drop at once; the title "
+        f"leaves {words.count(slow, 'such drop')} out."
+        if not found[found["arm"].isin(changes["arm"])]["prompt"].astype(bool).all()
+        else ""
+    )
+    caption = (
+        "The detector gets one curve at a time and never the schedule, which is laid beside its reports afterwards. "
+        "Rows: arms; grey rules: the first epoch after each change of learning rate or batch size, as it was trained. "
+        f"Circles: drops; triangles: rises; diamonds: recoveries.{hollow} Switch below: training loss, test error with "
+        "recomputed, and with running batch-norm statistics (raw)."
+    )
+    said = outcomes(found, changes, arms)[FIRST]
+    alt_text = (
+        f"Dots by arm and epoch. {title}. Changes with a drop in exactly the first epoch after them, {FIRST}: "
+        f"{', '.join(f'{arm} {phrase}' for arm, phrase in said.items())}. Over all arms: {totals(found, changes)}."
+    )
+    return title, subtitle, caption, alt_text
+
+
+def totals(found: pd.DataFrame, changes: pd.DataFrame) -> str:
+    """For each reading how many changes have their drop at once, and how many alarms arms without a change have."""
+    phrases = []
+    for reading in READINGS:
+        exact = changes[changes["reading"] == reading]["exact"].astype(bool)
+        drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
+        alarms = words.count(int((~drops["arm"].isin(changes["arm"])).sum()), "alarm")
+        phrases.append(f"{reading} {int(exact.sum())} of {len(exact)} changes, {alarms}")
+    return "; ".join(phrases)
