@@ -275,10 +275,6 @@ def write(folder: Path) -> None:
     (folder / "provenance.json").write_text(json.dumps(provenance(), indent=1))
 
 
-if __name__ == "__main__":
-    write(Path(sys.argv[1]))
-
-
 JUDGED = (("test", "error_recomputed", 33.0), ("train_eval", "loss_recomputed", 1.0))  # and its size beside nats
 
 
@@ -396,3 +392,7 @@ def evidence() -> dict[str, pd.DataFrame]:
         "detections": detections(),
         "milestone_detections": milestone_detections(),
     }
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 import planted
+import planted_controls
 from errordrops import figures, report
 from test_report import SETTINGS
 
@@ -28,7 +29,10 @@ def address(tmp_path_factory):
     planted.write(folder)
     provenance = planted.provenance() | {"settings": SETTINGS}
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    tables = {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
+    more = planted_controls.tables() | planted.evidence()
+    for name in more.keys() - planted.tables().keys() - {"curves"}:
+        more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
+    tables = more | {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
     for name, figure in figures.FIGURES.items():
         figures.save(figure.draw(tables), folder / "figures" / name)
     report.render(folder, folder / "report/index.html", engine="pandoc")

@@ -11,7 +11,8 @@ import pytest
 
 import planted
 from errordrops import report
-from errordrops.report import engines, parts, study, text
+from errordrops.analysis.simulation import simulated_rates
+from errordrops.report import engines, evidence, parts, study, text
 
 HOSTILE = "a|*b*`c`<script>alert(1)</script>{{< var x >}}@he2015"
 
@@ -272,3 +273,47 @@ def test_page_that_fetches_is_refused(tmp_path):
     page.write_text('<script src="https://x.org/a.js"></script>')
     with pytest.raises(report.ReportError, match="fetch"):
         engines.check(page)
+
+
+def evidence_of(folder, *names):
+    """The section on cause of the planted study, with rows in these tables."""
+    for name in names:
+        pd.DataFrame({"arm": ["step"], "n": [3]}).to_csv(folder / f"analysis/{name}.csv", index=False)
+    return evidence.evidence(study.read(folder), report.texts("cause"))
+
+
+def test_parts_on_cause_appear_only_where_the_study_has_their_tables(folder):
+    assert evidence_of(folder).startswith("<!--")
+    text = evidence_of(folder, "sweep_fits")
+    assert "{#sec-foretold}" in text and "{#fig-predicted" in text and "@fig-cut-sweep" in text
+    assert "{#sec-lag}" not in text and "fig-lag" not in text
+
+
+def test_every_topic_has_its_text_and_its_figures():
+    texts = report.texts("cause")
+    assert set(texts) == {topic.name for topic in evidence.TOPICS} | {"intro"}
+    assert {name for topic in evidence.TOPICS for name in topic.figures} <= set(study.FIGURES)
+    assert len({topic.name for topic in evidence.TOPICS}) == len(evidence.TOPICS)
+
+
+def test_a_part_tells_its_claims_with_their_verdicts(folder):
+    numbers = {"value": 0.93, "ci_low": 0.85, "ci_high": 1.01, "unit": "nats per nat", "n": 4}
+    claims = [
+        numbers | {"id": "predicted.rate.slope", "statement": "a", "holds": True},
+        numbers | {"id": "predicted.batch.slope", "statement": "b", "holds": False},
+        numbers | {"id": "predicted.rate.gain", "statement": "c", "holds": None, "value": None},
+        numbers | {"id": "step.m1.drop", "statement": "elsewhere", "holds": True},
+    ]
+    (folder / "claims.json").write_text(json.dumps(claims))
+    text = evidence_of(folder, "sweep_fits")
+    assert "**1 of 3 claims** about it holds" in text
+    assert "`predicted.rate.slope`: 0.930 (0.850 to 1.010) nats per nat; holds" in text
+    assert "`predicted.batch.slope`" in text and "**fails**" in text and "undecided" in text
+    assert "step.m1.drop" not in text
+
+
+def test_the_simulation_is_told_with_its_rates(folder):
+    assert evidence.simulated(study.read(folder)).startswith("<!--")
+    simulated_rates(rounds=50).to_csv(folder / "analysis/simulated_rates.csv", index=False)
+    text = evidence.simulated(study.read(folder))
+    assert "3 seeds:" in text and "8 seeds:" in text and "exponential" in text

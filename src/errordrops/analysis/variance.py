@@ -8,7 +8,7 @@ from .changes import study_milestones
 from .intervals import t_interval
 from .judged import JUDGED, judged_series
 
-EPOCHS = 10
+EPOCHS = 6  # on either side: longer ones would reach into the steep first epochs
 COLUMNS = "study arm index milestone seed split metric sd_before sd_after log_ratio".split()
 
 
@@ -21,7 +21,7 @@ def epoch_to_epoch_sd(values: np.ndarray) -> float:
 
 
 def collapse(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
-    """One row per arm, milestone, seed and judged metric; up to ten epochs on either side, not reaching into others.
+    """One row per arm, milestone, seed and judged metric; up to six epochs on either side, not reaching into others.
 
     The first epoch after the change belongs to neither side: it falls. log_ratio = log of the ratio of variances.
     Arm none stands there with the milestones of the others, as what happens without a change.

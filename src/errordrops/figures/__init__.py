@@ -41,6 +41,17 @@ FIGURES = {
             "milestone_changes",
             ("milestone_changes", "milestone_summary", "milestone_levels", "milestone_levels_summary", "schedules"),
         ),
+        Figure("placebo_effects", ("placebo_effects", "placebo_summary", "update_effects", "schedules")),
+        Figure("detections", ("detections", "milestone_detections", "schedules")),
+        Figure("controls", ("curves", "schedules", "milestone_levels_summary")),
+        Figure("predicted", ("sweep", "sweep_fits", "sweep_fit_summary")),
+        Figure("cut_sweep", ("sweep", "sweep_gains")),
+        Figure("noise", ("plateaus", "noise_drops", "noise_fits")),
+        Figure("variance", ("variance_summary", "schedules")),
+        Figure("reversal", ("curves", "reversal")),
+        Figure("equivalence", ("bands", "final_differences", "schedules")),
+        Figure("lag", ("lag_summary", "schedules")),
+        Figure("speed", ("speed", "schedules")),
     )
 }
 

@@ -140,6 +140,19 @@ def view(layers: list[alt.Chart], height: int, name: str) -> alt.LayerChart:
     return layered.properties(width=WIDTH, height=height, name=name)
 
 
+def axis_name(parameter: str, width: float, height: float) -> alt.Chart:
+    """Title of a horizontal axis that a switch chooses, below the tick labels: an axis's own title can't change."""
+    mark = alt.Chart(pd.DataFrame({"name": [""]})).mark_text(
+        style="guide-title",
+        text=alt.expr(f"upper(slice({parameter}, 0, 1)) + slice({parameter}, 1)"),
+        font=theme.FONT,
+        fontSize=12,
+        fontWeight="normal",
+        baseline="top",
+    )
+    return mark.encode(x=alt.value(width / 2), y=alt.value(height + 25))
+
+
 def note(text: str) -> alt.LayerChart:
     """A chart that says why there is nothing to see."""
     row = alt.Chart(pd.DataFrame({"text": [text]})).mark_text(style="guide-label", fontSize=13)
