@@ -58,10 +58,10 @@ def panel(rows: pd.DataFrame, names: tuple[str, str], labelled: bool) -> alt.Lay
     means = rows.groupby(["arm", "kind"], sort=False).agg(x=("x", "mean"), y=("y", "mean"), n=("y", "size"))
     means = means.reset_index()
     present = set(means["kind"])
-    shapes = {name: shape for name, shape in (KINDS | {OTHER: "diamond"}).items() if name in present}
+    shapes = KINDS | ({OTHER: "diamond"} if OTHER in present else {})  # the same in all panels: they share a legend
     colours = {"nothing changes": theme.GREY, OTHER: theme.COLOURS[2]}
     colours |= dict(zip(list(KINDS)[1:], theme.COLOURS, strict=False))  # as arms step and batch have elsewhere
-    key = parts.legend(list(shapes), symbolSize=80, symbolFillColor="transparent") if labelled else None
+    key = parts.legend(list(shapes), symbolSize=80, symbolFillColor="transparent")
     color = alt.Color("kind:N", scale=alt.Scale(domain=list(shapes), range=[colours[k] for k in shapes]), legend=key)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=list(shapes), range=list(shapes.values())), legend=key)
     low, high = (rows["y"].min(), rows["y"].max()) if labelled else (min(0.0, rows["y"].min()), rows["y"].max())

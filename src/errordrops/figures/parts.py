@@ -154,10 +154,12 @@ def axis_name(parameter: str, width: float, height: float) -> alt.Chart:
 
 
 def note(text: str) -> alt.LayerChart:
-    """A chart that says why there is nothing to see."""
+    """A chart that says why there is nothing to see; `usermeta.empty` lets the page leave it out."""
     row = alt.Chart(pd.DataFrame({"text": [text]})).mark_text(style="guide-label", fontSize=13)
     view = row.encode(text="text:N").properties(width=WIDTH, height=60)
-    return finish(view, text, [], caption=f"{text}.", alt_text=f"{text}.")
+    chart = finish(view, text, [], caption=f"{text}.", alt_text=f"{text}.")
+    chart.usermeta = chart.usermeta | {"empty": True}
+    return chart
 
 
 def finish(chart: alt.TopLevelMixin, title: str, subtitle: list[str], caption: str, alt_text: str):

@@ -105,8 +105,9 @@ def panel(seeds, means, every: list[str], here: list[str], ends: pd.DataFrame, l
     from_to = {"x": alt.X("effect_low:Q", axis=axis, scale=scale), "x2": alt.X2("effect_high:Q")}
     grey = {"x": alt.X("chance_low:Q", axis=axis, scale=scale), "x2": alt.X2("chance:Q")}
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY)
+    spread = [chance.mark_rect(color=theme.GREY, opacity=0.25).encode(y=y, **grey)]
     return [
-        chance.mark_rect(color=theme.GREY, opacity=0.25).encode(y=y, **grey),
+        *(spread if means["control_sd"].notna().any() else []),  # one run of arm none has no spread
         zero.encode(alt.X("zero:Q", axis=axis, scale=scale)),
         sure.mark_rule(strokeWidth=2.5).encode(y=y, color=color, tooltip=tips, **from_to),
         base.mark_tick(thickness=3, size=13, opacity=1).encode(x, y, color=color, tooltip=tips),

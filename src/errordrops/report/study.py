@@ -10,6 +10,7 @@ from ..errors import UserError
 from ..figures import FIGURES
 from ..layout import ANALYSIS_TABLES
 
+NEEDED = ("error_by_epoch", "schedules", "milestone_changes", "error_by_update")  # the text refers to them
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
 
 
@@ -122,12 +123,16 @@ def read(folder: Path) -> Study:
 
 
 def figure(folder: Path, name: str) -> tuple[dict, str | None] | None:
-    """Specification and SVG of a figure (the SVG may be missing); None for a close-up without content."""
+    """Specification and SVG of a figure (the SVG may be missing); None for a close-up without content, and for a
+    figure of the evidence for which the study lacks the arms.
+    """
     path = folder / "figures" / f"{name}.json"
     if name == "closeup" and (not path.exists() or no_closeups(folder)):
         return None
-    svg = path.with_suffix(".svg")
-    return json.loads(path.read_text()), svg.read_text() if svg.exists() else None
+    svg, spec = path.with_suffix(".svg"), json.loads(path.read_text())
+    if name not in NEEDED and spec.get("usermeta", {}).get("empty"):
+        return None
+    return spec, svg.read_text() if svg.exists() else None
 
 
 def no_closeups(folder: Path) -> bool:
