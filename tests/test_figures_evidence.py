@@ -242,8 +242,7 @@ def test_bands_are_two_standard_deviations_of_single_placebos(tables):
     )
     last = next(node for node in nodes(chart) if node.get("name") == "forest_10_none")
     assert "last epoch, beside arm none" in str(last["title"]["text"])
-    bands = [chart["datasets"][layer["data"]["name"]] for layer in last["layer"] if layer["mark"]["type"] == "rect"]
-    assert bands == [[]], "one run has no spread"
+    assert not [layer for layer in last["layer"] if layer["mark"]["type"] == "rect"], "one run has no spread"
 
 
 def test_every_arm_has_a_row_and_alarms_are_counted(tables):

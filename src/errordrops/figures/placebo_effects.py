@@ -106,10 +106,11 @@ def panel(seeds, means, every: list[str], here: list[str], ends: pd.DataFrame, l
     grey = {"x": alt.X("chance_low:Q", axis=axis, scale=scale), "x2": alt.X2("chance:Q")}
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY)
     spread = [chance.mark_rect(color=theme.GREY, opacity=0.25).encode(y=y, **grey)]
+    intervals = [sure.mark_rule(strokeWidth=2.5).encode(y=y, color=color, tooltip=tips, **from_to)]
     return [
         *(spread if means["control_sd"].notna().any() else []),  # one run of arm none has no spread
         zero.encode(alt.X("zero:Q", axis=axis, scale=scale)),
-        sure.mark_rule(strokeWidth=2.5).encode(y=y, color=color, tooltip=tips, **from_to),
+        *(intervals if means["effect_low"].notna().any() else []),
         base.mark_tick(thickness=3, size=13, opacity=1).encode(x, y, color=color, tooltip=tips),
         dots.mark_point(size=24, strokeWidth=1.1, opacity=0.85).encode(
             x, y, color=color, tooltip=["arm:N", "seed:N", alt.Tooltip("effect:Q", format=".3~f")]
@@ -145,7 +146,8 @@ def by_update(updates: pd.DataFrame, every: list[str]) -> alt.HConcatChart:
         line = base.mark_line(strokeWidth=1.6).encode(y, strokeDash=dash)
         points = base.mark_point(filled=True, size=44, opacity=1).encode(y, shape=shape, tooltip=tips)
         heading = parts.heading(f"Within the first epoch after epoch {m}, test error on a sample of images")
-        view = alt.layer(zero, bars, line, points).properties(
+        known = updates["effect_low"].notna().any()  # one seed has no intervals
+        view = alt.layer(zero, *([bars] if known else []), line, points).properties(
             width=width, height=190, name=f"updates_{m}", title=heading
         )
         views.append(view)

@@ -3,15 +3,15 @@ arms for are left out. Pure: a Study in, Markdown out.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from . import charts
 from .study import Study
-from .text import count, interval, listed, number, plain
+from .text import cell, count, folded, interval, listed, number, plain, raw
 
 WORDS = {True: "holds", False: "**fails**", None: "undecided"}
-LISTED = 12  # more claims than this are counted; the table at the end has them all
+LISTED = 12  # of more claims than this those that do not hold are folded away; the table at the end has all
 
 
 @dataclass(frozen=True)
@@ -101,20 +101,26 @@ def verdicts(study: Study, topic: Topic) -> str:
     holds = [c for c in mine if c.get("holds") is True]
     hold = "holds" if len(holds) == 1 else "hold"
     lead = f"**{len(holds)} of {count(len(mine), 'claim')}** about it {hold} (@tbl-claims)."
-    told = mine if len(mine) <= LISTED else [c for c in mine if c.get("holds") is not True]
-    lines = [f"- {told_claim(c)}" for c in told]
-    if not lines:
+    if len(mine) <= LISTED:
+        return f"{lead}\n\n" + "\n".join(f"- {told_claim(c)}" for c in mine)
+    others = [c for c in mine if c.get("holds") is not True]
+    if not others:
         return lead
-    rest = "" if told == mine else " The others:"
-    return f"{lead}{rest}\n\n" + "\n".join(lines)
+    fails = sum(c.get("holds") is False for c in others)
+    items = "".join(f"<li>{told_claim(c, cell)}</li>" for c in others)
+    summary = f"The others: {fails} fail, {len(others) - fails} undecided"
+    return f"{lead}\n\n{raw(folded(summary, f'<ul>{items}</ul>'))}"
 
 
-def told_claim(claim: dict) -> str:
-    """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`."""
+def told_claim(claim: dict, safe: Callable[[object], str] = plain) -> str:
+    """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`, in Markdown or, with `cell`, in HTML."""
     digits = 3 if claim.get("unit") in ("nats", "nats per nat", "share", "R2") else 2
     value = interval(claim.get("value"), claim.get("ci_low"), claim.get("ci_high"), digits)
-    unit = "" if claim.get("value") is None else f" {plain(claim.get('unit') or '')}"
-    return f"`{claim.get('id')}`: {value}{unit}; {WORDS[claim.get('holds')]}"
+    unit = "" if claim.get("value") is None else f" {safe(claim.get('unit') or '')}"
+    html = safe is cell
+    name = f"<code>{cell(claim.get('id'))}</code>" if html else f"`{claim.get('id')}`"
+    verdict = WORDS[claim.get("holds")]
+    return f"{name}: {value}{unit}; {verdict.replace('**', '') if html else verdict}"
 
 
 def simulated(study: Study) -> str:
