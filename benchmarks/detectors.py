@@ -2,6 +2,8 @@
 
     python benchmarks/detectors.py [--curves 2400] [--logs FOLDER] [--out benchmarks/detectors.csv] [--only rule]
 
+Needs ruptures, which errordrops itself does not: pip install -e '.[bench,train]'.
+
 Suites, each a set of curves whose drops are known:
 
 synthetic   2,400 curves of seed 424242, half of them without a drop (synthetic_curves.py says what counts as one); slow

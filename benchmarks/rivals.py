@@ -26,13 +26,13 @@ from synthetic_curves import Curve
 warnings.filterwarnings("ignore", message="New behaviour in v1.1.5")  # of CostNormal: a bias for constant segments
 
 PENALTIES = (4, 8, 16, 32, 64, 128, 256, 512, 1024)
-SMALL = (0.125, 0.25, 0.5, 1, 2, 4)  # rbf measures distances between 0 and 1
+SCALES = {"rbf": (0.125, 0.25, 0.5, 1, 2, 4), "l2": (256, 1024, 4096, 16384, 65536)}  # bounded cost; squares
 COSTS = ("l1", "l2", "normal", "rbf", "linear", "clinear", "ar")
 SLOW = tuple(f"pelt {cost}" for cost in ("l1", "normal", "linear", "clinear", "ar"))  # judged on fewer curves
 GRIDS = {
-    **{f"kernelcpd {cost}": SMALL if cost == "rbf" else PENALTIES for cost in ("l2", "rbf")},
-    **{f"binseg {cost}": SMALL if cost == "rbf" else PENALTIES for cost in COSTS},
-    **{f"window {cost}": SMALL if cost == "rbf" else PENALTIES for cost in ("l1", "l2", "normal", "rbf")},
+    **{f"kernelcpd {cost}": SCALES.get(cost, PENALTIES) for cost in ("l2", "rbf")},
+    **{f"binseg {cost}": SCALES.get(cost, PENALTIES) for cost in COSTS},
+    **{f"window {cost}": SCALES.get(cost, PENALTIES) for cost in ("l1", "l2", "normal", "rbf")},
     "cusum": (4, 6, 8, 12, 16, 24, 32, 48),
     "bocpd": (1e-2, 1e-4, 1e-6, 1e-8, 1e-12, 1e-18),
     "one_epoch": (3, 4, 5, 6, 8, 10, 14, 20),

@@ -82,12 +82,12 @@ def checked(epochs: Sequence[float], values: Sequence[float], kind: str) -> tupl
     """Evaluated epochs and their errors or losses; ValueError as find_drops states."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")
-    numbers, values = np.asarray(epochs), np.asarray(values, dtype=float)
+    numbers, x, values = np.asarray(epochs), np.asarray(epochs, dtype=float), np.asarray(values, dtype=float)
     if numbers.ndim != 1 or numbers.shape != values.shape:
         raise ValueError(
             f"epochs and values must be lists of one length; their shapes: {numbers.shape}, {values.shape}"
         )
-    if not np.isfinite(numbers).all() or (np.diff(numbers) <= 0).any():
+    if not np.isfinite(x).all() or (np.diff(x) <= 0).any():
         raise ValueError("epochs must be finite numbers that increase, none of them twice")
     numbers, values = numbers[np.isfinite(values)], values[np.isfinite(values)]
     if kind == "accuracy" and len(values):
@@ -179,5 +179,5 @@ def _recovery(epoch: np.generic, before: float, after: float, height: float) -> 
 def _drop(epoch: np.generic, before: float, after: float, variance: float, odds: float, kind: str) -> Drop:
     """`odds` below zero stand for a drop that only `calms` accepts: as likely as not."""
     confidence = 1 / (1 + math.exp(-max(odds, 0.0)))
-    ratio = max(after, 0.0) / before
-    return Drop(epoch.item(), float(before - after), float(ratio), float(variance), confidence, kind)
+    before, after = max(float(before), 0.0), max(float(after), 0.0)  # near zero a fit may lie below it
+    return Drop(epoch.item(), before - after, after / before if before else math.nan, float(variance), confidence, kind)
