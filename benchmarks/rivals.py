@@ -38,7 +38,29 @@ GRIDS = {
     "one_epoch": (3, 4, 5, 6, 8, 10, 14, 20),
     **{name: PENALTIES[::2] for name in SLOW},
 }
-TUNED: dict[str, float] = {}
+TUNED = {
+    "kernelcpd l2": 4096,
+    "kernelcpd rbf": 1,
+    "binseg l1": 64,
+    "binseg l2": 4096,
+    "binseg normal": 16,
+    "binseg rbf": 1,
+    "binseg linear": 128,
+    "binseg clinear": 1024,
+    "binseg ar": 64,
+    "window l1": 128,
+    "window l2": 4096,
+    "window normal": 16,
+    "window rbf": 1,
+    "cusum": 24,
+    "bocpd": 0.0001,
+    "one_epoch": 10,
+    "pelt l1": 64,
+    "pelt normal": 16,
+    "pelt linear": 256,
+    "pelt clinear": 4,
+    "pelt ar": 64,
+}
 
 
 def detect(name: str, curve: Curve, value: float | None = None) -> list[float]:
