@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 
 from errordrops.analysis.drops import find_drops
+from errordrops.files import read_table
 from rivals import GRIDS, SLOW, detect
 from scoring import COLUMNS, positions, score
 from synthetic_curves import Curve, make_curves
@@ -58,8 +59,8 @@ def with_milestones(name: str, kind: str, table: pd.DataFrame, milestones: list[
 
 def reference_curves() -> Iterator[Curve]:
     """The runs of study quick; its milestones are 10 and 20, so 11 and 21 are the first epochs at a new setting."""
-    for path in sorted(REFERENCE.glob("*/seed*/curve.csv")):
-        table = pd.read_csv(path)
+    for path in sorted(REFERENCE.glob("*/seed*/curve.csv*")):
+        table = read_table(path)
         milestones = [] if path.parts[-3] == "none" else [11, 21]
         for split, metric in JUDGED:
             rows = table[(table["split"] == split) & (table["metric"] == metric)]

@@ -370,8 +370,8 @@ def milestone_detections(seeds: int = 3) -> pd.DataFrame:
             for reading in READINGS:
                 for index, m in enumerate(MILESTONES, start=1):
                     near = [(arm, seed, *reading, m + 1 + d) in seen for d in (0, -1, 1)]
-                    rows.append(("planted", arm, seed, *reading, index, m, near[0], any(near)))
-    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near".split())
+                    rows.append(("planted", arm, seed, *reading, index, m, near[0], any(near), True))
+    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
 
 
 def evidence() -> dict[str, pd.DataFrame]:

@@ -110,7 +110,8 @@ def computed(seeds: int) -> dict[str, pd.DataFrame]:
     own, table = study(seeds), curves(seeds)
     levels = changes.of_study(own, table, changes.LEVEL_EPOCHS)
     plateaus, falls = noise.plateaus(own, table, IMAGES), noise.drops(own, table, IMAGES)
-    seconds = {(arm.name, seed): 2.0 for arm in own.schedules for seed in arm.seeds}
+    everything = noise.all_plateaus(own, table, IMAGES)
+    seconds = {(arm.name, seed): [2.0] * len(arm.settings) for arm in own.schedules for seed in arm.seeds}
     return {
         "curves": table,
         "schedules": final.schedules(own, IMAGES),
@@ -121,7 +122,7 @@ def computed(seeds: int) -> dict[str, pd.DataFrame]:
         "reversal": equivalence.reversal(own, table),
         "plateaus": plateaus,
         "noise_drops": falls,
-        "noise_fits": noise.noise_fits(plateaus, falls),
+        "noise_fits": noise.noise_fits(plateaus, falls, everything),
         "lag_summary": lag.lag_summary(lag.lag(own, table)),
         "speed": speed.speed(own, table, 0.3, seconds),
     }

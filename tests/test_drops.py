@@ -65,9 +65,7 @@ def test_smooth_curves_have_none(seed):
     }
     for name, trend in smooth.items():
         for deviation in (0.0, 0.002, 0.03, 0.15):
-            assert find_drops(t, trend * np.exp(deviation * noise(seed, 200))) == [] or not drops(
-                t, trend * np.exp(deviation * noise(seed, 200))
-            ), (name, deviation)
+            assert not drops(t, trend * np.exp(deviation * noise(seed, 200))), (name, deviation)
 
 
 @pytest.mark.parametrize("length", [1, 2, 4])
@@ -189,7 +187,7 @@ def test_half_of_the_synthetic_curves_have_drops_as_defined():
     assert {c.trend for c in curves} == set(synthetic_curves.TRENDS)
     assert {c.noise for c in curves} == set(synthetic_curves.NOISES)
     assert not any(c.drops for c in curves[::2]) and sum(bool(c.drops) for c in curves[1::2]) >= 46
-    assert all(20 <= len(c.values) <= 1000 or np.isnan(c.values).any() or len(c.values) > 15 for c in curves)
+    assert all(15 < len(c.values) <= 1000 for c in curves)  # of 20 and more, some are missing
     again = synthetic_curves.make_curves(10, 12)
     assert all(np.array_equal(a.values, b.values, equal_nan=True) for a, b in zip(curves, again, strict=False))
 

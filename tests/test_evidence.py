@@ -91,6 +91,7 @@ def test_effects_within_the_epoch(exact):
             looked += [(arm, seed, 10, "changed", u, "error_recomputed", value + seed) for u in (1, 2, 4)]
     columns = "arm seed milestone branch update metric value".split()
     found = placebo.update_effects(STUDY, pd.DataFrame(looked, columns=columns))
+    assert found["control_sd"].tolist() == pytest.approx([np.sqrt(2)] * 3)
     assert found["effect"].tolist() == [-6.0] * 3 and found["update"].tolist() == [1, 2, 4] and set(found["n"]) == {3}
 
 
@@ -100,8 +101,8 @@ def test_what_averages_foretold(noisy):
     assert row["fall"] == pytest.approx(row["before"] - row["after"])
     assert row["foretold"] == pytest.approx(row["before"] - 0.05)
     fitted = sweep.fits(table, 10)
-    assert set(fitted["n"]) == {5} and len(fitted.query(f"{LOSS} and cut == 'rate'")) == 3
-    line = sweep.fit_summary(fitted).query(f"{LOSS} and cut == 'rate'").iloc[0]
+    assert set(fitted["n"]) == {5} and len(fitted.query(f"{LOSS} and cut == 'rate' and memory == 'short'")) == 3
+    line = sweep.fit_summary(fitted).query(f"{LOSS} and cut == 'rate' and memory == 'short'").iloc[0]
     # fall = foretold - what is left of the noise (a tenth of HEIGHT and of its jitter)
     assert line["slope"] == pytest.approx(1, abs=0.15) and line["intercept"] == pytest.approx(-0.01, abs=0.02)
     gain = sweep.gains(table).query(f"{LOSS} and cut == 'batch' and at == 10").iloc[0]
@@ -136,7 +137,7 @@ def test_variance_collapses_by_the_square_of_the_factor(noisy):
     assert np.isnan(variance.epoch_to_epoch_sd(np.array([1.0, 2.0])))
 
 
-def verdicts(study, table, shift=None, jitter=0.0):
+def verdicts(study, table):
     made = {
         "final_differences": equivalence.final_differences(study, table),
         "bands": equivalence.bands(study, table),
@@ -145,7 +146,7 @@ def verdicts(study, table, shift=None, jitter=0.0):
     return {c["id"]: c["holds"] for c in found}
 
 
-def test_sameness_is_shown_refuted_or_undecided(exact):
+def test_sameness_is_shown_refuted_or_undecided():
     """Equal curves are equal, curves beyond the margin are not, and noise decides neither."""
     small = curves(STUDY, jitter=0.01)
     found = verdicts(STUDY, small)
@@ -156,6 +157,12 @@ def test_sameness_is_shown_refuted_or_undecided(exact):
     chosen = (rough["arm"] == "batch") & (rough["epoch"] == 30)
     rough.loc[chosen, "value"] += [planted_study.draw("rough", s) for s in rough.loc[chosen, "seed"]]
     assert verdicts(STUDY, rough)["batch.equivalent.error"] is None
+    # one epoch that surely differs refutes the curve; a run that has diverged leaves it open
+    later = curves(STUDY, jitter=0.01)
+    later.loc[(later["arm"] == "batch") & (later["epoch"] == 25), "value"] += 5.0
+    assert verdicts(STUDY, later)["batch.same_curve.error"] is False
+    ended = small[~((small["arm"] == "batch") & (small["seed"] == 2) & (small["epoch"] > 14))]
+    assert verdicts(STUDY, ended)["batch.same_curve.error"] is None
 
 
 def test_bands_reach_over_all_axes(exact):
@@ -167,9 +174,11 @@ def test_bands_reach_over_all_axes(exact):
 
 
 def test_loss_is_linear_in_the_noise_and_drops_in_its_change(exact):
-    plateau, drops = noise.plateaus(STUDY, exact, 100_000), noise.drops(STUDY, exact, 100_000)
+    plateau, drops, later = (
+        table(STUDY, exact, 100_000) for table in (noise.plateaus, noise.drops, noise.all_plateaus)
+    )
     assert set(plateau["arm"]) == {"none", "step", "batch", "step-2", "batch-2"}
-    fits = noise.noise_fits(plateau, drops).set_index("what")
+    fits = noise.noise_fits(plateau, drops, later).set_index("what")
     assert fits["r2"]["first plateau"] > 0.999 and fits["slope"]["first plateau"] == pytest.approx(0.1, rel=0.01)
     assert fits["r2"]["drop at milestone 1"] > 0.999
     trend = cause_claims._dose_trend(drops)
@@ -195,12 +204,14 @@ def test_lag_is_what_recomputing_takes_away(noisy):
 
 
 def test_speed_counts_the_updates_until_it_stays(exact):
-    table = speed.speed(STUDY, exact, 0.2, {("batch", 0): 2.0}).set_index(["arm", "seed"])
+    table = speed.speed(STUDY, exact, 0.2, {("batch", 0): [1.0] * 10 + [2.0] * 20, ("step", 0): [1.0] * 30}).set_index(
+        ["arm", "seed"]
+    )
     # from milestone 20 on the step arm reads 5.1, its final value; batch has 50 updates an epoch from 11 on, then 5
     assert table["epoch"]["step", 0] == 21 and table["updates"]["step", 0] == 21 * 500
     assert table["updates"]["batch", 0] == 10 * 500 + 10 * 50 + 5
     assert table["ratio"]["batch", 0] == pytest.approx(5505 / 10500)
-    assert table["seconds"]["batch", 0] == 42.0
+    assert table["seconds"]["batch", 0] == 10 + 11 * 2 and table["ratio_seconds"]["batch", 0] == 32 / 21
     assert np.isnan(table["updates"]["none", 0])
     assert speed._reached(pd.Series([1.0, 9.0, 1.0, 1.0], index=[1, 2, 3, 4]), 2.0) == 3.0
 
@@ -217,6 +228,7 @@ def test_claims_about_a_clear_effect_hold_and_name_their_numbers(exact, noisy):
     assert found["step.m1.drop"]["holds"] is True and found["step.m1.drop"]["n"] == 4
     assert found["batch.m1.level_loss"]["holds"] is True and "epoch 15" in found["batch.m1.level_loss"]["statement"]
     assert found["early.m1.drop"]["holds"] is None  # no placebos there, and no summary either
+    assert "early.m2.drop" not in found  # nothing can say what would have happened
     assert not any(c.startswith(("step-2", "reversal", "cosine", "none")) for c in found)
     beyond = {c["id"]: c for c in beyond_claims(STUDY, summary)}
     assert beyond["step.m1.beyond_placebos"]["value"] == 1.0 and beyond["step.m1.beyond_placebos"]["holds"] is True

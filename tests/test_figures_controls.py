@@ -133,13 +133,13 @@ def test_equivalence_says_the_largest_mean_difference_and_its_bands(tables):
         bands[bands["metric"] == m]["difference"].abs().max() for m in ("error_recomputed", "loss_recomputed")
     )
     chart = spec("equivalence", tables)
-    assert f"within {error:.2f} points of test error and {loss:.3f} nats of training loss" in title(chart)
+    assert f"by at most {error:.2f} points of test error and {loss:.3f} nats of training loss" in title(chart)
     assert "From epoch 14 on" in title(chart) and f"{error:.2f} points" in chart["description"]
     batch = bands.query("arm == 'batch' and metric == 'error_recomputed'")[["low", "high"]].abs().max().max()
     assert f"batch {batch:.2f} points" in " ".join(chart["title"]["subtitle"])
     far = {"difference": 5.0, "low": 4.0, "high": 6.0}
-    assert "differ from arm step by up to 5.00 points" in told("equivalence", tables, "bands", **far)
-    assert "within" not in told("equivalence", tables, "bands", low=np.nan, high=np.nan)
+    assert "differ from arm step by at most 5.00 points" in told("equivalence", tables, "bands", **far)
+    assert "at most" not in told("equivalence", tables, "bands", low=np.nan, high=np.nan)
     drawn = rows(chart, layers(chart, "line")[-1])
     assert set(drawn["axis"]) == set(importlib.import_module("errordrops.figures.equivalence").AXES.values())
 

@@ -12,14 +12,16 @@ from errordrops.layout import Layout
 from networks import smoke
 
 
-def write_run(layout, arm, seed, **facts):
-    """A run as far as the reference looks at it."""
+def write_run(layout, arm, seed, more=(), **facts):
+    """A run as far as the reference looks at it; `more`: tables beside the curve."""
     study = smoke()
     key = plan.recipe_key(study, plan.find_run(study, arm, seed))
     folder = layout.run(arm, seed)
     described = {"study": "smoke", "arm": arm, "seed": seed, "recipe_key": key, "from_reference": False}
     write_json(folder / "run.json", described | facts)
-    write_csv(folder / "curve.csv", pd.DataFrame({"study": ["smoke"], "arm": [arm], "value": [1 / 3]}))
+    table = pd.DataFrame({"study": ["smoke"], "arm": [arm], "value": [1 / 3]})
+    for name in ("curve.csv", *more):
+        write_csv(folder / name, table)
     return folder
 
 
@@ -51,10 +53,13 @@ def test_an_unfinished_study_is_kept_run_by_run(places):
 
 def test_what_was_kept_is_found_by_key_and_taken(places, tmp_path):
     results, kept = places
-    write_run(results, "step", 1)
-    reference.keep(results, kept)
     study = smoke()
     run = plan.find_run(study, "step", 1)
+    write_run(results, "step", 1)
+    reference.keep(results, kept)
+    assert reference.find(study, run, kept) is None  # its close-ups are not there yet, and can't be made from it
+    write_run(results, "step", 1, more=["closeups.csv"])
+    reference.keep(results, kept)
     folder = reference.find(study, run, kept)
     assert folder == kept.run("step", 1)
     assert reference.find(study, plan.find_run(study, "step", 0), kept) is None

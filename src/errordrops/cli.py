@@ -109,13 +109,13 @@ def analyse(args: argparse.Namespace) -> None:
     from .analysis.results import results
     from .files import read_table, write_csv, write_json
     from .plan import runs
-    from .provenance import provenance, seconds_per_epoch
+    from .provenance import epoch_seconds, provenance
 
     loaded, layout = _study(args), _layout(args)
     described = [json.loads((layout.run(r.arm, r.seed) / "run.json").read_text()) for r in runs(loaded)]
     facts = provenance(loaded, described)
     read = (read_table(layout.table(name)) for name in ("curves", "closeups", "audit"))
-    tables, claims = results(loaded, *read, facts["settings"]["train_size"], seconds_per_epoch(described))
+    tables, claims = results(loaded, *read, facts["settings"]["train_size"], epoch_seconds(loaded, described))
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)

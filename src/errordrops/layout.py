@@ -28,6 +28,7 @@ ANALYSIS_TABLES = (
     "low_rate",
     "plateaus",
     "noise_drops",
+    "all_plateaus",
     "noise_fits",
     "lag",
     "lag_summary",

@@ -84,14 +84,15 @@ def runs(study: Study) -> list[Run]:
     return [run for arm in study.arms for run in _runs_of(arm, study.arms)]
 
 
+def steps(study: Study, run: Run) -> list[str]:
+    """The steps (train, closeups, audit) that make something of a run."""
+    audited = run.arm == CONTROL and run.seed in study.audited_seeds
+    return ["train", *(["closeups"] if run.closeups else []), *(["audit"] if audited else [])]
+
+
 def runs_with(step: str, study: Study) -> list[Run]:
-    """The runs of which a step (train, closeups, audit) makes something."""
-    match step:
-        case "closeups":
-            return [run for run in runs(study) if run.closeups]
-        case "audit":
-            return [run for run in runs(study) if run.arm == CONTROL and run.seed in study.audited_seeds]
-    return runs(study)
+    """The runs of which a step makes something."""
+    return [run for run in runs(study) if step in steps(study, run)]
 
 
 @cache

@@ -1,8 +1,10 @@
 """Provenance: what produced a study's results, gathered from what its runs recorded. Two renderings agree on it."""
 
+import math
 from typing import Any
 
 from . import __version__
+from .plan import runs
 from .study import Study
 
 RUN_FACTS = (
@@ -74,10 +76,19 @@ def settings_of(study: Study, train_images: int) -> dict[str, Any]:
     }
 
 
-def seconds_per_epoch(described: list[dict[str, Any]]) -> dict[tuple[str, int], float]:
-    """Training seconds of an epoch, by (arm, seed); a run that trained nothing itself has none."""
-    return {
+def epoch_seconds(study: Study, described: list[dict[str, Any]]) -> dict[tuple[str, int], list[float]]:
+    """Training seconds of each epoch from 1, by (arm, seed): a run's own at their mean, before them its parent's.
+
+    Epochs that no run is known to have trained are NaN.
+    """
+    own = {
         (run["arm"], run["seed"]): run["seconds_training"] / run["epochs_trained"]
         for run in described
         if run["epochs_trained"]
     }
+    found: dict[tuple[str, int], list[float]] = {}
+    for run in sorted(runs(study), key=lambda run: run.fork_epoch):  # parents fork earlier than their children
+        past = found.get((run.parent, run.seed), [])[: run.fork_epoch]
+        past += [math.nan] * (run.fork_epoch - len(past))
+        found[run.arm, run.seed] = past + [own.get((run.arm, run.seed), math.nan)] * run.epochs_trained
+    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import UserError
 from .files import read_table, write_bytes, write_csv, write_json
 from .layout import Layout
-from .plan import Run, recipe_key
+from .plan import Run, recipe_key, steps
 from .study import Study
 
 # by the step that makes them
@@ -21,11 +21,14 @@ FILES = {
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:
-    """The folder of a reference run that means the same: equal recipe and settings, whatever arm it was called.
+    """The folder of a reference run that means the same: equal recipe and settings, whatever arm it was called. None if
+    it lacks close-ups or audit that this study makes of the run: without checkpoints they can't be made from it.
 
     Data checksum and numerics are those of the reference; its run.json states them.
     """
-    return _known(reference.root).get(recipe_key(study, run))
+    folder = _known(reference.root).get(recipe_key(study, run))
+    needed = [name for step in steps(study, run) for name in FILES[step]]
+    return folder if folder and all(stored(folder, name).exists() for name in needed) else None
 
 
 @cache

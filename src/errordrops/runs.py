@@ -122,7 +122,11 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         for fork in (first, second):  # both are forked before either is trained
             bring_to(fork, *past, m)
         # the parent must be a state that was kept when it was trained, not a replay from where the forks start
-        kept = next(e for e in range(m + 1, len(run.settings) + 1) if session.store.has_state(session.keys[e]))
+        later = range(m + 1, len(run.settings) + 1)
+        kept = next((epoch for epoch in later if session.store.has_state(session.keys[epoch])), None)
+        if kept is None:
+            say(f"milestone {m}: the run has diverged before; there is nothing to compare a fork with")
+            continue
         for fork in (first, second):
             for epoch in range(m + 1, kept + 1):
                 fork.train_epoch(epoch, run.settings[epoch - 1])

@@ -173,7 +173,9 @@ def _resolve(path: Path, content: dict) -> Study:
         families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
     for family in families:
         if family.name in {arm.name for arm in arms}:
-            raise wrong(path, "arms", f"an arm {family.name!r} is there twice; give one of them another name")
+            raise wrong(
+                path, "arms", f"an arm {family.name!r} is there twice, or a family of runs stated twice makes it"
+            )
         check_batches(path, "cut_sweep", family, train_images)
         arms.append(family)
     evaluation = EVALUATION | content.get("evaluation", {})

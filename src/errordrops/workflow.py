@@ -105,11 +105,8 @@ class Workflow:
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
-        there = [reference.stored(known, name) for name in reference.FILES[step]] if known else []
-        if not all(path.exists() for path in there):
-            raise StudyError(f"{known} has no {reference.FILES[step][0]}: leave out from=reference to make it")
         if known:
-            return [own, *map(str, there)]
+            return [own, *(str(reference.stored(known, name)) for name in reference.FILES[step])]
         return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:

@@ -8,9 +8,8 @@ import pandas as pd
 
 from ..study import Study
 from .claims import interval_of
-from .intervals import Interval, t_interval
+from .intervals import t_interval
 from .judged import JUDGED
-from .noise import dose_arms
 from .verdicts import NOTHING, at_least, claim
 
 Claims = list[dict[str, Any]]
@@ -22,6 +21,7 @@ def cause_claims(study: Study, tables: Tables) -> Claims:
     makers = {
         "predicted_slope": predicted,
         "predicted_gain": gain,
+        "predicted_closer": closer,
         "foreseen": foreseen,
         "noise_r2": noise,
         "variance": variance,
@@ -40,7 +40,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
     margin = study.claims["predicted_intercept"]
     found = []
     for cut, words in (("rate", "the learning rate is cut"), ("batch", "the batch size is increased")):
-        row = table[(table["cut"] == cut) & (table["metric"] == metric) & (table["split"] == split)]
+        row = table[(table["cut"] == cut) & (table["metric"] == metric) & (table["memory"] == "short")]
         start = (
             f"Where {words} after epoch {first} or later, training loss falls in the next epoch by what "
             "loss(weights) - loss(averaged weights) was before: "
@@ -55,6 +55,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 interval_of(row, "slope"),
                 *bounds,
                 n=n,
+                equivalence=True,
             ),
             claim(
                 f"predicted.{cut}.intercept",
@@ -65,6 +66,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 -margin,
                 margin,
                 n=n,
+                equivalence=True,
             ),
         ]
     return found
@@ -80,11 +82,9 @@ def gain(study: Study, tables: Tables) -> Claims:
     first, least = study.claims["predicted_from"], study.claims["predicted_gain"]
     table = tables["sweep"]
     chosen = table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
-    falls = chosen.groupby(["cut", "seed"])["fall"].mean()
     found = []
     for cut in ("rate", "batch"):
-        there = {cut, "placebo"} <= set(chosen["cut"])
-        gains = (falls[cut] - falls["placebo"]).dropna() if there else pd.Series(dtype=float)
+        gains = beside_placebo(chosen, cut, "fall")
         found.append(
             claim(
                 f"predicted.{cut}.gain",
@@ -100,10 +100,50 @@ def gain(study: Study, tables: Tables) -> Claims:
     return found
 
 
+def beside_placebo(table: pd.DataFrame, cut: str, column: str) -> pd.Series:
+    """By seed the mean over dates of a column of the cut's stubs less that of the placebo of the same seed and date."""
+    values = table.set_index(["cut", "seed", "at"])[column]
+    if not {cut, "placebo"} <= set(table["cut"]):
+        return pd.Series(dtype=float)
+    return (values[cut] - values["placebo"]).dropna().groupby("seed").mean()
+
+
+def closer(study: Study, tables: Tables) -> Claims:
+    """predicted.CUT.closer: what the average foretold misses a cut's fall by less than it misses the placebo's.
+
+    The placebo shares the reading before the fork, so this can't come from that reading being high by chance.
+    """
+    split, metric, unit = JUDGED["loss"]
+    first, least = study.claims["predicted_from"], study.claims["predicted_closer"]
+    table = tables["sweep"]
+    chosen = table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
+    chosen = chosen.assign(miss=(chosen["fall"] - chosen["foretold"]).abs())
+    found = []
+    for cut in ("rate", "batch"):
+        gains = -beside_placebo(chosen, cut, "miss")
+        found.append(
+            claim(
+                f"predicted.{cut}.closer",
+                f"After epoch {first} or later, loss(weights) - loss(averaged weights) misses the next epoch's fall of "
+                f"training loss by less where there is a cut ({cut}) than in the placebo forked there, by more than "
+                f"{least:g} nats in the mean over dates.",
+                f"{split} {metric}",
+                unit,
+                t_interval(gains) if len(gains) else NOTHING,
+                low=least,
+                n=len(gains) or None,
+            )
+        )
+    return found
+
+
 def foreseen(study: Study, tables: Tables) -> Claims:
-    """predicted.CUT.images: share of the corrected test images that the average had right; means over dates by seed."""
+    """predicted.CUT.images: share of the corrected test images that the average had right; means over dates by seed.
+    predicted.CUT.images_gain: by how much that share exceeds the placebo's, whose epoch corrects images, too.
+    """
     table = tables["corrected_images"]
     first, least = study.claims["predicted_from"], study.claims["foreseen"]
+    more = study.claims.get("foreseen_gain")
     found = []
     for cut in ("rate", "batch"):
         chosen = table[(table["cut"] == cut) & (table["at"] >= first)]
@@ -120,11 +160,27 @@ def foreseen(study: Study, tables: Tables) -> Claims:
                 n=len(shares) or None,
             )
         )
+        if more is None:
+            continue
+        gains = beside_placebo(table[table["at"] >= first], cut, "share")
+        found.append(
+            claim(
+                f"predicted.{cut}.images_gain",
+                f"That share is larger after a cut ({cut}) than in the placebo forked there, by more than {more:g} in "
+                "the mean over dates.",
+                "test error_recomputed",
+                "share",
+                t_interval(gains) if len(gains) else NOTHING,
+                low=more,
+                n=len(gains) or None,
+            )
+        )
     return found
 
 
 def noise(study: Study, tables: Tables) -> Claims:
     """noise.plateau: the first plateau's loss is linear in g. noise.mI.drops: falls follow the change of g.
+    Falling lines fail, however straight.
     dose.trend: at the first milestone a stronger cut gives a deeper fall, seed by seed.
     """
     fits, least = tables["noise_fits"].set_index("what"), study.claims["noise_r2"]
@@ -134,12 +190,11 @@ def noise(study: Study, tables: Tables) -> Claims:
         words = f"The fall of training loss at milestone {index} is linear in the change of g"
         statements[f"drop at milestone {index}"] = (f"noise.m{index}.drops", words)
     for what, (id, statement) in statements.items():
-        value = float(fits["r2"].get(what, math.nan))
-        arms = len(dose_arms(study)) or None
-        found.append(
-            at_least(id, f"{statement} over the dose arms (means over seeds): R2 of a straight line.",
-                     "train_eval loss_recomputed", "R2", value, least, n=arms)
-        )  # fmt: skip
+        value, slope = (float(fits[column].get(what, math.nan)) for column in ("r2", "slope"))
+        seeds = tables["plateaus" if what == "first plateau" else "noise_drops"]["seed"].nunique() or None
+        words = f"{statement} over the dose arms (means over seeds), and rises with it: R2 of a straight line."
+        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, n=seeds)
+        found.append(made | ({"holds": False} if slope <= 0 else {}))
     trend = _dose_trend(tables["noise_drops"])
     found.append(
         claim(
@@ -168,9 +223,12 @@ def _dose_trend(drops: pd.DataFrame) -> list[float]:
 
 
 def variance(study: Study, tables: Tables) -> Claims:
-    """ARM.m1.variance: epoch-to-epoch variance of test error collapses."""
+    """ARM.m1.variance: epoch-to-epoch variance of test error collapses. ARM.m1.variance_beside_none: more than in arm
+    none over the same epochs, where a falling curve alone can lower it.
+    """
     split, metric, _ = JUDGED["error"]
     table, most = tables["variance_summary"], study.claims["variance"]
+    beside = study.claims.get("variance_beside_none")
     found = []
     for arm in study.schedules:
         if arm.rule not in ("step", "batch") or arm.factor != study.factor:
@@ -190,13 +248,46 @@ def variance(study: Study, tables: Tables) -> Claims:
                     n=int(row["n"].iloc[0]),
                 )
             )
+        if len(row) and beside is not None:
+            found.append(
+                claim(
+                    f"{arm.name}.m1.variance_beside_none",
+                    f"Arm {arm.name}: that ratio is less than {beside:g} of arm none's over the same epochs.",
+                    f"{split} {metric}",
+                    "ratio of ratios",
+                    interval_of(row, "beside_none"),
+                    high=beside,
+                    milestone=int(row["milestone"].iloc[0]),
+                    n=int(row["n"].iloc[0]),
+                )
+            )
     return found
 
 
 def reversal(study: Study, tables: Tables) -> Claims:
-    """reversal.equal_rate: restored, the rate brings the loss back to arm none's at equal summed learning rate."""
-    table, margin = tables["reversal"], study.claims["reversal"]
-    return [
+    """reversal.m2.rise: restored, the rate raises the loss over that of placebos, which keep it low.
+    reversal.equal_rate: it comes back to arm none's at equal summed learning rate.
+    """
+    table, margin, least = tables["reversal"], study.claims["reversal"], study.claims.get("reversal_rise")
+    split, metric, unit = JUDGED["loss"]
+    effects = tables["placebo_summary"]
+    rise = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["control"] == "placebos")]
+    rise = rise[(rise["split"] == split) & (rise["metric"] == metric) & (rise["after"] == rise["after"].max())]
+    m, after = (int(rise[name].iloc[0]) if len(rise) else 0 for name in ("milestone", "after"))
+    risen = [
+        claim(
+            "reversal.m2.rise",
+            f"The rate restored after epoch {m}, training loss in epoch {m + after} is more than {least:g} nats above "
+            "the mean of the active placebos, which go on with the low rate.",
+            f"{split} {metric}",
+            unit,
+            interval_of(rise, "effect"),
+            low=least,
+            milestone=m,
+            n=int(rise["n"].iloc[0]),
+        )
+    ]
+    return (risen if len(rise) and least is not None else []) + [
         claim(
             "reversal.equal_rate",
             f"The rate restored, training loss is that of arm none at equal summed learning rate, within {margin:g} "
@@ -250,7 +341,7 @@ def low(study: Study, tables: Tables) -> Claims:
             f"The low rate from the start is {words} (test error; five epochs' mean).",
             f"{split} {metric}",
             unit,
-            t_interval(table[f"{when}_gain"]) if len(table) > 1 else Interval(*NOTHING),
+            t_interval(table[f"{when}_gain"]) if len(table) > 1 else NOTHING,
             low=points,
             n=len(table) or None,
         )

@@ -1,6 +1,5 @@
 """Claims about milestones: an arm falls further than what would have happened without its change."""
 
-import math
 from typing import Any
 
 import pandas as pd
@@ -48,7 +47,9 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
 
     The whole interval of the paired difference lies below minus the stated points. The difference is to the mean of the
     active placebos where the study has them, else to the one run of arm none with the same seed. `summaries` holds the
-    tables of milestone_summary over one epoch (drop) and several (level), `placebo` that of placebo_summary.
+    tables of milestone_summary over one epoch (drop) and several (level), `placebo` that of placebo_summary. A study
+    with placebos claims nothing about later milestones that have none: since its first change such an arm has a past
+    of its own.
     """
     found = []
     for kind, summary in summaries.items():
@@ -67,6 +68,8 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
                         & (placebo["metric"] == metric)
                         & (placebo["split"] == split)
                     ]
+                    if index > 1 and len(placebo) and not len(rows):
+                        continue  # no past in common with arm none, and no placebo to say what would have happened
                     if len(rows):
                         row = rows[rows["after"] == (1 if kind == "drop" else rows["after"].max())]
                         interval, words = interval_of(row, "effect"), _placebo_words(kind, m, row)
@@ -127,7 +130,7 @@ def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
                     "in this share of the seeds.",
                     f"{split} {metric}",
                     "share of seeds",
-                    float(row["beyond_all"].iloc[0]) if len(row) else math.nan,
+                    float(row["beyond_all"].iloc[0]),
                     points_of(study, "beyond_placebos", index),
                     milestone=m,
                     n=int(row["n"].iloc[0]),

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from ..study import Study
+from ..study import Arm, Study
+from .drop_rule import AFTER
 from .drops import find_drops
-from .judged import JUDGED, milestones_trained, series, updates_per_epoch
+from .judged import JUDGED, milestones_trained, noise_falls, series, updates_per_epoch
 
 READINGS = [(split, metric) for split, metric, _ in JUDGED.values()] + [("test", "error")]
 COLUMNS = "study arm seed split metric kind epoch size ratio confidence milestone deviation prompt".split()
@@ -34,8 +35,7 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                 for drop in found:
                     m = min(own, key=lambda m: abs(drop.epoch - m - 1)) if own else np.nan
                     seen = drop.kind, drop.epoch, drop.size, drop.ratio, drop.confidence
-                    needed = 3 / (1 - arm.settings[0].momentum)
-                    prompt = bool(updates.get((arm.name, seed, m + 1), 0) >= needed - 1e-9)
+                    prompt = _prompt(arm, updates.get((arm.name, seed, m + 1), 0))
                     rows.append((study.name, arm.name, seed, split, metric, *seen, m, drop.epoch - m - 1, prompt))
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -43,9 +43,10 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """One row per run, reading and milestone that it was trained with: was a drop reported in exactly epoch m + 1?
 
-    Columns study arm seed split metric index milestone exact near (within one epoch).
+    Columns study arm seed split metric index milestone exact near (within one epoch) expected: whether the noise falls
+    there, in an epoch of enough updates (prompt, as above), with as many epochs left as a lasting drop needs.
     """
-    trained = milestones_trained(curves)
+    trained, updates, falls = milestones_trained(curves), updates_per_epoch(curves), noise_falls(curves)
     drops = found[found["kind"] == "drop"]
     at = {key: set(group["epoch"]) for key, group in drops.groupby(["arm", "seed", "split", "metric"])}
     rows = []
@@ -57,5 +58,13 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
                 seen = at.get((arm.name, seed, split, metric), set())
                 for index, m in enumerate(trained.get((arm.name, seed), []), start=1):
                     near = any(abs(epoch - m - 1) <= 1 for epoch in seen)
-                    rows.append((study.name, arm.name, seed, split, metric, index, m, m + 1 in seen, near))
-    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near".split())
+                    prompt = _prompt(arm, updates.get((arm.name, seed, m + 1), 0))
+                    expected = prompt and (arm.name, seed, m) in falls and len(arm.settings) >= m + AFTER
+                    row = (study.name, arm.name, seed, split, metric, index, m, m + 1 in seen, near, expected)
+                    rows.append(row)
+    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
+
+
+def _prompt(arm: Arm, updates: float) -> bool:
+    """Whether so many updates are enough for momentum to forget."""
+    return bool(updates >= 3 / (1 - arm.settings[0].momentum) - 1e-9)

@@ -19,9 +19,9 @@ BAND_COLUMNS = "study arm reference axis at split metric n difference low high".
 
 
 def pairs(study: Study) -> list[str]:
-    """The arms that are compared with the step arm."""
-    there = {arm.name for arm in study.schedules}
-    return [name for name in COMPARED if name in there and REFERENCE in there]
+    """The arms that are compared with the step arm; all change their settings."""
+    there = {arm.name for arm in study.schedules if arm.milestones}
+    return [name for name in COMPARED if {name, REFERENCE} <= there]
 
 
 def final_differences(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
@@ -42,7 +42,8 @@ def bands(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     """Difference to step along the whole curve after the first milestone, with a simultaneous 95 % band over seeds.
 
     On three axes; on those of summed rates both curves are interpolated to the step arm's epochs, as far as both reach.
-    The band is Bonferroni's: each of k points has the interval of confidence 1 - 0.05 / k.
+    The band is Bonferroni's: each of k points has the interval of confidence 1 - 0.05 / k. Where a run has diverged
+    difference and band are NaN.
     """
     flow = flow_time(curves).set_index(["arm", "seed"]).sort_index()
     rows = []
@@ -56,7 +57,7 @@ def bands(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                     for seed in study.arm(arm).seeds
                     if {(arm, seed), (REFERENCE, seed)} <= set(table.index)
                 }
-                both = pd.DataFrame(found).dropna()
+                both = pd.DataFrame(found)
                 for at, values in both.iterrows():
                     interval = t_interval(values, 1 - 0.05 / len(both))
                     rows.append((study.name, arm, REFERENCE, axis, at, split, metric, len(values), *interval))
@@ -64,10 +65,11 @@ def bands(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(table: pd.DataFrame, flow: pd.DataFrame, arm: str, seed: int, axis: str, first: int) -> pd.Series:
-    """arm - step, indexed by epoch or by the step arm's place on the axis."""
-    own, other = (table.loc[(name, seed)].dropna() for name in (arm, REFERENCE))
-    if axis == "epoch":
-        return (own - other).loc[first:]
+    """arm - step, indexed by epoch or by the step arm's place on the axis; NaN from where either run has diverged."""
+    own, other = (table.loc[(name, seed)] for name in (arm, REFERENCE))
+    if axis == "epoch" or own.isna().any() or other.isna().any():
+        difference = (own - other).loc[first:]
+        return difference if axis == "epoch" else pd.Series(dtype=float)
     places = {name: flow.loc[(name, seed)].set_index("epoch")[axis] for name in (arm, REFERENCE)}
     at = places[REFERENCE].loc[first:]
     at = at[at <= places[arm].max()]
@@ -95,6 +97,8 @@ def reversal(study: Study, curves: pd.DataFrame, window: int = 5) -> pd.DataFram
         if not {("reversal", seed), (CONTROL, seed)} <= set(table.index):
             continue
         own, none = table.loc[("reversal", seed)].dropna(), table.loc[(CONTROL, seed)].dropna()
+        if int(own.index.max()) < len(study.arm("reversal").settings):
+            continue  # diverged: there is nothing to compare
         end, target = int(own.index.max()), flow.loc[("reversal", seed)].max()
         same = int((flow.loc[(CONTROL, seed)] - target).abs().idxmin())
         value, equal_rate, equal_epoch = (

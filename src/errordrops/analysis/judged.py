@@ -38,6 +38,16 @@ def milestones_trained(curves: pd.DataFrame) -> dict[tuple[str, int], list[int]]
     return found
 
 
+def noise_falls(curves: pd.DataFrame) -> set[tuple[str, int, int]]:
+    """The (arm, seed, m) of milestones, as they were trained, at which learning rate / batch size falls."""
+    found = set()
+    for (arm, seed), run in settings(curves).groupby(["arm", "seed"], sort=False):
+        run = run.sort_values("epoch")
+        noise = run["learning_rate"] / run["batch_size"]
+        found |= {(arm, seed, int(epoch) - 1) for epoch in run["epoch"][noise.diff() < 0]}
+    return found
+
+
 def updates_per_epoch(curves: pd.DataFrame) -> pd.Series:
     """Updates of each epoch from 1, indexed by (arm, seed, epoch)."""
     trained = settings(curves).sort_values(["arm", "seed", "epoch"]).set_index(["arm", "seed", "epoch"])["update"]

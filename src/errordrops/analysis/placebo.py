@@ -96,8 +96,10 @@ def placebo_summary(effects: pd.DataFrame) -> pd.DataFrame:
 def update_effects(study: Study, closeups: pd.DataFrame) -> pd.DataFrame:
     """Within the first epoch after a milestone: arm minus the mean of its placebos at equal numbers of updates.
 
-    Columns study arm milestone update metric n effect effect_low effect_high; update 1, 2, 4, ... of the arm as far as
-    the placebos were looked at there too. From the close-ups (a sample of test images, recomputed statistics).
+    Columns study arm milestone update metric n effect effect_low effect_high control_sd (mean over seeds of the
+    deviation of the placebos); update 1, 2, 4, ... of the arm where the placebos were looked at too, which leaves out
+    the last of an epoch that is shorter than theirs. From the close-ups (a sample of test images, recomputed
+    statistics).
     """
     changed = closeups[closeups["branch"] == "changed"]
     key = ["seed", "update", "metric"]
@@ -105,13 +107,15 @@ def update_effects(study: Study, closeups: pd.DataFrame) -> pd.DataFrame:
     for (_, m), copies in families(study).items():
         names = [copy.name for copy in copies]
         others = changed[changed["arm"].isin(names) & (changed["milestone"] == m)]
-        mean = others.groupby(key)["value"].mean().rename("control")
+        control = others.groupby(key)["value"].agg(control="mean", control_sd="std", copies="count")
         for arm in treated(study, m, copies):
             own = changed[(changed["arm"] == arm.name) & (changed["milestone"] == m)].set_index(key)["value"]
-            both = pd.concat([own, mean], axis=1, join="inner").reset_index()
+            both = pd.concat([own, control[control["copies"] > 1]], axis=1, join="inner").reset_index()
             rows.append(
                 both.assign(study=study.name, arm=arm.name, milestone=m, effect=both["value"] - both["control"])
             )
     by = "study arm milestone update metric".split()
-    empty = pd.DataFrame(columns=[*by, "seed", "effect"])
-    return summarise(pd.concat([r for r in rows if len(r)] or [empty], ignore_index=True), by, ["effect"])
+    empty = pd.DataFrame(columns=[*by, "seed", "effect", "control_sd"])
+    effects = pd.concat([r for r in rows if len(r)] or [empty], ignore_index=True)
+    spread = effects.groupby(by, sort=False)["control_sd"].mean().reset_index()
+    return summarise(effects, by, ["effect"]).merge(spread, on=by, how="left")

@@ -31,7 +31,7 @@ def results(
     closeups: pd.DataFrame,
     audit: pd.DataFrame,
     train_images: int,
-    seconds_per_epoch: Mapping[tuple[str, int], float],
+    epoch_seconds: Mapping[tuple[str, int], list[float]],
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
     """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
@@ -39,9 +39,10 @@ def results(
     swept = sweep.sweep(study, curves)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
     found = detection.detections(study, curves)
-    noises = noise.plateaus(study, curves, train_images), noise.drops(study, curves, train_images)
+    noises = [table(study, curves, train_images) for table in (noise.plateaus, noise.drops, noise.all_plateaus)]
     collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
-    margin = study.claims.get("equivalent_error", 0.3)
+    margin = study.claims.get("equivalent_error")
+    fast = speed.speed(study, curves, margin, epoch_seconds) if margin else pd.DataFrame(columns=speed.COLUMNS)
     tables = {
         "schedules": final.schedules(study, train_images),
         "milestone_changes": first,
@@ -67,15 +68,18 @@ def results(
         "low_rate": low_rate.low_rate(study, curves),
         "plateaus": noises[0],
         "noise_drops": noises[1],
+        "all_plateaus": noises[2],
         "noise_fits": noise.noise_fits(*noises),
         "lag": lags,
         "lag_summary": lag.lag_summary(lags),
-        "speed": speed.speed(study, curves, margin, seconds_per_epoch),
+        "speed": fast,
         "simulated_rates": simulation.simulated_rates(),
     }
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
     made += cause_claims.cause_claims(study, tables)
-    made += same_claims.same_claims(study, tables | {"audit": audit})
+    made += same_claims.same_claims(
+        study, tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
+    )
     return tables, made

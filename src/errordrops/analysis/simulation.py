@@ -1,5 +1,5 @@
-"""How far the statistics can be trusted at these numbers of seeds: the very functions that the claims use, tried on
-random numbers whose truth is known.
+"""How far the statistics can be trusted at these numbers of seeds: the interval and the rules of decision that the
+claims use, tried on random numbers whose truth is known.
 """
 
 import numpy as np

@@ -12,7 +12,8 @@ from .intervals import summarise
 from .judged import JUDGED, series
 
 COLUMNS = "study at cut seed split metric before after fall foretold foretold_long".split()
-FIT_COLUMNS = "study cut seed split metric from_epoch n slope intercept r".split()
+FIT_COLUMNS = "study cut memory seed split metric from_epoch n slope intercept r".split()
+MEMORIES = {"short": "foretold", "long": "foretold_long"}  # of the averaged weights: where their prediction stands
 SHARE_COLUMNS = "study at cut seed corrected foreseen corrected_foreseen wrong share base_share".split()
 
 
@@ -40,22 +41,25 @@ def sweep(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def fits(table: pd.DataFrame, first: int) -> pd.DataFrame:
-    """Least squares, fall = intercept + slope x foretold, dates from `first` on; a row per cut, seed and metric."""
-    rows = []
-    chosen = table[(table["at"] >= first)].dropna(subset=["fall", "foretold"])
-    for (study, cut, seed, split, metric), group in chosen.groupby(
-        ["study", "cut", "seed", "split", "metric"], sort=False
-    ):
-        if len(group) < 3 or group["foretold"].nunique() < 2:
-            continue
-        line = stats.linregress(group["foretold"], group["fall"])
-        rows.append((study, cut, seed, split, metric, first, len(group), line.slope, line.intercept, line.rvalue))
+    """Least squares, fall = intercept + slope x foretold, dates from `first` on.
+
+    One row per cut, memory of the average, seed and metric.
+    """
+    rows, by = [], ["study", "cut", "seed", "split", "metric"]
+    for memory, foretold in MEMORIES.items():
+        chosen = table[table["at"] >= first].dropna(subset=["fall", foretold])
+        for (study, cut, seed, split, metric), group in chosen.groupby(by, sort=False):
+            if len(group) < 3 or group[foretold].nunique() < 2:
+                continue
+            line = stats.linregress(group[foretold], group["fall"])
+            head = study, cut, memory, seed, split, metric, first, len(group)
+            rows.append((*head, line.slope, line.intercept, line.rvalue))
     return pd.DataFrame(rows, columns=FIT_COLUMNS)
 
 
 def fit_summary(fitted: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds with 95 % t-intervals of slope, intercept and r."""
-    return summarise(fitted, ["study", "cut", "split", "metric"], ["slope", "intercept", "r"])
+    return summarise(fitted, ["study", "cut", "memory", "split", "metric"], ["slope", "intercept", "r"])
 
 
 def gains(table: pd.DataFrame) -> pd.DataFrame:

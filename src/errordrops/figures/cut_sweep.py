@@ -4,7 +4,7 @@ import altair as alt
 import pandas as pd
 
 from . import measures, parts, theme, words
-from .predicted import CUTS, STYLES
+from .measures import CUTS, STYLES
 
 LINES = CUTS | {"foretold": "foretold by the averaged weights"}
 LOOKS = STYLES | {"foretold": (theme.COLOURS[3], [4, 3], "diamond")}

@@ -51,10 +51,12 @@ def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dic
     for reading in READINGS:
         drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
         mine = changes[changes["reading"] == reading]
+        counted = mine[mine["expected"].astype(bool)]
         for arm in arms:
-            exact = mine[mine["arm"] == arm]["exact"].astype(bool)
+            exact = counted[counted["arm"] == arm]["exact"].astype(bool)
             alarms = words.count(int((drops["arm"] == arm).sum()), "alarm")
-            phrase = f"{int(exact.sum())} of {len(exact)} changes" if len(exact) else f"no change: {alarms}"
+            none = "not counted" if arm in set(mine["arm"]) else f"no change: {alarms}"
+            phrase = f"{int(exact.sum())} of {len(exact)} changes" if len(exact) else none
             beside.setdefault(reading, {})[arm] = phrase
     return beside
 
@@ -125,7 +127,8 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
         if without:
             title += f"; {words.count(alarms, 'alarm') if alarms else 'no alarm'} in "
             title += f"{words.count(len(without), 'arm')} without one"
-    at_once = changes[changes["reading"] == FIRST]["exact"].astype(bool)
+    counted = changes[changes["expected"].astype(bool)]
+    at_once = counted[counted["reading"] == FIRST]["exact"].astype(bool)
     subtitle = [
         f"Title and first view: {FIRST}; marks grow with the seeds that report",
         "Grey rule: first epoch after a change; right: changes with a drop in exactly that epoch, "
@@ -140,6 +143,7 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
     caption = (
         "The detector gets one curve at a time and never the schedule, which is laid beside its reports afterwards. "
         "Rows: arms; grey rules: the first epoch after each change of learning rate or batch size, as it was trained. "
+        "Counted are changes at which the noise falls, with five epochs left and enough updates in the first. "
         f"Circles: drops; triangles: rises; diamonds: recoveries.{hollow} Switch below: training loss, test error with "
         "recomputed, and with running batch-norm statistics (raw)."
     )
@@ -155,7 +159,7 @@ def totals(found: pd.DataFrame, changes: pd.DataFrame) -> str:
     """For each reading how many changes have their drop at once, and how many alarms arms without a change have."""
     phrases = []
     for reading in READINGS:
-        exact = changes[changes["reading"] == reading]["exact"].astype(bool)
+        exact = changes[(changes["reading"] == reading) & changes["expected"].astype(bool)]["exact"].astype(bool)
         drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
         alarms = words.count(int((~drops["arm"].isin(changes["arm"])).sum()), "alarm")
         phrases.append(f"{reading} {int(exact.sum())} of {len(exact)} changes, {alarms}")

@@ -1,4 +1,4 @@
-"""The switch between training loss and test error: rows of both, and names of axes that follow it."""
+"""What the figures of cuts share: how cuts look, and the switch between training loss and test error."""
 
 import json
 
@@ -6,12 +6,19 @@ import altair as alt
 import pandas as pd
 
 from ..analysis.intervals import t_interval
+from . import theme
 
 MEASURES = {  # name -> (split, metric, unit, decimals); all with recomputed batch-norm statistics
     "training loss": ("train_eval", "loss_recomputed", "nats", 3),
     "test error": ("test", "error_recomputed", "points", 1),
 }
 SHOWN = "datum.measure == measure"
+# The cuts of the sweep.
+CUTS = {"rate": "learning rate cut", "batch": "batch enlarged", "placebo": "placebo (new order of the data only)"}
+STYLES = {  # colour, dash, symbol: those of the first arms of a study, and of arm none
+    **{cut: theme.style(["rate", "batch"], cut) for cut in ("rate", "batch")},
+    "placebo": (theme.GREY, theme.CONTROL_DASH, "triangle-up"),
+}
 
 
 def measured(table: pd.DataFrame) -> pd.DataFrame:

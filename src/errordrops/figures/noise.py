@@ -131,8 +131,10 @@ def text(
         "arms are one run; at milestone 2 they have travelled different distances (summed learning rates). "
         "Rate and batch arms of one factor lie over one another; names on hover."
     )
-    both = fits["r2"].get(f"{DROP} 2, with distance")
-    caption += "" if pd.isna(both) else f" With that distance as second variable R² there is {both:.2f}."
+    alone, both = (fits["r2"].get(f"all plateaus{more}", float("nan")) for more in ("", ", with distance"))
+    if not pd.isna(both):
+        caption += f" Over the ends of all {int(fits['n']['all plateaus'])} plateaus of arms that begin as arm none R² "
+        caption += f"is {alone:.2f} with g alone and {both:.2f} with g and the distance travelled together."
     caption += " The title claims a rise only where the 95 % t-interval of the slope over seeds lies above zero."
     means = levels.groupby("arm", sort=False)[["x", "y"]].mean()
     places = [f"{row.Index} {row.y:.3f} nats at {row.x:.2f}" for row in means.itertuples()]

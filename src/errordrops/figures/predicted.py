@@ -7,13 +7,9 @@ import numpy as np
 import pandas as pd
 
 from . import measures, parts, theme, words
+from .measures import CUTS, STYLES
 
-CUTS = {"rate": "learning rate cut", "batch": "batch enlarged", "placebo": "placebo (new order of the data only)"}
-STYLES = {  # colour, dash, symbol: those of the first arms of a study, and of arm none
-    **{cut: theme.style(["rate", "batch"], cut) for cut in ("rate", "batch")},
-    "placebo": (theme.GREY, theme.CONTROL_DASH, "triangle-up"),
-}
-NEAR = (0.75, 1.25)  # an interval of slopes that lies in here is near 1, even where it leaves 1 out
+NEAR = (0.75, 1.25)  # an interval of slopes that lies in here is near 1
 HEIGHT = 370
 
 
@@ -23,6 +19,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     if rows.empty:
         return parts.note("This study tries no cut at several epochs, or keeps no averaged weights")
     fits = measures.measured(tables["sweep_fit_summary"]).dropna(subset=["slope", "intercept"])
+    fits, longer = (fits[fits["memory"] == memory] for memory in ("short", "long"))
     first = int(tables["sweep_fits"]["from_epoch"].min()) if len(tables["sweep_fits"]) else 0
     rows = rows.assign(early=rows["at"] < first)
     shown = [cut for cut in CUTS if cut in set(rows["cut"])]
@@ -37,7 +34,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     heading = measures.heading("Fall of {measure} in the first epoch after the cut ({unit})")
     view = view.properties(width=parts.WIDTH, height=HEIGHT, name="scatter", title=heading)
     chart = alt.vconcat(view).add_params(measures.switch("training loss"))
-    return parts.finish(chart, *text(rows, fits, shown, first))
+    return parts.finish(chart, *text(rows, fits, longer, shown, first))
 
 
 def limits(rows: pd.DataFrame) -> pd.DataFrame:
@@ -137,22 +134,24 @@ def slope(fits: pd.DataFrame, measure: str, cut: str, before: str = "") -> str:
 
 
 def foreseen(rows: pd.DataFrame, fits: pd.DataFrame) -> list[str]:
-    """The cuts whose drop of training loss was there before: slope away from 0 and at or near 1, and a fall beyond the
-    placebo's. (A placebo has a slope too, since a high loss before the cut raises both axes; but it does not fall.)
+    """The cuts whose drop of training loss was there before: a slope surely near 1, and a fall beyond the placebo's. (A
+    placebo has a slope too, since a high loss before the cut raises both axes; but it does not fall.)
     """
     rows = rows[(rows["measure"] == "training loss") & ~rows["early"]]
     fall = rows.pivot_table(index=["seed", "at"], columns="cut", values="fall").reset_index()
     sure = []
     for fit in fits[fits["measure"] == "training loss"].itertuples():
-        near = fit.slope_low <= 1 <= fit.slope_high or (fit.slope_low >= NEAR[0] and fit.slope_high <= NEAR[1])
-        if fit.cut == "placebo" or not (fit.slope_low > 0 and near) or "placebo" not in fall:
+        near = fit.slope_low >= NEAR[0] and fit.slope_high <= NEAR[1]
+        if fit.cut == "placebo" or not near or "placebo" not in fall:
             continue
         beyond = measures.over_seeds(fall.assign(beyond=fall[fit.cut] - fall["placebo"]), "beyond")
         sure += [fit.cut] if beyond[1] > 0 else []
     return sure
 
 
-def text(rows: pd.DataFrame, fits: pd.DataFrame, shown: list[str], first: int) -> tuple[str, list[str], str, str]:
+def text(
+    rows: pd.DataFrame, fits: pd.DataFrame, longer: pd.DataFrame, shown: list[str], first: int
+) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     sure = foreseen(rows, fits)
     slopes = [slope(fits, "training loss", cut) + (f" ({cut})" if len(sure) > 1 else "") for cut in sure]
@@ -177,11 +176,13 @@ def text(rows: pd.DataFrame, fits: pd.DataFrame, shown: list[str], first: int) -
         if len(blind)
         else ""
     )
+    others = [f"{slope(longer, 'training loss', cut)} ({cut})" for cut in shown if slope(longer, "training loss", cut)]
+    long = f" With the longer memory the slopes are {', '.join(others)}." if others else ""
     caption = (
         "Every mark is one cut, tried after some epoch of one seed. Across: loss of the weights less loss of their "
         "running average before the cut. Up: by how much the loss falls in the epoch after it. On the dashed line the "
         f"cut only takes the weights to where their average was.{early}{apart} Lines: mean slope and intercept over "
-        "seeds. Recomputed batch-norm statistics. Switch below: training loss or test error."
+        f"seeds.{long} Recomputed batch-norm statistics. Switch below: training loss or test error."
     )
     fitted = [f"{CUTS[cut]} {slope(fits, 'training loss', cut, 'slope ') or 'no fit'}" for cut in shown]
     alt_text = (

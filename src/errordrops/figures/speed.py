@@ -28,10 +28,11 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     scale = alt.Scale(type="log", domain=[int(low), int(np.ceil(high))], nice=False)
     x = alt.X("updates:Q", scale=scale, axis=alt.Axis(values=ticks, format=",d", title="Updates (logarithmic)"))
     tips = ["arm:N", "seed:N", alt.Tooltip("updates:Q", format=",d"), "epoch:Q"]
-    tips += [alt.Tooltip("seconds:Q", format=",.0f"), alt.Tooltip("ratio:Q", title="of step's updates", format=".0%")]
+    tips += [alt.Tooltip("seconds:Q", format=",.0f"), alt.Tooltip("ratio_seconds:Q", title="of step's", format=".0%")]
+    tips += [alt.Tooltip("ratio:Q", title="of step's updates", format=".0%")]
     tips += [alt.Tooltip("target:Q", title="test error to reach (%)", format=".2f")]
     there = alt.Chart(
-        rows.dropna(subset=["updates"])[[*"arm seed updates epoch seconds ratio target".split()]].round(3)
+        rows.dropna(subset=["updates"])[[*"arm seed updates epoch seconds ratio_seconds ratio target".split()]].round(3)
     )
     dots = there.mark_point(size=34, strokeWidth=1.3, opacity=0.9).encode(x, y, color=color, tooltip=tips)
     means = alt.Chart(arms[arms["never"] == 0][["arm", "updates", "share", "n"]].round(3))

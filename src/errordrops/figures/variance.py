@@ -106,9 +106,9 @@ def text(rows: pd.DataFrame) -> tuple[str, list[str], str, str]:
     control = "Arm none, in grey, at the first milestone of the others: nothing changes there. " if len(none) else ""
     caption = (
         "Deviation of one epoch's test error from its neighbours: root of half the mean squared difference of "
-        "successive epochs, so that a trend does not count, over up to ten epochs on either side of the arm's first "
-        f"change, without the epoch that follows it. {control}Ratio of variances: geometric mean over seeds. The title "
-        "counts an arm only where the whole 95 % t-interval lies below 1."
+        "successive epochs, so that of a trend only the slope counts, over up to six epochs on either side of the "
+        f"arm's first change, without the epoch that follows it. {control}Ratio of variances: geometric mean over "
+        "seeds. The title counts an arm only where the whole 95 % t-interval lies below 1."
     )
     listed = [
         f"{row.arm} (after epoch {row.milestone}) {row.sd_before:.2f} to {row.sd_after:.2f} points, "

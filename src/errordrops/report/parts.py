@@ -232,8 +232,9 @@ def claims(study: Study) -> str:
     if fails:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
     text += (
-        " Claims are not independent: arms that share a past share its runs, and all are compared with the same "
-        "runs of arm *none*; one epoch in which *none* happens to rise moves all `drop` claims of that epoch."
+        " Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs "
+        "of arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that "
+        "epoch."
     )
     return text + "\n"
 

@@ -164,8 +164,11 @@ def claims(study: Study) -> str:
         rows.append([verdict, name, f"{value} {unit}".strip(), threshold(c), cell(c.get("n") or NOTHING)])
     if not rows:
         return "<!-- no claims -->\n"
-    header = ["Verdict", "Claim", "Value (95\u00a0% interval)", "Threshold", "n"]
-    caption = "Claims and thresholds as the study file stated them before training, with what was found."
+    header = ["Verdict", "Claim", "Value (interval)", "Threshold", "n"]
+    caption = (
+        "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
+        "equivalences (two one-sided tests) 90\u00a0%."
+    )
     return floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
 
 
