@@ -5,6 +5,7 @@ a true sentence.
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -289,6 +290,13 @@ def test_parts_on_cause_appear_only_where_the_study_has_their_tables(folder):
     assert "{#sec-lag}" not in text and "fig-lag" not in text
 
 
+def test_every_failed_claim_of_the_references_is_explained():
+    for path in Path("results/reference").glob("*/claims.json"):
+        failed = [claim["id"] for claim in json.loads(path.read_text()) if claim["holds"] is False]
+        for id in failed:
+            assert any(re.fullmatch(reason["claims"], id) for reason in report.unmet()), (path, id)
+
+
 def test_every_topic_has_its_text_and_its_figures():
     texts = report.texts("cause")
     assert set(texts) == {topic.name for topic in evidence.TOPICS} | {"intro"}
@@ -309,7 +317,11 @@ def test_a_part_tells_its_claims_with_their_verdicts(folder):
     assert "**1 of 3 claims** about it holds" in text
     assert "`predicted.rate.slope`: 0.930 (0.850 to 1.010) nats per nat; holds" in text
     assert "`predicted.batch.slope`" in text and "**fails**" in text and "undecided" in text
-    assert "step.m1.drop" not in text
+    assert "step.m1.drop" not in text and "(#sec-failed)" in text
+    unmet = [{"claims": r"predicted\..*\.slope", "why": "Because."}, {"claims": "step.*", "why": "Elsewhere."}]
+    why = evidence.failed(study.read(folder), unmet)
+    assert "- `predicted.batch.slope`: Because." in why and "Elsewhere" not in why
+    assert evidence.UNKNOWN in evidence.failed(study.read(folder), unmet[1:])
 
 
 def test_the_simulation_is_told_with_its_rates(folder):

@@ -116,10 +116,14 @@ def noise_fits(plateau_table: pd.DataFrame, drop_table: pd.DataFrame, all_table:
     """R2 of straight lines through means over seeds: level against noise at the first plateau, falls against the change
     of noise at each milestone, and the levels of all plateaus against noise alone, and against noise and distance.
 
-    Columns what n (points) intercept slope (of the noise) r2.
+    Columns what n (points) intercept slope (of the noise) r2; empty for fewer than three noise scales: any line fits
+    through two.
     """
+    columns = "what n intercept slope r2".split()
+    if plateau_table["noise"].round(1).nunique() < 3:
+        return pd.DataFrame(columns=columns)
     means = plateau_table.groupby("arm")[["noise", "level"]].mean()
-    rows = [("first plateau", len(means), *line(means["noise"], means["level"]))] if len(means) else []
+    rows = [("first plateau", len(means), *line(means["noise"], means["level"]))]
     for index, group in drop_table.groupby("index"):
         means = group.groupby("arm")[["noise_before", "noise_after", "fall"]].mean()
         cut = means["noise_before"] - means["noise_after"]
@@ -128,7 +132,7 @@ def noise_fits(plateau_table: pd.DataFrame, drop_table: pd.DataFrame, all_table:
     if len(means) > 4:
         rows.append(("all plateaus", len(means), *line(means["noise"], means["level"])))
         rows.append(("all plateaus, with distance", len(means), *_two(means)))
-    return pd.DataFrame(rows, columns="what n intercept slope r2".split())
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _two(means: pd.DataFrame) -> tuple[float, float, float]:

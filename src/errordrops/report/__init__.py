@@ -31,6 +31,11 @@ def texts(folder: str) -> dict[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in (report_sources() / folder).glob("*.md")}
 
 
+def unmet() -> list[dict[str, str]]:
+    """Why claims fail, where they do: patterns of ids with a text."""
+    return yaml.safe_load((report_sources() / "cause" / "unmet.yaml").read_text(encoding="utf-8"))
+
+
 def generated(study: Study, engine: str) -> dict[str, str]:
     """Every part that the document includes: file name to Markdown."""
     pieces = {
@@ -42,6 +47,7 @@ def generated(study: Study, engine: str) -> dict[str, str]:
         "lag": parts.lag(study),
         "updates": parts.updates(study),
         "claims": parts.claims(study),
+        "failed": evidence.failed(study, unmet()),
         "evidence": evidence.evidence(study, texts("cause")),
         "simulated": evidence.simulated(study),
         "data": about.data(study),

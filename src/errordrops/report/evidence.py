@@ -3,7 +3,7 @@ arms for are left out. Pure: a Study in, Markdown out.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import charts
@@ -11,18 +11,19 @@ from .study import Study
 from .text import cell, count, folded, interval, listed, number, plain, raw
 
 WORDS = {True: "holds", False: "**fails**", None: "undecided"}
+UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
 LISTED = 12  # of more claims than this those that do not hold are folded away; the table at the end has all
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A part of the section: it appears if `table` has rows. `claims` is a pattern of ids; what the part says whatever
-    the numbers are stands in report/cause/NAME.md.
+    """A part of the section: it appears if one of `tables` has rows. `claims` is a pattern of ids; what the part says
+    whatever the numbers are stands in report/cause/NAME.md.
     """
 
     name: str
     heading: str
-    table: str
+    tables: tuple[str, ...]
     figures: tuple[str, ...]
     claims: str
 
@@ -31,53 +32,53 @@ TOPICS = (
     Topic(
         "placebos",
         "Chance? Beside active placebos",
-        "placebo_summary",
+        ("placebo_summary",),
         ("placebo_effects",),
         r".*\.(drop|level|drop_loss|level_loss|beyond_placebos)$|fork\.identical$",
     ),
     Topic(
         "moved",
         "Coincidence? Moved, smooth and absent milestones",
-        "milestone_detections",
+        ("milestone_detections",),
         ("detections", "controls"),
         r"detector\..*",
     ),
     Topic(
         "foretold",
         "Foretold: the drop is there before the cut",
-        "sweep_fits",
-        ("predicted", "cut_sweep"),
+        ("sweep_fits",),
+        ("predicted", "cut_sweep", "corrected_images"),
         r"predicted\..*",
     ),
     Topic(
         "noise",
         "Less noise: dose and response",
-        "noise_fits",
-        ("noise", "variance"),
-        r"noise\..*|dose\..*|.*\.variance$",
+        ("noise_fits",),
+        ("noise", "variance", "weight_norm"),
+        r"noise\..*|dose\..*|.*\.variance(_beside_none)?$",
     ),
     Topic(
         "reversal",
         "Undone: the rate restored, or low from the start",
-        "reversal",
+        ("reversal", "low_rate"),
         ("reversal",),
         r"reversal\..*|low\..*",
     ),
     Topic(
         "equivalence",
         "The same curve? Batch for rate",
-        "final_differences",
+        ("final_differences",),
         ("equivalence",),
         r".*\.(equivalent|same_curve)\..*",
     ),
-    Topic("lag", "A stale reading? The lag of batch-norm statistics", "lag_summary", ("lag",), r".*\.lag$"),
-    Topic("speed", "What a larger batch saves", "speed", ("speed",), r".*\.updates$"),
+    Topic("lag", "A stale reading? The lag of batch-norm statistics", ("lag_summary",), ("lag",), r".*\.lag$"),
+    Topic("speed", "What a larger batch saves", ("speed",), ("speed",), r".*\.updates$"),
 )
 
 
 def evidence(study: Study, texts: Mapping[str, str]) -> str:
     """The whole section, or a comment for a study without any of it. `texts`: the files of report/cause by name."""
-    shown = [topic for topic in TOPICS if study.has(topic.table)]
+    shown = [topic for topic in TOPICS if any(study.has(table) for table in topic.tables)]
     if not shown:
         return "<!-- no evidence beyond the milestones in this study -->\n"
     head = f"## Cause, not coincidence {{#sec-cause}}\n\n{texts['intro']}"
@@ -100,7 +101,8 @@ def verdicts(study: Study, topic: Topic) -> str:
         return "No claim about it stood in the study file."
     holds = [c for c in mine if c.get("holds") is True]
     hold = "holds" if len(holds) == 1 else "hold"
-    lead = f"**{len(holds)} of {count(len(mine), 'claim')}** about it {hold} (@tbl-claims)."
+    lead = f"**{len(holds)} of {count(len(mine), 'claim')}** about it {hold} (@tbl-claims"
+    lead += "; [why others failed](#sec-failed))." if any(c.get("holds") is False for c in mine) else ")."
     if len(mine) <= LISTED:
         return f"{lead}\n\n" + "\n".join(f"- {told_claim(c)}" for c in mine)
     others = [c for c in mine if c.get("holds") is not True]
@@ -110,6 +112,21 @@ def verdicts(study: Study, topic: Topic) -> str:
     items = "".join(f"<li>{told_claim(c, cell)}</li>" for c in others)
     summary = f"The others: {fails} fail, {len(others) - fails} undecided"
     return f"{lead}\n\n{raw(folded(summary, f'<ul>{items}</ul>'))}"
+
+
+def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
+    """Why claims failed: a point for each reason, with the claims that it explains. `unmet` has the reasons
+    (report/cause/unmet.yaml), each with a pattern of ids; the first that matches counts.
+    """
+    fails = [str(c["id"]) for c in study.claims if c.get("holds") is False]
+    if not fails:
+        return "<!-- no claim failed -->\n"
+    reasons = {id: next((r["why"].strip() for r in unmet if re.fullmatch(r["claims"], id)), UNKNOWN) for id in fails}
+    found = [
+        f"- {listed([f'`{id}`' for id in fails if reasons[id] == why])}: {why}"
+        for why in dict.fromkeys(reasons.values())
+    ]
+    return "\n".join(["### Why claims failed {#sec-failed}\n", *found]) + "\n"
 
 
 def told_claim(claim: dict, safe: Callable[[object], str] = plain) -> str:
