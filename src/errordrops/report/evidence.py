@@ -123,7 +123,7 @@ def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
         return "<!-- no claim failed -->\n"
     reasons = {id: next((r["why"].strip() for r in unmet if re.fullmatch(r["claims"], id)), UNKNOWN) for id in fails}
     found = [
-        f"- {listed([f'`{id}`' for id in fails if reasons[id] == why])}: {why}"
+        f"- {listed([plain(id) for id in fails if reasons[id] == why])}: {why}"
         for why in dict.fromkeys(reasons.values())
     ]
     return "\n".join(["### Why claims failed {#sec-failed}\n", *found]) + "\n"
