@@ -2,6 +2,7 @@
 a true sentence.
 """
 
+import html
 import json
 import re
 import shutil
@@ -320,7 +321,7 @@ def test_a_part_tells_its_claims_with_their_verdicts(folder):
     assert "step.m1.drop" not in text and "(#sec-failed)" in text
     unmet = [{"claims": r"predicted\..*\.slope", "why": "Because."}, {"claims": "step.*", "why": "Elsewhere."}]
     why = evidence.failed(study.read(folder), unmet)
-    assert "- predicted.batch.slope: Because." in why.replace("\\", "") and "Elsewhere" not in why
+    assert "- predicted.batch.slope: Because." in html.unescape(why) and "Elsewhere" not in why
     assert evidence.UNKNOWN in evidence.failed(study.read(folder), unmet[1:])
 
 
