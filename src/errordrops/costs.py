@@ -50,7 +50,10 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
             return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"
     train = study.train_images or 50_000
     evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(study.dataset["name"], 10_000)
-    images = 3 * train + 2 * (evaluated + study.evaluation["train_images"]) + study.evaluation["statistics_images"]
+    fixed, statistics = study.evaluation["train_images"], study.evaluation["statistics_images"]
+    images = 3 * train + 2 * (evaluated + fixed) + statistics + study.dataset.get("validation_size", 0)
+    if study.averages:
+        images += len(study.averages) * (statistics + fixed) + evaluated
     per_epoch = images * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
     return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
 
