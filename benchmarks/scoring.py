@@ -31,7 +31,7 @@ def score(curves: Sequence[Curve], detect: Callable[[Curve], Sequence[float]]) -
     without a drop that have a detection. Changes in `Curve.optional` need not be seen, but are no mistake. Seconds
     are per curve.
     """
-    found_all = true_all = hits = exact = alarms = drops = needed = quiet = 0
+    found_all = true_all = hits = exact = alarms = drops = quiet = 0
     start = time.perf_counter()
     for curve in curves:
         evaluated = curve.epochs[np.isfinite(curve.values)]
@@ -42,11 +42,10 @@ def score(curves: Sequence[Curve], detect: Callable[[Curve], Sequence[float]]) -
         true_all += len(right)
         exact += sum(f == k for f, k in right)
         found_all += len(found)
-        needed += len(known)
         drops += len(known)
         quiet += not (known or optional)
         alarms += bool(found) and not (known or optional)
     seconds = (time.perf_counter() - start) / len(curves)
     share = lambda part, whole: part / whole if whole else float("nan")  # noqa: E731
-    values = (share(true_all, found_all), share(hits, needed), share(exact, found_all), share(alarms, quiet))
+    values = (share(true_all, found_all), share(hits, drops), share(exact, found_all), share(alarms, quiet))
     return dict(zip(COLUMNS, (*values, len(curves), drops, seconds), strict=True))

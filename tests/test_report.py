@@ -121,7 +121,7 @@ def test_final_table_is_the_csv(page, made):
 
 def test_claims_are_told_as_they_came_out(page):
     holds, fails, undecided = cells(page, "tbl-claims")
-    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails", "not decided here"]
+    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails", "undecided"]
     assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
     assert "Of 3 claims, 1 holds , 1 fails and 1 cannot be decided by this study. Failed: step.m2.drop." in visible(
         page

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ..arms import Arm
-from ..schedules import shared_epochs
 from ..study import CONTROL, Study
+from .changes import comparable
 from .intervals import summarise
 from .judged import JUDGED, judged_series
 
@@ -66,23 +66,18 @@ def placebo_effects(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _last_epochs(study: Study, table: pd.DataFrame, split: str, metric: str) -> list[tuple]:
-    """Rows of the last epoch of each arm that began as arm none, beside arm none."""
-    none = [arm for arm in study.schedules if arm.name == CONTROL]
-    rows = []
+    """Rows of the study's last epoch, of each arm that began as arm none and goes so far, beside arm none."""
+    began, end, rows = comparable(study), study.epochs, []
     for arm in study.schedules:
-        if not none or not arm.sudden or not arm.milestones or not _began_as(arm, none[0]):
+        if arm.name not in began or not arm.sudden or len(arm.settings) < end:
             continue
-        m, end = arm.milestones[0], len(arm.settings)
+        m = arm.milestones[0]
         for seed in arm.seeds:
             if {(arm.name, seed), (CONTROL, seed)} <= set(table.index) and end in table.columns:
                 value, other = table.loc[(arm.name, seed), end], table.loc[(CONTROL, seed), end]
                 head = (study.name, arm.name, 1, m, seed, CONTROL, end - m, split, metric)
                 rows.append((*head, value, other, np.nan, 1, int(other > value), value - other))
     return rows
-
-
-def _began_as(arm: Arm, none: Arm) -> bool:
-    return shared_epochs(arm.settings, none.settings) >= arm.milestones[0]
 
 
 def placebo_summary(effects: pd.DataFrame) -> pd.DataFrame:

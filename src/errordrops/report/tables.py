@@ -11,7 +11,7 @@ from .study import Study
 from .text import NOTHING, cell, floating, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
-VERDICTS = {True: ("holds", "holds"), False: ("fails", "fails"), None: ("open", "not decided here")}
+VERDICTS = {True: ("holds", "holds"), False: ("fails", "fails"), None: ("open", "undecided")}
 
 
 def phases(study: Study) -> str:
