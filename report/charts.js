@@ -6,7 +6,8 @@
     ast: true, // expressions are interpreted, so no eval is needed
     renderer: "svg",
     actions: { export: { svg: true, png: true }, source: false, editor: false, compiled: false },
-    ...(dark ? { theme: "dark" } : {}),
+    // the theme colours axes and titles; texts inside a chart would stay black
+    ...(dark ? { theme: "dark", config: { text: { color: "#e8e8e8" } } } : {}),
   });
 
   async function draw(box) {

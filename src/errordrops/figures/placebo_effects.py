@@ -145,7 +145,7 @@ def by_update(updates: pd.DataFrame, every: list[str]) -> alt.HConcatChart:
         bars = bars.encode(alt.Y("effect_low:Q", title=title), alt.Y2("effect_high:Q"))
         line = base.mark_line(strokeWidth=1.6).encode(y, strokeDash=dash)
         points = base.mark_point(filled=True, size=44, opacity=1).encode(y, shape=shape, tooltip=tips)
-        heading = parts.heading(f"Within the first epoch after epoch {m}, test error on a sample of images")
+        heading = parts.heading(f"Within epoch {m + 1}: test error on a sample")
         known = updates["effect_low"].notna().any()  # one seed has no intervals
         view = alt.layer(zero, *([bars] if known else []), line, points).properties(
             width=width, height=190, name=f"updates_{m}", title=heading
