@@ -5,18 +5,7 @@ import pandas as pd
 import pytest
 
 import planted
-from errordrops.analysis.sweep import SHARE_COLUMNS
 from errordrops.figures import corrected_images, theme, weight_norm
-
-
-def images(seeds: int = 3) -> pd.DataFrame:
-    rows = []
-    for at in (4, 10, 16):
-        for cut, share in {"rate": 0.8, "batch": 0.7, "placebo": 0.6}.items():
-            for seed in range(seeds):
-                own = share + 0.01 * seed
-                rows.append(("planted", at, cut, seed, 4.0, 5.0, 4.0 * own, 15.0, own, 0.3))
-    return pd.DataFrame(rows, columns=SHARE_COLUMNS)
 
 
 def curves() -> pd.DataFrame:
@@ -37,13 +26,13 @@ def title(chart: dict) -> str:
 
 
 def test_shares_are_told_beside_the_placebo():
-    chart = theme.specification(corrected_images.draw({"corrected_images": images()}))
+    chart = theme.specification(corrected_images.draw({"corrected_images": planted.corrected_images()}))
     assert "had 81 % and 71 % of the corrected" in title(chart) and "a placebo corrects 61 %" in title(chart)
     assert "all images that were wrong before: 30 %" in chart["description"]
     assert "95 % t-intervals" in chart["title"]["subtitle"][0]
-    one = theme.specification(corrected_images.draw({"corrected_images": images(1)}))
+    one = theme.specification(corrected_images.draw({"corrected_images": planted.corrected_images(1)}))
     assert "intervals" not in one["title"]["subtitle"][0] and theme.svg(one).startswith("<svg")
-    alone = images().query("cut == 'rate'")
+    alone = planted.corrected_images().query("cut == 'rate'")
     assert "placebo" not in title(theme.specification(corrected_images.draw({"corrected_images": alone})))
 
 
@@ -58,6 +47,6 @@ def test_the_rate_changes_and_the_norm_does_not_jump():
 
 @pytest.mark.parametrize("module, name", [(corrected_images, "corrected_images"), (weight_norm, "curves")])
 def test_without_numbers_there_is_a_note(module, name):
-    tables = {"corrected_images": images(), "curves": curves(), "schedules": planted.schedules()}
+    tables = {"corrected_images": planted.corrected_images(), "curves": curves(), "schedules": planted.schedules()}
     chart = theme.specification(module.draw(tables | {name: tables[name].iloc[:0]}))
     assert chart["usermeta"]["empty"] is True

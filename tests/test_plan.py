@@ -202,7 +202,9 @@ def test_runs_of_a_step():
     assert plan.runs_with("train", EVIDENCE) == plan.runs(EVIDENCE)
     assert [(run.arm, run.seed) for run in plan.runs_with("audit", EVIDENCE)] == [("none", 3), ("none", 4), ("none", 5)]
     looked_at = {run.arm for run in plan.runs_with("closeups", EVIDENCE)}
-    assert looked_at == {"step", "batch", "hybrid", *(f"placebo-none-10-{copy}" for copy in range(1, 6))}
+    families = ("none-10", "step-20", "batch-20")
+    placebos = {f"placebo-{family}-{copy}" for family in families for copy in range(1, 6)}
+    assert looked_at == {"step", "batch", "hybrid", *placebos}
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ def test_the_smoke_study_makes_every_file(place):
         assert path.stat().st_size > 0
     for name in ANALYSIS_TABLES:
         assert len(pd.read_csv(layout.table(name)).columns)  # without placebos or a sweep some have no rows
-    for name in ("schedules", "milestone_changes", "milestone_levels_summary", "final", "bands", "lag", "speed"):
+    for name in ("schedules", "milestone_changes", "milestone_levels_summary", "final", "bands", "lag"):
         assert len(pd.read_csv(layout.table(name)))
     for name in FIGURES:
         for ending in (".json", ".svg", ".png"):

@@ -51,7 +51,7 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
     with placebos claims nothing about later milestones that have none: since its first change such an arm has a past
     of its own.
     """
-    found = []
+    found, has_placebos = [], bool((placebo["control"] == "placebos").any())
     for kind, summary in summaries.items():
         for ending, name in READINGS.items():
             key = f"{kind}{ending}"
@@ -68,7 +68,7 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
                         & (placebo["metric"] == metric)
                         & (placebo["split"] == split)
                     ]
-                    if index > 1 and len(placebo) and not len(rows):
+                    if index > 1 and has_placebos and not len(rows):
                         continue  # no past in common with arm none, and no placebo to say what would have happened
                     if len(rows):
                         row = rows[rows["after"] == (1 if kind == "drop" else rows["after"].max())]
