@@ -43,7 +43,7 @@ def placebo_effects(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
     value is the arm's, control_mean and control_sd (ddof 1) those of its `copies` placebos, `beyond` how many of them
     lie above the arm, effect = value - control_mean. `after` counts epochs from the milestone. The last epoch of the
-    arm is compared with the one run of arm none (control = none), if they share the past.
+    arm is compared with the one run of arm none (control = none), if they share the past. Empty without placebos.
     """
     rows = []
     for name, table in judged_series(curves).items():
@@ -61,7 +61,7 @@ def placebo_effects(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                             continue
                         numbers = value, others.mean(), others.std(), len(others), int((others > value).sum())
                         rows.append((*head, seed, "placebos", after, split, metric, *numbers, value - others.mean()))
-        rows += _last_epochs(study, table, split, metric)
+        rows += _last_epochs(study, table, split, metric) if families(study) else []
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
