@@ -12,6 +12,7 @@ from errordrops import study as studies
 from errordrops.analysis import (
     cause_claims,
     equivalence,
+    foretold_claims,
     lag,
     low_rate,
     noise,
@@ -111,12 +112,12 @@ def test_what_averages_foretold(noisy):
 
 
 def test_a_cut_falls_further_than_its_placebo(noisy):
-    found = {c["id"]: c for c in cause_claims.gain(STUDY, {"sweep": sweep.sweep(STUDY, noisy)})}
+    found = {c["id"]: c for c in foretold_claims.gain(STUDY, {"sweep": sweep.sweep(STUDY, noisy)})}
     assert found["predicted.rate.gain"]["value"] == pytest.approx(0.09, abs=0.03)
     assert found["predicted.rate.gain"]["holds"] is True and found["predicted.batch.gain"]["n"] == 3
     still = sweep.sweep(STUDY, noisy)
     still["fall"] = 0.01  # nothing falls further than the placebo
-    assert not any(c["holds"] for c in cause_claims.gain(STUDY, {"sweep": still}))
+    assert not any(c["holds"] for c in foretold_claims.gain(STUDY, {"sweep": still}))
 
 
 def test_corrected_images(exact):

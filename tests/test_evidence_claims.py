@@ -1,6 +1,7 @@
 """The claims of a whole study in two planted worlds: noise makes the drops in one, and nothing does in the other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 
 from errordrops import study as studies
+from errordrops.analysis import cause_claims
+from errordrops.analysis.placebo import placebo_effects, placebo_summary
 from errordrops.analysis.results import results
 from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS
 from planted_study import IMAGES, curves, draw
@@ -76,6 +79,13 @@ def test_arms_without_a_sudden_change_are_quiet(caused):
 def test_runs_that_are_one_until_after_the_change_count_once(caused):
     # step, batch, early and reversal with 4 seeds; hybrid is batch until milestone 2
     assert caused["detector.found.error"]["n"] == 4 + 4 + 4
+
+
+def test_the_rise_is_claimed_only_with_its_threshold_and_placebos():
+    table, effects = pd.DataFrame({"difference": [0.0, 0.01]}), placebo_summary(placebo_effects(STUDY, curves(STUDY)))
+    silent = replace(STUDY, claims={"reversal": 0.05})
+    for study, rows, number in ((STUDY, effects, 2), (silent, effects, 1), (STUDY, effects.iloc[:0], 1)):
+        assert len(cause_claims.reversal(study, {"reversal": table, "placebo_summary": rows})) == number
 
 
 def test_claims_are_json_with_unique_names(caused, nothing):

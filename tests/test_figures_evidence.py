@@ -9,6 +9,7 @@ import pytest
 import vl_convert
 
 import planted
+import planted_evidence
 from errordrops.analysis import placebo, sweep
 from errordrops.figures import FIGURES, measures, parts, theme
 
@@ -22,7 +23,7 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
-    return {"schedules": planted.schedules(), **planted.evidence()}
+    return {"schedules": planted.schedules(), **planted_evidence.evidence()}
 
 
 def spec(name: str, tables: dict) -> dict:
@@ -95,10 +96,13 @@ def test_last_epochs_alone_are_no_placebos(tables):
 
 @pytest.mark.parametrize("name", NEEDS)
 def test_one_seed_is_drawn_and_claims_nothing(name, tables):
-    one = effects(swept(tables, planted.sweep(seeds=1)), planted.placebo_effects(seeds=1))
+    one = effects(swept(tables, planted_evidence.sweep(seeds=1)), planted_evidence.placebo_effects(seeds=1))
     ends = dict.fromkeys(("effect_low", "effect_high"), np.nan)
     one |= {"update_effects": tables["update_effects"].assign(n=1, **ends)}
-    one |= {"detections": planted.detections(1), "milestone_detections": planted.milestone_detections(1)}
+    one |= {
+        "detections": planted_evidence.detections(1),
+        "milestone_detections": planted_evidence.milestone_detections(1),
+    }
     chart = spec(name, one)
     assert theme.svg(chart).startswith("<svg")
     claims = ("lowers", "was there before", "drop follows", "falls by")

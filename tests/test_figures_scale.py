@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import planted
+import planted_evidence
 from errordrops.figures import corrected_images, theme, weight_norm
 
 
@@ -26,13 +27,13 @@ def title(chart: dict) -> str:
 
 
 def test_shares_are_told_beside_the_placebo():
-    chart = theme.specification(corrected_images.draw({"corrected_images": planted.corrected_images()}))
+    chart = theme.specification(corrected_images.draw({"corrected_images": planted_evidence.corrected_images()}))
     assert "had 81 % and 71 % of the corrected" in title(chart) and "a placebo corrects 61 %" in title(chart)
     assert "all images that were wrong before: 30 %" in chart["description"]
     assert "95 % t-intervals" in chart["title"]["subtitle"][0]
-    one = theme.specification(corrected_images.draw({"corrected_images": planted.corrected_images(1)}))
+    one = theme.specification(corrected_images.draw({"corrected_images": planted_evidence.corrected_images(1)}))
     assert "intervals" not in one["title"]["subtitle"][0] and theme.svg(one).startswith("<svg")
-    alone = planted.corrected_images().query("cut == 'rate'")
+    alone = planted_evidence.corrected_images().query("cut == 'rate'")
     assert "placebo" not in title(theme.specification(corrected_images.draw({"corrected_images": alone})))
 
 
@@ -47,6 +48,10 @@ def test_the_rate_changes_and_the_norm_does_not_jump():
 
 @pytest.mark.parametrize("module, name", [(corrected_images, "corrected_images"), (weight_norm, "curves")])
 def test_without_numbers_there_is_a_note(module, name):
-    tables = {"corrected_images": planted.corrected_images(), "curves": curves(), "schedules": planted.schedules()}
+    tables = {
+        "corrected_images": planted_evidence.corrected_images(),
+        "curves": curves(),
+        "schedules": planted.schedules(),
+    }
     chart = theme.specification(module.draw(tables | {name: tables[name].iloc[:0]}))
     assert chart["usermeta"]["empty"] is True

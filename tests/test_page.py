@@ -10,6 +10,7 @@ import pytest
 
 import planted
 import planted_controls
+import planted_evidence
 from errordrops import figures, report
 from test_report import SETTINGS
 
@@ -29,7 +30,7 @@ def address(tmp_path_factory):
     planted.write(folder)
     provenance = planted.provenance() | {"settings": SETTINGS}
     (folder / "provenance.json").write_text(json.dumps(provenance))
-    more = planted_controls.tables() | planted.evidence()
+    more = planted_controls.tables() | planted_evidence.evidence()
     for name in more.keys() - planted.tables().keys() - {"curves"}:
         more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
     tables = more | {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}

@@ -1,4 +1,4 @@
-"""Claims about the cause: the drop was foretold, follows the noise, is undone, and is not a reading gone stale."""
+"""Claims about the cause: the drop follows the noise, is undone with it, and is not a reading gone stale."""
 
 import math
 from typing import Any
@@ -18,164 +18,8 @@ Tables = dict[str, pd.DataFrame]
 
 def cause_claims(study: Study, tables: Tables) -> Claims:
     """All claims of this module for which the study states a threshold."""
-    makers = {
-        "predicted_slope": predicted,
-        "predicted_gain": gain,
-        "predicted_closer": closer,
-        "foreseen": foreseen,
-        "noise_r2": noise,
-        "variance": variance,
-        "reversal": reversal,
-        "lag": lag,
-        "low": low,
-    }
+    makers = {"noise_r2": noise, "variance": variance, "reversal": reversal, "lag": lag, "low": low}
     return [made for key, make in makers.items() if key in study.claims for made in make(study, tables)]
-
-
-def predicted(study: Study, tables: Tables) -> Claims:
-    """predicted.CUT.slope and .intercept: falls of training loss against what the averaged weights foretold."""
-    split, metric, unit = JUDGED["loss"]
-    table = tables["sweep_fit_summary"]
-    first, bounds = study.claims["predicted_from"], study.claims["predicted_slope"]
-    margin = study.claims["predicted_intercept"]
-    found = []
-    for cut, words in (("rate", "the learning rate is cut"), ("batch", "the batch size is increased")):
-        row = table[(table["cut"] == cut) & (table["metric"] == metric) & (table["memory"] == "short")]
-        start = (
-            f"Where {words} after epoch {first} or later, training loss falls in the next epoch by what "
-            "loss(weights) - loss(averaged weights) was before: "
-        )
-        n = int(row["n"].iloc[0]) if len(row) else None
-        found += [
-            claim(
-                f"predicted.{cut}.slope",
-                start + f"slope between {bounds[0]:g} and {bounds[1]:g}.",
-                f"{split} {metric}",
-                "nats per nat",
-                interval_of(row, "slope"),
-                *bounds,
-                n=n,
-                equivalence=True,
-            ),
-            claim(
-                f"predicted.{cut}.intercept",
-                start + f"intercept within {margin:g} nats of 0.",
-                f"{split} {metric}",
-                unit,
-                interval_of(row, "intercept"),
-                -margin,
-                margin,
-                n=n,
-                equivalence=True,
-            ),
-        ]
-    return found
-
-
-def gain(study: Study, tables: Tables) -> Claims:
-    """predicted.CUT.gain: fall of training loss beyond the placebo's, means over dates by seed.
-
-    Fall and foretold share the reading before the cut: where that is high by chance both are, and the slope is near 1
-    whatever is done. So a cut must also fall further than its placebo does.
-    """
-    split, metric, unit = JUDGED["loss"]
-    first, least = study.claims["predicted_from"], study.claims["predicted_gain"]
-    table = tables["sweep"]
-    chosen = table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
-    found = []
-    for cut in ("rate", "batch"):
-        gains = beside_placebo(chosen, cut, "fall")
-        found.append(
-            claim(
-                f"predicted.{cut}.gain",
-                f"After a cut ({cut}) after epoch {first} or later, training loss falls further in the next epoch than "
-                f"in the placebo forked there, by more than {least:g} nats in the mean over dates.",
-                f"{split} {metric}",
-                unit,
-                t_interval(gains) if len(gains) else NOTHING,
-                low=least,
-                n=len(gains) or None,
-            )
-        )
-    return found
-
-
-def beside_placebo(table: pd.DataFrame, cut: str, column: str) -> pd.Series:
-    """By seed the mean over dates of a column of the cut's stubs less that of the placebo of the same seed and date."""
-    values = table.set_index(["cut", "seed", "at"])[column]
-    if not {cut, "placebo"} <= set(table["cut"]):
-        return pd.Series(dtype=float)
-    return (values[cut] - values["placebo"]).dropna().groupby("seed").mean()
-
-
-def closer(study: Study, tables: Tables) -> Claims:
-    """predicted.CUT.closer: what the average foretold misses a cut's fall by less than it misses the placebo's.
-
-    The placebo shares the reading before the fork, so this can't come from that reading being high by chance.
-    """
-    split, metric, unit = JUDGED["loss"]
-    first, least = study.claims["predicted_from"], study.claims["predicted_closer"]
-    table = tables["sweep"]
-    chosen = table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
-    chosen = chosen.assign(miss=(chosen["fall"] - chosen["foretold"]).abs())
-    found = []
-    for cut in ("rate", "batch"):
-        gains = -beside_placebo(chosen, cut, "miss")
-        found.append(
-            claim(
-                f"predicted.{cut}.closer",
-                f"After epoch {first} or later, loss(weights) - loss(averaged weights) misses the next epoch's fall of "
-                f"training loss by less where there is a cut ({cut}) than in the placebo forked there, by more than "
-                f"{least:g} nats in the mean over dates.",
-                f"{split} {metric}",
-                unit,
-                t_interval(gains) if len(gains) else NOTHING,
-                low=least,
-                n=len(gains) or None,
-            )
-        )
-    return found
-
-
-def foreseen(study: Study, tables: Tables) -> Claims:
-    """predicted.CUT.images: share of the corrected test images that the average had right; means over dates by seed.
-    predicted.CUT.images_gain: by how much that share exceeds the placebo's, whose epoch corrects images, too.
-    """
-    table = tables["corrected_images"]
-    first, least = study.claims["predicted_from"], study.claims["foreseen"]
-    more = study.claims.get("foreseen_gain")
-    found = []
-    for cut in ("rate", "batch"):
-        chosen = table[(table["cut"] == cut) & (table["at"] >= first)]
-        shares = chosen.groupby("seed")["share"].mean()
-        found.append(
-            claim(
-                f"predicted.{cut}.images",
-                f"Of the test images that a cut ({cut}) after epoch {first} or later corrects in its first epoch, the "
-                f"averaged weights already had more than {least:.0%} right before it.",
-                "test error_recomputed",
-                "share",
-                t_interval(shares),
-                low=least,
-                n=len(shares) or None,
-            )
-        )
-        if more is None:
-            continue
-        gains = beside_placebo(table[table["at"] >= first], cut, "share")
-        found.append(
-            claim(
-                f"predicted.{cut}.images_gain",
-                f"That share is larger after a cut ({cut}) than in the placebo forked there, by more than {more:g} in "
-                "the mean over dates.",
-                "test error_recomputed",
-                "share",
-                t_interval(gains) if len(gains) else NOTHING,
-                low=more,
-                n=len(gains) or None,
-            )
-        )
-    return found
 
 
 def noise(study: Study, tables: Tables) -> Claims:
@@ -268,37 +112,42 @@ def reversal(study: Study, tables: Tables) -> Claims:
     """reversal.m2.rise: restored, the rate raises the loss over that of placebos, which keep it low.
     reversal.equal_rate: it comes back to arm none's at equal summed learning rate.
     """
-    table, margin, least = tables["reversal"], study.claims["reversal"], study.claims.get("reversal_rise")
+    table, margin = tables["reversal"], study.claims["reversal"]
+    returned = claim(
+        "reversal.equal_rate",
+        f"The rate restored, training loss is that of arm none at equal summed learning rate, within {margin:g} "
+        "nats (90 % interval, two one-sided tests).",
+        "train_eval loss_recomputed",
+        "nats",
+        t_interval(table["difference"], 0.9) if len(table) else NOTHING,
+        -margin,
+        margin,
+        n=len(table) or None,
+        equivalence=True,
+    )
+    return [*_rise(study, tables["placebo_summary"]), returned]
+
+
+def _rise(study: Study, effects: pd.DataFrame) -> Claims:
+    """reversal.m2.rise, for a study that states a threshold and has placebos there."""
     split, metric, unit = JUDGED["loss"]
-    effects = tables["placebo_summary"]
-    rise = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["control"] == "placebos")]
-    rise = rise[(rise["split"] == split) & (rise["metric"] == metric) & (rise["after"] == rise["after"].max())]
-    m, after = (int(rise[name].iloc[0]) if len(rise) else 0 for name in ("milestone", "after"))
-    risen = [
+    own = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["control"] == "placebos")]
+    own = own[(own["split"] == split) & (own["metric"] == metric)]
+    if "reversal_rise" not in study.claims or own.empty:
+        return []
+    least, row = study.claims["reversal_rise"], own[own["after"] == own["after"].max()]
+    m, after, n = (int(row[name].iloc[0]) for name in ("milestone", "after", "n"))
+    return [
         claim(
             "reversal.m2.rise",
             f"The rate restored after epoch {m}, training loss in epoch {m + after} is more than {least:g} nats above "
             "the mean of the active placebos, which go on with the low rate.",
             f"{split} {metric}",
             unit,
-            interval_of(rise, "effect"),
+            interval_of(row, "effect"),
             low=least,
             milestone=m,
-            n=int(rise["n"].iloc[0]),
-        )
-    ]
-    return (risen if len(rise) and least is not None else []) + [
-        claim(
-            "reversal.equal_rate",
-            f"The rate restored, training loss is that of arm none at equal summed learning rate, within {margin:g} "
-            "nats (90 % interval, two one-sided tests).",
-            "train_eval loss_recomputed",
-            "nats",
-            t_interval(table["difference"], 0.9) if len(table) else NOTHING,
-            -margin,
-            margin,
-            n=len(table) or None,
-            equivalence=True,
+            n=n,
         )
     ]
 

@@ -13,6 +13,7 @@ from . import (
     detection,
     equivalence,
     final,
+    foretold_claims,
     lag,
     low_rate,
     noise,
@@ -78,6 +79,7 @@ def results(
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
+    made += foretold_claims.foretold_claims(study, tables)
     made += cause_claims.cause_claims(study, tables)
     made += same_claims.same_claims(
         study, tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
