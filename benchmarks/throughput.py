@@ -92,7 +92,10 @@ def epochs_of_torchvision(name, data_path, threads, workers):
     from torchvision.transforms import Compose, Normalize, RandomCrop, RandomHorizontalFlip, ToTensor
 
     trainer, loaded = make_trainer(name, data_path, threads, usual=True), study.load(name)
-    model = trainer.model.to(memory_format=torch.contiguous_format).train()
+    model, setting = trainer.model.to(memory_format=torch.contiguous_format).train(), loaded.base
+    optimizer = torch.optim.SGD(
+        model.parameters(), setting.learning_rate, setting.momentum, weight_decay=loaded.weight_decay
+    )
     data, size = trainer.data, trainer.data.train.images.shape[-1]
     steps = [RandomCrop(size, padding=loaded.dataset["pad"])] + [RandomHorizontalFlip()] * loaded.dataset["flip"]
     mean, std = ((t.flatten() / 255).tolist() for t in (data.mean, data.std))
@@ -106,8 +109,8 @@ def epochs_of_torchvision(name, data_path, threads, workers):
         for count, (images, labels) in enumerate(loader, start=1):
             loss = cross_entropy(model(images.to(device)), labels.to(device))
             loss.backward()
-            trainer.optimizer.step()
-            trainer.optimizer.zero_grad(set_to_none=True)
+            optimizer.step()
+            optimizer.zero_grad()
             if count % 50 == 0:
                 yield 50 * loaded.base.batch_size
 

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 from torch import Tensor, nn
 
+from . import fused
+
 
 class GhostBatchNorm2d(nn.BatchNorm2d):
     """Batch norm whose training batch consists of `groups` equal groups, each normalised by itself.
@@ -51,6 +53,20 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
         for running, group in ((self.running_mean, means), (self.running_var, variances)):
             # not `weights @ group`, which autocast would round to bf16
             running.mul_(kept**self.groups).add_((weights[:, None] * group).sum(0))
+
+
+class NormReLU(GhostBatchNorm2d):
+    """relu(ghost batch norm(x) + shortcut); in one sweep over memory where `fused` can do it."""
+
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """x and, if given, shortcut (groups * n, C, H, W) to the same shape."""
+        if fused.fits(x) and (shortcut is None or fused.fits(shortcut)):
+            if self.training and self.groups == 1:
+                return fused.in_training(self, x, shortcut)
+            if not self.training and not torch.is_grad_enabled():
+                return fused.in_evaluation(self, x, shortcut)
+        y = super().forward(x)
+        return torch.relu_(y if shortcut is None else y.add_(shortcut))
 
 
 def batch_norms(model: nn.Module) -> list[GhostBatchNorm2d]:

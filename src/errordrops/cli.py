@@ -211,7 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision", "safetensors"):
+        if error.name not in ("torch", "torchvision", "safetensors", "numba"):
             raise
         message = f"training needs {error.name}, which is not installed: pip install '.[train]', or make report"
         print(f"errordrops {args.step}: {message}", file=sys.stderr)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .batchnorm import GhostBatchNorm2d
+from .batchnorm import GhostBatchNorm2d, NormReLU
 from .randomness import number_of
 
 
@@ -54,17 +54,15 @@ class BasicBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), GhostBatchNorm2d(outputs)
-        self.conv2, self.bn2 = conv3x3(outputs, outputs), GhostBatchNorm2d(outputs)
-        self.relu = nn.ReLU(inplace=True)
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), NormReLU(outputs)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs), NormReLU(outputs)
         self.stride, self.new_channels = stride, outputs - inputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        y = self.conv2(self.bn1(self.conv1(x)))
         if self.stride != 1 or self.new_channels:
             x = SubsampleAndWiden.apply(x, self.stride, self.new_channels)
-        y += x
-        return self.relu(y)
+        return self.bn2(y, shortcut=x)
 
 
 class CifarResNet(nn.Module):
@@ -72,8 +70,7 @@ class CifarResNet(nn.Module):
 
     def __init__(self, depth: int, width: int, channels: int, classes: int):
         super().__init__()
-        self.conv, self.bn = conv3x3(channels, width), GhostBatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
+        self.conv, self.bn = conv3x3(channels, width), NormReLU(width)
         blocks, inputs = [], width
         for stage, outputs in enumerate((width, 2 * width, 4 * width)):
             for block in range((depth - 2) // 6):
@@ -84,7 +81,7 @@ class CifarResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, channels, H, W) to logits (n, classes)."""
-        x = self.blocks(self.relu(self.bn(self.conv(x))))
+        x = self.blocks(self.bn(self.conv(x)))
         return self.linear(global_average(x))
 
 
@@ -93,15 +90,14 @@ class PreActivationBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.bn1, self.conv1 = GhostBatchNorm2d(inputs), conv3x3(inputs, outputs, stride)
-        self.bn2, self.conv2 = GhostBatchNorm2d(outputs), conv3x3(outputs, outputs)
-        self.relu = nn.ReLU(inplace=True)
+        self.bn1, self.conv1 = NormReLU(inputs), conv3x3(inputs, outputs, stride)
+        self.bn2, self.conv2 = NormReLU(outputs), conv3x3(outputs, outputs)
         same = inputs == outputs and stride == 1
         self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        active = self.relu(self.bn1(x))
-        y = self.conv2(self.relu(self.bn2(self.conv1(active))))
+        active = self.bn1(x)
+        y = self.conv2(self.bn2(self.conv1(active)))
         return y + (x if self.shortcut is None else self.shortcut(active))
 
 
@@ -118,12 +114,12 @@ class WideResNet(nn.Module):
                 blocks.append(PreActivationBlock(inputs, outputs, 2 if stage and not block else 1))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.bn, self.relu = GhostBatchNorm2d(inputs), nn.ReLU(inplace=True)
+        self.bn = NormReLU(inputs)
         self.linear = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """x (n, channels, H, W) to logits (n, classes)."""
-        x = self.relu(self.bn(self.blocks(self.conv(x))))
+        x = self.bn(self.blocks(self.conv(x)))
         return self.linear(global_average(x))
 
 

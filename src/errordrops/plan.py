@@ -26,6 +26,8 @@ TRAINING_MODULES = (
     "corrections.py",
     "data/epoch.py",
     "evaluation.py",
+    "fused.py",
+    "kernels.py",
     "models.py",
     "numerics.py",
     "randomness.py",

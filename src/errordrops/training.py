@@ -51,7 +51,7 @@ class Trainer:
             momentum=0.5,
             weight_decay=recipe["weight_decay"],
             nesterov=recipe["nesterov"],
-            fused=True if numerics.device == "cuda" else None,
+            fused=True if numerics.device != "mps" else None,
         )
         evaluation = recipe["evaluation"]
         return cls(
@@ -90,7 +90,7 @@ class Trainer:
         pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
         norms, parameters = batch_norms(self.model), list(self.model.parameters())
         device = self.data.mean.device
-        loss_sum, wrong = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
+        loss_sum, wrong = torch.zeros((), device=device), []
         self.model.train()
         for update, batch in enumerate(batches, start=1):
             images_in_batch = sum(p.images for p in batch)
@@ -102,14 +102,14 @@ class Trainer:
                 loss = cross_entropy(logits.float(), labels, reduction="sum")
                 (loss / images_in_batch).backward()
                 loss_sum += loss.detach()
-                wrong += (logits.detach().argmax(1) != labels).sum()
+                wrong.append(logits.detach().argmax(1) != labels)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
             for average in self.averages:
                 average.update(parameters, len(batches))
             after_update(update)
         n = len(self.data.train)
-        return {"error": 100 * wrong.item() / n, "loss": loss_sum.item() / n}, len(batches)
+        return {"error": 100 * torch.cat(wrong).sum().item() / n, "loss": loss_sum.item() / n}, len(batches)
 
     def evaluate(self) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
         """({split: {metric: value}}, {"recomputed" and, with averages, "averaged": answers to the test set}).

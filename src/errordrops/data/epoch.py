@@ -71,13 +71,11 @@ def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tenso
     RandomHorizontalFlip do image by image. The result lies in memory channels last.
     """
     n, _, height, width = images.shape
-    device = images.device
-    padded = pad_images(images, (pad, pad, pad, pad)).permute(0, 2, 3, 1)
-    y = rows[:, None] + torch.arange(height, device=device)
-    x = torch.arange(width, device=device).expand(n, width)
-    x = columns[:, None] + torch.where(flipped[:, None], width - 1 - x, x)
-    picked = padded[torch.arange(n, device=device)[:, None, None], y[:, :, None], x[:, None, :]]
-    return picked.permute(0, 3, 1, 2)
+    padded = pad_images(images, (pad, pad, pad, pad))
+    crops = padded.unfold(2, height, 1).unfold(3, width, 1)  # a view (n, C, 2 pad + 1, 2 pad + 1, H, W)
+    picked = crops[torch.arange(n, device=images.device), :, rows, columns]
+    mirrored = torch.where(flipped[:, None, None, None], picked.flip(3), picked)
+    return mirrored.clone(memory_format=torch.channels_last)  # not `contiguous`, which keeps one channel as it is
 
 
 class Epoch:
