@@ -42,10 +42,7 @@ class Pictures(Dataset):
 
 
 def make_trainer(name: str, data_path: str, threads: int, usual: bool = False) -> Trainer:
-    """A trainer whose optimiser has the learning rate and momentum of the study, as an epoch of it sets them.
-
-    `usual`: float32, and the process left as torch sets it up.
-    """
+    """A trainer for seed 0 of a study; `usual`: float32, and the process left as torch sets it up."""
     loaded, path = study.load(name), Path(data_path)
     pixels = prepare.facts(path)["shape"][1:]
     if usual:
@@ -54,10 +51,7 @@ def make_trainer(name: str, data_path: str, threads: int, usual: bool = False) -
     else:
         chosen = numerics.choose("auto", "auto", threads, loaded.base.batch_size, pixels[0] * pixels[1])
     data = epoch.load(path, torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
-    trainer = Trainer.create(plan.recipe(loaded, 0), data, chosen)
-    for group in trainer.optimizer.param_groups:
-        group["lr"], group["momentum"] = loaded.base.learning_rate, loaded.base.momentum
-    return trainer
+    return Trainer.create(plan.recipe(loaded, 0), data, chosen)
 
 
 def epochs_of_errordrops(name, data_path, threads, workers):
@@ -68,13 +62,12 @@ def epochs_of_errordrops(name, data_path, threads, workers):
         yield len(trainer.data.train)
 
 
-def plain_step(trainer, images, labels):
+def plain_step(trainer, setting, images, labels):
     with trainer.numerics.autocast():
         logits = trainer.model(images)
     loss = cross_entropy(logits.float(), labels)
     loss.backward()
-    trainer.optimizer.step()
-    trainer.optimizer.zero_grad(set_to_none=True)
+    trainer.optimizer.step(setting.learning_rate, setting.momentum)
 
 
 def epochs_of_synthetic(name, data_path, threads, workers):
@@ -84,7 +77,7 @@ def epochs_of_synthetic(name, data_path, threads, workers):
     trainer.model.train()
     while True:
         for _ in range(50):
-            plain_step(trainer, images, labels)
+            plain_step(trainer, setting, images, labels)
         yield 50 * setting.batch_size
 
 

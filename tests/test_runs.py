@@ -120,7 +120,7 @@ def test_closeups_of_a_placebo_are_of_its_own_epoch_only(small, trained):
     """The tiny study looks at its whole test set: a close-up begins and ends where the run does."""
     loaded, layout = small
     table = read_table(perform(closeup_run, loaded, layout, "placebo-none-2-1") / "closeups.csv")
-    assert trained == [3]
+    assert trained == []  # looked at when it was trained
     assert set(zip(table["milestone"], table["epoch"], table["branch"], strict=True)) == {(2, 3, "changed")}
     assert sorted(table["update"].unique()) == [0, 1, 2, 4, 8, 10]
     own = wide(layout.run("placebo-none-2-1", 0))
@@ -134,6 +134,20 @@ def test_closeups_of_a_placebo_are_of_its_own_epoch_only(small, trained):
         (3, "unchanged"),
         (3, "changed"),
     }
+
+
+def test_a_closeup_that_is_not_known_is_replayed_to_the_same_numbers(small, trained):
+    loaded, layout = small
+    known = perform(closeup_run, loaded, layout, "step") / "closeups.csv"
+    assert trained == []
+    before = known.read_bytes()
+    lost = list(layout.root.glob("checkpoints/**/*closeup*"))
+    assert lost
+    for path in lost:
+        path.unlink()
+    perform(closeup_run, loaded, layout, "step")
+    assert trained == [2, 3, 3]
+    assert known.read_bytes() == before
 
 
 @pytest.fixture
@@ -268,10 +282,10 @@ def test_the_plateau_rule_follows_validation_error_and_resumes_where_it_was(tmp_
             for stop in stops:
                 train_epoch = Trainer.train_epoch
 
-                def cut_off(self, epoch, setting, stop=stop, train_epoch=train_epoch):
+                def cut_off(self, epoch, setting, stop=stop, train_epoch=train_epoch, **more):
                     if epoch == stop:
                         raise KeyboardInterrupt
-                    return train_epoch(self, epoch, setting)
+                    return train_epoch(self, epoch, setting, **more)
 
                 with patched.context() as once, pytest.raises(KeyboardInterrupt):
                     once.setattr(Trainer, "train_epoch", cut_off)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from errordrops.checkpoints import CheckpointError, capture
-from errordrops.closeups import closeup, replays
+from errordrops.closeups import Look, replays
 from errordrops.curves import run_rows
 from errordrops.schedules import Setting, rule_phases, settings
 from errordrops.training import bring_to, known_epochs, train
@@ -107,7 +107,7 @@ from errordrops.training import Trainer
 
 train_epoch = Trainer.train_epoch
 
-def killed(trainer, epoch, setting, **options):
+def killed(trainer, epoch, setting, after_update):
     def look(update):
         if (epoch, update) == (3, 5):  # of ten updates
             os.kill(os.getpid(), signal.SIGKILL)
@@ -138,7 +138,10 @@ def test_looking_within_an_epoch_changes_nothing(tmp_path):
     looking = trainer(tmp_path)
     for replay in (r for r in replays(STEP) if r.setting == STEP[r.epoch - 1]):
         bring_to(looking, where, chain, STEP, replay.epoch - 1)
-        closeup(looking, replay, updates=10, images=50)
+        look = Look(looking, updates=10, images=50)
+        look(0)
+        looking.train_epoch(replay.epoch, replay.setting, after_update=look)
+        assert sorted(look.values) == [0, 1, 2, 4, 8, 10] and look.seconds > 0
         assert equal(looking.state(), where.load_state(chain[replay.epoch]))
     assert [(r.epoch, r.branch) for r in replays(STEP)] == [(2, "unchanged"), (3, "unchanged"), (3, "changed")]
 

@@ -30,6 +30,7 @@ TRAINING_MODULES = (
     "kernels.py",
     "models.py",
     "numerics.py",
+    "optimizer.py",
     "randomness.py",
     "training.py",
 )

@@ -21,7 +21,7 @@ from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
 from .plateau import plateau_settings
 from .provenance import distinct
-from .schedules import phases, shared_epochs
+from .schedules import Setting, phases, shared_epochs
 from .study import Study, check_batches
 from .training import Trainer, bring_to, known_epochs, train
 
@@ -52,6 +52,18 @@ class Session:
         data = epochs.load(self.layout.data, device, dataset["pad"], dataset["flip"])
         return Trainer.create(self.recipe, data, self.numerics)
 
+    def updates_of(self, setting: Setting) -> int:
+        """Parameter updates of an epoch under a setting."""
+        return updates_per_epoch(self.facts["train_images"], setting.batch_size)
+
+    def looks(self, trainer: Trainer) -> Callable[[int], closeups.Look | None]:
+        """For an epoch of the run what looks into it, None where no close-up shows it."""
+        shown, images = closeups.epochs_looked_at(self.study, self.run), self.study.evaluation["closeup_images"]
+        settings = self.run.settings
+        return lambda epoch: (
+            closeups.Look(trainer, self.updates_of(settings[epoch - 1]), images) if epoch in shown else None
+        )
+
 
 def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
     """Train one run from where its past is known; write curve.csv and run.json and link its checkpoints."""
@@ -68,7 +80,8 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
             f"run {run.arm} seed {run.seed}: {len(run.settings)} epochs, {max(known, 0)} of them known already; "
             f"{session.numerics.device}, {session.numerics.precision}, {study.threads} thread(s)"
         )
-        train(session.trainer(), store, keys, run.settings, study.checkpoint_every, say)
+        trainer = session.trainer()
+        train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=session.looks(trainer))
     run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
     folder = layout.run(run.arm, run.seed)
@@ -96,15 +109,13 @@ def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
 def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
     """Replay the epochs around the milestones of one run; write closeups.csv."""
     session = Session(study, run, layout, device)
-    n = session.facts["train_images"]
-    updates_of = {setting.batch_size: updates_per_epoch(n, setting.batch_size) for setting in run.settings}
     rows = closeups.closeup_rows(
-        session.trainer(),
+        session.trainer,
         session.store,
         session.base,
         run.settings,
-        closeups.replays(run.settings, only_changed=study.arm(run.arm).role == "placebo"),
-        updates_of,
+        closeups.replays_of(study, run),
+        session.updates_of,
         study.evaluation["closeup_images"],
         (study.name, run.arm, run.seed),
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -23,6 +23,7 @@ from .data.epoch import Data, Epoch, Images
 from .evaluation import Answers, answers, recomputed
 from .models import build
 from .numerics import Numerics, describe
+from .optimizer import SGD
 from .schedules import Setting
 
 
@@ -32,7 +33,7 @@ class Trainer:
 
     data: Data
     model: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: SGD
     averages: list[Average]
     numerics: Numerics
     group_size: int
@@ -45,19 +46,11 @@ class Trainer:
         """Build model and optimiser from a recipe (see `plan.recipe`)."""
         channels = data.train.images.shape[1]
         model = build(recipe["model"], channels, data.classes, recipe["seed"]).to(numerics.device)
-        optimizer = torch.optim.SGD(
-            model.parameters(),
-            lr=1.0,  # each epoch sets its own rate and momentum
-            momentum=0.5,
-            weight_decay=recipe["weight_decay"],
-            nesterov=recipe["nesterov"],
-            fused=True if numerics.device != "mps" else None,
-        )
         evaluation = recipe["evaluation"]
         return cls(
             data,
             model,
-            optimizer,
+            SGD(list(model.parameters()), recipe["weight_decay"], recipe["nesterov"]),
             start(model, recipe.get("averages", ())),
             numerics,
             recipe["group_size"],
@@ -77,18 +70,15 @@ class Trainer:
     ) -> tuple[dict[str, float], int]:
         """Train one epoch. Returns running {"error", "loss"} over it and the number of updates.
 
-        The gradient of a batch is the mean over its images, whatever its ghost groups; momentum is torch's (He et al.
-        and Smith et al. likewise): v = m v + grad, w = w - lr v.
+        The gradient of a batch is the mean over its images, whatever its ghost groups.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"], group["momentum"] = setting.learning_rate, setting.momentum
         batches = [
             passes(size, self.group_size, self.numerics.images_per_pass)
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
         images_of_epoch = Epoch(self.data, self.seed, epoch, setting.order)
         pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
-        norms, parameters = batch_norms(self.model), list(self.model.parameters())
+        norms, parameters = batch_norms(self.model), self.optimizer.parameters
         device = self.data.mean.device
         loss_sum, wrong = torch.zeros((), device=device), []
         self.model.train()
@@ -103,8 +93,7 @@ class Trainer:
                 (loss / images_in_batch).backward()
                 loss_sum += loss.detach()
                 wrong.append(logits.detach().argmax(1) != labels)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.step(setting.learning_rate, setting.momentum)
             for average in self.averages:
                 average.update(parameters, len(batches))
             after_update(update)
@@ -148,6 +137,16 @@ class Trainer:
         return {"log_weight_norm": math.log(norm), "effective_rate": setting.learning_rate / norm**2}
 
 
+class Looker(Protocol):
+    """What looks into an epoch (see `closeups.Look`): called with 0 before it and after every update."""
+
+    seconds: float
+
+    def __call__(self, update: int) -> None: ...
+
+    def save(self, store: Store, key: str, setting: Setting) -> None: ...
+
+
 def known_epochs(store: Store, keys: list[str]) -> int:
     """The last epoch up to which a chain of keys is recorded without a gap, -1 for none; a diverged one ends it."""
     for epoch, key in enumerate(keys):
@@ -182,9 +181,11 @@ def train(
     checkpoint_every: int,
     say: Callable[[str], None],
     until: int | None = None,
+    look_at: Callable[[int], "Looker | None"] = lambda epoch: None,
 ) -> int:
     """Train what of a run, up to epoch `until` if given, is not yet in the store. Returns the number of epochs trained.
 
+    `look_at` gives what looks into an epoch as it is trained, None for most; the time of looking is not counted.
     A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
     known, last = known_epochs(store, keys), len(settings) if until is None else until
@@ -197,16 +198,20 @@ def train(
         bring_to(trainer, store, keys, settings, known)
     began = time.monotonic()
     for epoch in range(known + 1, last + 1):
+        setting, look = settings[epoch - 1], look_at(epoch)
         started = time.monotonic()
-        setting = settings[epoch - 1]
-        running, updates = trainer.train_epoch(epoch, setting)
-        seconds = time.monotonic() - started
+        if look:
+            look(0)
+        running, updates = trainer.train_epoch(epoch, setting, after_update=look or (lambda update: None))
+        seconds = time.monotonic() - started - (look.seconds if look else 0)
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
         record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep)
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
+        if look:
+            look.save(store, keys[epoch], setting)
         done, left = epoch - known, len(settings) - epoch
         say(
             f"epoch {epoch}/{len(settings)}  lr {setting.learning_rate:g}  batch {setting.batch_size}  "

@@ -42,6 +42,11 @@ def check_config():
         )
 
 
+# For every job that it ever started, Snakemake (9.27) looks at all that are ready once more each second: the timer of
+# its rate limit is set anew by each look. On one machine there are no submissions to limit, and a core to save.
+if workflow.local_exec and workflow.scheduling_settings is not None:
+    workflow.scheduling_settings.max_jobs_per_timespan = None
+
 check_config()
 flow = Workflow(config)
 study_of = checked(flow.study)
