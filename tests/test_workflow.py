@@ -246,11 +246,22 @@ def test_a_killed_workflow_goes_on_to_the_same_numbers(place):
     process.wait()
     process.stdout.close()
     assert not layout.curves.exists()
-    code, output = place.snakemake("--unlock", *settings)
-    assert code == 0, output
+    assert list((place.folder / ".snakemake/locks").iterdir())
     code, output = place.snakemake(*target)
     assert code == 0, output
     assert pd.read_parquet(layout.curves).equals(pd.read_parquet(place.layout().curves))
+
+
+def test_a_workflow_that_still_runs_keeps_its_lock(place):
+    settings = ("--config", "study=smoke", "results=twice")
+    first = place.start("twice/smoke/curves.parquet", *settings)
+    locks, deadline = place.folder / ".snakemake/locks", time.monotonic() + 120
+    while not (locks.is_dir() and list(locks.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    code, output = place.snakemake("twice/smoke/curves.parquet", *settings)
+    assert code != 0 and "lock" in output.lower(), output
+    output, _ = first.communicate(timeout=400)
+    assert first.returncode == 0, output
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         "plan": (plan, "runs, forks, epochs and time of a study, without training anything"),
         "data": (data, "fetch the data set of a study and draw its subsets"),
         "train": (train, "train one run"),
-        "closeups": (train, "replay the epochs around the milestones of one run"),
+        "closeups": (train, "look into the epochs around the milestones of one run"),
         "audit": (train, "fork one run without a change and compare it bit by bit"),
         "collect": (collect, "bring the runs of a study into one table"),
         "analyse": (analyse, "tables, claims and provenance of a study"),

@@ -185,7 +185,7 @@ def train(
 ) -> int:
     """Train what of a run, up to epoch `until` if given, is not yet in the store. Returns the number of epochs trained.
 
-    `look_at` gives what looks into an epoch as it is trained, None for most; the time of looking is not counted.
+    `look_at` gives what looks into an epoch as it is trained, None for most; its time counts as evaluation.
     A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
     known, last = known_epochs(store, keys), len(settings) if until is None else until
@@ -203,10 +203,11 @@ def train(
         if look:
             look(0)
         running, updates = trainer.train_epoch(epoch, setting, after_update=look or (lambda update: None))
-        seconds = time.monotonic() - started - (look.seconds if look else 0)
+        looking = look.seconds if look else 0.0
+        seconds = time.monotonic() - started - looking
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
-        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep)
+        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, looking)
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
@@ -232,6 +233,7 @@ def _finish_epoch(
     updates: int,
     seconds: float,
     keep: bool,
+    seconds_looking: float = 0.0,
 ) -> dict[str, Any]:
     """Measure, then save the state and after it the record: a record is only there if its state was."""
     started = time.monotonic()
@@ -253,7 +255,7 @@ def _finish_epoch(
         "updates": updates,
         "examples": len(trainer.data.train) if updates else 0,
         "seconds_training": seconds,
-        "seconds_evaluation": time.monotonic() - started,
+        "seconds_evaluation": seconds_looking + time.monotonic() - started,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "numerics": describe(trainer.numerics),
         "diverged": diverged,

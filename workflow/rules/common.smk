@@ -1,11 +1,13 @@
 # Configuration checked, helpers at hand. What they compute lives in errordrops.workflow, where tests reach it.
 import functools
 import json
+from pathlib import Path
 
 import jsonschema
 
 from errordrops.figures import FIGURES
 from errordrops.layout import ANALYSIS_TABLES, Layout
+from errordrops.lock import take_over
 from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,
@@ -46,6 +48,8 @@ def check_config():
 # its rate limit is set anew by each look. On one machine there are no submissions to limit, and a core to save.
 if workflow.local_exec and workflow.scheduling_settings is not None:
     workflow.scheduling_settings.max_jobs_per_timespan = None
+if workflow.is_main_process:
+    take_over(Path(".snakemake"))
 
 check_config()
 flow = Workflow(config)

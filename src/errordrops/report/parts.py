@@ -150,13 +150,12 @@ def few_updates(study: Study) -> str:
 def closeup(study: Study) -> str:
     """The sentence before the close-up, or in its place."""
     if "closeup" not in study.figures:
-        return "No run of this study was replayed with evaluations within an epoch, so there is nothing to show here.\n"
+        return "No epoch of this study was evaluated while it was trained, so there is nothing to show here.\n"
     return (
         "Epoch numbers are a coarse ruler: was the drop there after one update, or only at the end of the "
         "epoch? "
-        "The runs were replayed from the checkpoint at the milestone and evaluated after 1, 2, 4, 8, … "
-        "updates, once "
-        "with the change and once without it (@fig-closeup). A branch that keeps the old setting is the same "
+        "So the epoch was evaluated after 1, 2, 4, 8, … updates, once with the change and once, from the same "
+        "checkpoint, without it (@fig-closeup). A branch that keeps the old setting is the same "
         "training that would have happened anyway, seed by seed.\n"
     )
 
