@@ -1,6 +1,7 @@
 """The steps that train, on tiny studies: placebos and stubs, the plateau rule, close-ups of placebos, the audit."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -76,7 +77,7 @@ def test_a_placebo_shares_the_past_and_nothing_after(small):
     for placebo in copies:
         assert list(placebo.columns) == [0, 1, 2, 3, 4]
         assert placebo[[0, 1, 2]].equals(none[[0, 1, 2]])
-    for split, metric in (("train", "loss"), ("test", "loss"), ("train_eval", "loss_averaged")):
+    for split, metric in (("train", "loss"), ("test", "loss"), ("train_eval", "loss_recomputed")):
         for epoch in (3, 4):
             assert len({table.loc[(split, metric), epoch] for table in (none, *copies)}) == 3
     keys = [described(layout.run(arm, 0))["key"] for arm in ("none", "placebo-none-2-1", "placebo-none-2-2")]
@@ -106,6 +107,35 @@ def test_a_stub_is_the_arm_that_it_agrees_with(small, stub, parent):
     assert facts["epochs_trained"] == (0 if parent else 1)
     if parent:
         assert wide(layout.run(stub, 0)).equals(wide(layout.run(parent, 0))[[0, 1, 2, 3]])
+
+
+def test_averages_are_evaluated_where_an_arm_of_its_own_needs_them(small):
+    """A placebo's images are compared with the average before its first epoch; later ones nobody asks for."""
+    _, layout = small
+    none, placebo = (wide(layout.run(arm, 0)) for arm in ("none", "placebo-none-2-1"))
+    assert set(placebo.index) == set(none.index)
+    for metric in ("loss_averaged", "error_averaged"):
+        assert none.loc[("test", metric)].notna().all()
+        assert placebo.loc[("test", metric)].notna().tolist() == [True, True, True, False, False]
+    assert placebo.loc[("test", "corrected_foreseen")].notna().tolist() == [False, True, True, True, False]
+
+
+def test_an_arm_measures_what_a_stub_left_out(tmp_path, trained):
+    """The stub comes first, then an arm with its settings: the same weights, trained once more to be measured whole."""
+    loaded, layout = tiny(tmp_path, arms=["none", {"name": "step", "epochs": 3}], averages=[1])
+    step = plan.find_run(loaded, "step", 0)
+    train_run(loaded, replace(step, whole=False), layout, "cpu", quiet)
+    folder = layout.run("step", 0)
+    sparing, state = wide(folder), (folder / "checkpoints" / "epoch003.safetensors").read_bytes()
+    assert ("test", "loss_averaged") not in sparing.index
+    train_run(loaded, step, layout, "cpu", quiet)
+    whole = wide(folder)
+    assert trained == [1, 2, 3, 1, 2, 3]
+    assert whole.loc[("test", "loss_averaged")].notna().all()
+    assert whole.loc[sparing.index].equals(sparing)
+    assert (folder / "checkpoints" / "epoch003.safetensors").read_bytes() == state
+    train_run(loaded, replace(step, whole=False), layout, "cpu", quiet)
+    assert trained == [1, 2, 3, 1, 2, 3] and wide(folder).equals(whole)
 
 
 def test_a_known_stub_trains_nothing(small, trained):
@@ -257,7 +287,7 @@ def planted(monkeypatch, validation, test):
     """Validation and test errors after epoch 1, 2, ... as given, whatever was trained."""
     evaluate, calls = Trainer.evaluate, []
 
-    def answer(self):
+    def answer(self, whole=True):
         values, to_test = evaluate(self)
         if calls:  # epoch 0 comes first
             values["validation"]["error_recomputed"] = validation[len(calls) - 1]

@@ -38,7 +38,10 @@ TRAINING_MODULES = (
 
 @dataclass(frozen=True)
 class Run:
-    """One arm with one seed. It is trained from epoch `fork_epoch` + 1 on; what is before comes from `parent`."""
+    """One arm with one seed. It is trained from epoch `fork_epoch` + 1 on; what is before comes from `parent`.
+
+    `whole`: averaged weights and validation images are evaluated, too; of placebos and stubs nobody asks for them.
+    """
 
     arm: str
     seed: int
@@ -47,6 +50,7 @@ class Run:
     fork_epoch: int
     plateau: Plateau | None = None
     closeups: bool = False
+    whole: bool = True
 
     @property
     def epochs_trained(self) -> int:
@@ -103,7 +107,15 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
     there = {seed: tuple(other for other in arms if seed in other.seeds) for seed in arm.seeds}
     looked_at = arm.closeups and bool(arm.milestones)
     return [
-        Run(arm.name, seed, arm.settings, *fork_points(there[seed])[arm.name], arm.plateau, looked_at)
+        Run(
+            arm.name,
+            seed,
+            arm.settings,
+            *fork_points(there[seed])[arm.name],
+            plateau=arm.plateau,
+            closeups=looked_at,
+            whole=arm.role == "schedule",
+        )
         for seed in arm.seeds
     ]
 

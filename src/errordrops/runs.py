@@ -69,7 +69,7 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
     """Train one run from where its past is known; write curve.csv and run.json and link its checkpoints."""
     session = Session(study, run, layout, device)
     store, keys = session.store, session.keys
-    known = known_epochs(store, keys)
+    known = known_epochs(store, keys, run.whole)
     if run.plateau:
         say(f"run {run.arm} seed {run.seed}: the rule decides, epoch by epoch; what is known already is not said again")
         _follow_rule(session, say)
@@ -81,7 +81,8 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
             f"{session.numerics.device}, {session.numerics.precision}, {study.threads} thread(s)"
         )
         trainer = session.trainer()
-        train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=session.looks(trainer))
+        looks = session.looks(trainer)
+        train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=looks, whole=run.whole)
     run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
     folder = layout.run(run.arm, run.seed)

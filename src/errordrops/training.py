@@ -100,11 +100,11 @@ class Trainer:
         n = len(self.data.train)
         return {"error": 100 * torch.cat(wrong).sum().item() / n, "loss": loss_sum.item() / n}, len(batches)
 
-    def evaluate(self) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
+    def evaluate(self, whole: bool = True) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
         """({split: {metric: value}}, {"recomputed" and, with averages, "averaged": answers to the test set}).
 
-        The test set and the fixed training subset with running and with recomputed statistics, and with the averaged
-        weights; of a longer memory only the training subset. Validation images with recomputed statistics.
+        The test set and the fixed training subset with running and with recomputed statistics. If `whole` also with
+        averaged weights (of a longer memory only the training subset), and validation images, statistics recomputed.
         """
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
         values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
@@ -112,9 +112,9 @@ class Trainer:
             to_test = {"recomputed": self._answers(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
             values["train_eval"] |= self._answers(train).summary("_recomputed")
-            if self.data.validation is not None:
+            if whole and self.data.validation is not None:
                 values["validation"] = self._answers(self.data.validation).summary("_recomputed")
-        for average in self.averages:
+        for average in self.averages if whole else ():
             with average.in_place_of(self.model), self._recomputed():
                 values["train_eval"] |= self._answers(train).summary(f"_{average.name}")
                 if average is self.averages[0]:
@@ -147,11 +147,14 @@ class Looker(Protocol):
     def save(self, store: Store, key: str, setting: Setting) -> None: ...
 
 
-def known_epochs(store: Store, keys: list[str]) -> int:
-    """The last epoch up to which a chain of keys is recorded without a gap, -1 for none; a diverged one ends it."""
+def known_epochs(store: Store, keys: list[str], whole: bool = False) -> int:
+    """The last epoch up to which a chain of keys is recorded without a gap, -1 for none; a diverged one ends it.
+
+    `whole`: a record of less than `Trainer.evaluate` can measure does not count.
+    """
     for epoch, key in enumerate(keys):
         record = store.record(key)
-        if record is None:
+        if record is None or (whole and not record.get("whole", True)):
             return epoch - 1
         if record["diverged"]:
             return epoch
@@ -182,17 +185,19 @@ def train(
     say: Callable[[str], None],
     until: int | None = None,
     look_at: Callable[[int], "Looker | None"] = lambda epoch: None,
+    whole: bool = True,
 ) -> int:
     """Train what of a run, up to epoch `until` if given, is not yet in the store. Returns the number of epochs trained.
 
-    `look_at` gives what looks into an epoch as it is trained, None for most; its time counts as evaluation.
+    `look_at` gives what looks into an epoch as it is trained, None for most; its time counts as evaluation. `whole` as
+    in `Trainer.evaluate`.
     A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
-    known, last = known_epochs(store, keys), len(settings) if until is None else until
+    known, last = known_epochs(store, keys, whole), len(settings) if until is None else until
     if known >= 0 and (known >= last or store.record(keys[known])["diverged"]):
         return 0
     if known < 0:
-        _finish_epoch(trainer, store, keys, 0, {}, 0, 0.0, keep=True)
+        _finish_epoch(trainer, store, keys, 0, {}, 0, 0.0, keep=True, whole=whole)
         known = 0
     else:
         bring_to(trainer, store, keys, settings, known)
@@ -207,7 +212,7 @@ def train(
         seconds = time.monotonic() - started - looking
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
-        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, looking)
+        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, whole, looking)
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
@@ -233,11 +238,12 @@ def _finish_epoch(
     updates: int,
     seconds: float,
     keep: bool,
+    whole: bool,
     seconds_looking: float = 0.0,
 ) -> dict[str, Any]:
     """Measure, then save the state and after it the record: a record is only there if its state was."""
     started = time.monotonic()
-    measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate()
+    measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate(whole)
     losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
     # the last update of an epoch shows in the evaluation only
     diverged = not losses or not all(map(math.isfinite, losses))
@@ -245,8 +251,9 @@ def _finish_epoch(
     if not diverged:
         if right and epoch:
             before = store.record(keys[epoch - 1])["right"]
-            before = {name: unpack(text, len(right[name])) for name, text in before.items()}
-            measured["test"] |= corrections(before, right["recomputed"])
+            before = {name: unpack(text, len(right["recomputed"])) for name, text in before.items()}
+            if "averaged" in before:
+                measured["test"] |= corrections(before, right["recomputed"])
         if keep:
             store.save_state(keys[epoch], trainer.state())
     record = {
@@ -259,6 +266,7 @@ def _finish_epoch(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "numerics": describe(trainer.numerics),
         "diverged": diverged,
+        "whole": whole,
     }
     store.save_record(keys[epoch], record)
     return record
