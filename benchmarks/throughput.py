@@ -51,7 +51,7 @@ def make_trainer(name: str, data_path: str, threads: int, usual: bool = False) -
     else:
         chosen = numerics.choose("auto", "auto", threads, loaded.base.batch_size, pixels[0] * pixels[1])
     data = epoch.load(path, torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
-    return Trainer.create(plan.recipe(loaded, 0), data, chosen)
+    return Trainer.create(plan.recipe(loaded, plan.runs(loaded)[0]), data, chosen)
 
 
 def epochs_of_errordrops(name, data_path, threads, workers):

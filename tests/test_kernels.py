@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from errordrops import fused, numerics
-from errordrops.batchnorm import NormReLU
+from errordrops.batchnorm import NormActivation
 
 SHAPES = [(32, 16, 28, 28), (5, 3, 7, 9), (1, 64, 4, 4), (2, 48, 5, 5), (3, 128, 2, 2)]
 
@@ -26,7 +26,7 @@ def images(shape, seed, scale=1.0, shift=0.0):
 
 def pair(channels):
     """A fused layer and torch's layers in float64, with the same parameters."""
-    ours, theirs = NormReLU(channels), nn.BatchNorm2d(channels).double()
+    ours, theirs = NormActivation(channels), nn.BatchNorm2d(channels).double()
     draw = torch.Generator().manual_seed(7)
     with torch.no_grad():
         ours.weight.copy_(torch.rand(channels, generator=draw) + 0.5)
@@ -102,16 +102,16 @@ def test_what_is_not_finite_stays_so(bad):
     """Else a run that diverged would go on as if nothing had happened."""
     x = images((4, 16, 8, 8), 1)
     x[1, 5, 3, 3] = bad
-    out = NormReLU(16)(x)
+    out = NormActivation(16)(x)
     assert out[:, 5].isnan().all() and out[:, 4].isfinite().all()
     x.requires_grad_()
-    NormReLU(16)(x).sum().backward()
+    NormActivation(16)(x).sum().backward()
     assert x.grad[:, 5].isnan().all() and x.grad[:, 4].isfinite().all()
 
 
 def test_second_derivatives_are_refused_not_wrong():
     x = images((4, 16, 8, 8), 1).requires_grad_()
-    (gradient,) = torch.autograd.grad(NormReLU(16)(x).float().square().sum(), x, create_graph=True)
+    (gradient,) = torch.autograd.grad(NormActivation(16)(x).float().square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.float().square().sum().backward()
 

@@ -66,7 +66,7 @@ def test_a_key_changes_with_what_determines_a_run_and_with_nothing_else(tmp_path
 
 def test_key_chains_agree_exactly_as_long_as_settings_do(tmp_path):
     loaded = load(tmp_path)
-    base = plan.recipe(loaded, 0)
+    base = plan.recipe(loaded, plan.runs(loaded)[0])
     none, step = (plan.key_chain(base, loaded.arm(name).settings) for name in ("none", "step"))
     assert none[:11] == step[:11]
     assert not set(none[11:]) & set(step[11:])
@@ -90,7 +90,7 @@ def test_every_forked_epoch_is_trained_by_exactly_one_run(tmp_path):
     loaded = load(tmp_path, yaml.safe_load(yaml.safe_dump(changed(arms=arms))))
     distinct = set()
     for run in plan.runs(loaded):
-        distinct.update(plan.key_chain(plan.recipe(loaded, run.seed), run.settings)[1:])
+        distinct.update(plan.key_chain(plan.recipe(loaded, run), run.settings)[1:])
     assert plan.totals(loaded)["epochs"] == len(distinct)
 
 

@@ -158,10 +158,11 @@ def test_every_threshold_of_the_schema_says_what_it_is():
     assert len(claims) > 20
     for key, described in claims.items():
         assert len(described.get("description", "")) > 20, key
-    loaded = study.load(str(study.REPOSITORY / "config/studies/evidence.yaml"))
-    assert set(loaded.claims) == set(claims)
+    stated = [study.load(name, study.REPOSITORY / "config/studies").claims for name in ("evidence", "mechanism")]
+    assert set().union(*stated) == set(claims)
+    assert set(stated[1]["court"]) == set(claims["court"]["properties"])
 
 
-@pytest.mark.parametrize("part", ["placebos", "cut_sweep", "unchanged_fork", "averages"])
+@pytest.mark.parametrize("part", ["activations", "probes", "placebos", "cut_sweep", "unchanged_fork", "averages"])
 def test_what_is_new_in_the_schema_says_what_it_is(part):
     assert len(schema()["properties"][part]["description"]) > 20

@@ -40,9 +40,10 @@ CUTS = ("rate", "batch", "placebo")  # the stubs of the cut sweep at one epoch
 class Arm:
     """A named schedule, and the seeds it is trained with.
 
-    role: "schedule"; "placebo" (arm `of` again from epoch `at` on, with a fresh order of the data); or "cut" (a stub of
-    the cut sweep). `rule` and `factor` are what the file names, None for the free form. `plateau`: the rule that
-    decides during training, phases are then those without any cut.
+    role: "schedule"; "placebo" (arm `of` again from epoch `at` on, with a fresh order of the data); "cut" (a stub of
+    the cut sweep); or "activation" (arm `of` in a network with another activation). `rule` and `factor` are what the
+    file names, None for the free form. `plateau`: the rule that decides during training, phases are then those without
+    any cut.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Arm:
     plateau: Plateau | None = None
     rule: str | None = None
     factor: float | None = None
+    activation: str = "relu"
 
     @property
     def sudden(self) -> bool:
@@ -213,4 +215,31 @@ def cut_sweep(
             stub = phases((*before, *[after[kind]] * (end - m)))
             name, text = f"cut-{m}-{kind}", f"{parent.name} for {m} epochs, then {kind}"
             found.append(Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False))
+    return found
+
+
+def activation_twins(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
+    """Arms again in a network with another activation, as far as `epochs`; named ARM-ACTIVATION. Raises StudyError."""
+    found = []
+    for index, entry in enumerate(listed):
+        key, activation = f"activations[{index}]", entry["activation"]
+        for name in entry["arms"]:
+            parent = _parent(path, f"{key}.arms", name, arms)
+            end = entry.get("epochs", len(parent.settings))
+            if end > len(parent.settings):
+                raise wrong(path, f"{key}.epochs", f"{end} is beyond the last epoch of arm {name!r}")
+            found.append(
+                Arm(
+                    f"{name}-{activation}",
+                    f"{parent.description}; {activation} instead of ReLU",
+                    truncated(parent.phases, end),
+                    _seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {name}"),
+                    role="activation",
+                    of=name,
+                    closeups=False,
+                    rule=parent.rule,
+                    factor=parent.factor,
+                    activation=activation,
+                )
+            )
     return found

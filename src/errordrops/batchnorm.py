@@ -55,18 +55,27 @@ class GhostBatchNorm2d(nn.BatchNorm2d):
             running.mul_(kept**self.groups).add_((weights[:, None] * group).sum(0))
 
 
-class NormReLU(GhostBatchNorm2d):
-    """relu(ghost batch norm(x) + shortcut); in one sweep over memory where `fused` can do it."""
+ACTIVATIONS = {
+    "relu": torch.relu_,
+    "gelu": nn.functional.gelu,
+    "leaky-relu": nn.functional.leaky_relu,  # slope 0.01 below zero
+}
+
+
+class NormActivation(GhostBatchNorm2d):
+    """activation(ghost batch norm(x) + shortcut), ReLU if not told; that in one sweep over memory where `fused` can."""
+
+    activation: str = "relu"
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """x and, if given, shortcut (groups * n, C, H, W) to the same shape."""
-        if fused.fits(x) and (shortcut is None or fused.fits(shortcut)):
+        if self.activation == "relu" and fused.fits(x) and (shortcut is None or fused.fits(shortcut)):
             if self.training and self.groups == 1:
                 return fused.in_training(self, x, shortcut)
             if not self.training and not torch.is_grad_enabled():
                 return fused.in_evaluation(self, x, shortcut)
         y = super().forward(x)
-        return torch.relu_(y if shortcut is None else y.add_(shortcut))
+        return ACTIVATIONS[self.activation](y if shortcut is None else y.add_(shortcut))
 
 
 def batch_norms(model: nn.Module) -> list[GhostBatchNorm2d]:

@@ -1,4 +1,4 @@
-"""relu(batch norm(x) + shortcut) as one operation of autograd, by `kernels`; see `batchnorm.NormReLU`.
+"""relu(batch norm(x) + shortcut) as one operation of autograd, by `kernels`; see `batchnorm.NormActivation`.
 
 Its gradient has no gradient: second derivatives want float32, which takes torch's own operations.
 """

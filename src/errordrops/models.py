@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .batchnorm import GhostBatchNorm2d, NormReLU
+from .batchnorm import GhostBatchNorm2d, NormActivation
 from .randomness import number_of
 
 
@@ -54,8 +54,8 @@ class BasicBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), NormReLU(outputs)
-        self.conv2, self.bn2 = conv3x3(outputs, outputs), NormReLU(outputs)
+        self.conv1, self.bn1 = conv3x3(inputs, outputs, stride), NormActivation(outputs)
+        self.conv2, self.bn2 = conv3x3(outputs, outputs), NormActivation(outputs)
         self.stride, self.new_channels = stride, outputs - inputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class CifarResNet(nn.Module):
 
     def __init__(self, depth: int, width: int, channels: int, classes: int):
         super().__init__()
-        self.conv, self.bn = conv3x3(channels, width), NormReLU(width)
+        self.conv, self.bn = conv3x3(channels, width), NormActivation(width)
         blocks, inputs = [], width
         for stage, outputs in enumerate((width, 2 * width, 4 * width)):
             for block in range((depth - 2) // 6):
@@ -90,8 +90,8 @@ class PreActivationBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int):
         super().__init__()
-        self.bn1, self.conv1 = NormReLU(inputs), conv3x3(inputs, outputs, stride)
-        self.bn2, self.conv2 = NormReLU(outputs), conv3x3(outputs, outputs)
+        self.bn1, self.conv1 = NormActivation(inputs), conv3x3(inputs, outputs, stride)
+        self.bn2, self.conv2 = NormActivation(outputs), conv3x3(outputs, outputs)
         same = inputs == outputs and stride == 1
         self.shortcut = None if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
@@ -114,7 +114,7 @@ class WideResNet(nn.Module):
                 blocks.append(PreActivationBlock(inputs, outputs, 2 if stage and not block else 1))
                 inputs = outputs
         self.blocks = nn.Sequential(*blocks)
-        self.bn = NormReLU(inputs)
+        self.bn = NormActivation(inputs)
         self.linear = nn.Linear(inputs, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -152,4 +152,6 @@ def build(model: Mapping[str, Any], channels: int, classes: int, seed: int) -> n
             for module in network.modules():
                 if isinstance(module, nn.Conv2d):
                     nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+                if isinstance(module, NormActivation):
+                    module.activation = model.get("activation", "relu")
     return network.to(memory_format=torch.channels_last)

@@ -51,6 +51,7 @@ class Run:
     plateau: Plateau | None = None
     closeups: bool = False
     whole: bool = True
+    activation: str = "relu"
 
     @property
     def epochs_trained(self) -> int:
@@ -69,11 +70,14 @@ def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
         runs = phases(arm.settings)
         return [-run.epochs for run in runs], arm.settings, arm.name
 
+    def alike(arm: Arm) -> list[Arm]:
+        return [other for other in earlier if other.activation == arm.activation]
+
     forks: dict[str, tuple[str | None, int]] = {}
     earlier: list[Arm] = []
     for arm in sorted((arm for arm in arms if not arm.plateau), key=unchanged_longest):
         parent, shared = None, 0
-        for other in earlier:
+        for other in alike(arm):
             epochs = shared_epochs(arm.settings, other.settings)
             if epochs > shared:
                 parent, shared = other.name, epochs
@@ -81,7 +85,7 @@ def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
         earlier.append(arm)
     for arm in arms:
         if arm.plateau:
-            same = [other.name for other in earlier if other.settings[: len(arm.settings)] == arm.settings]
+            same = [other.name for other in alike(arm) if other.settings[: len(arm.settings)] == arm.settings]
             forks[arm.name] = (same[0] if same else None, 0)
     return forks
 
@@ -115,6 +119,7 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
             plateau=arm.plateau,
             closeups=looked_at,
             whole=arm.role == "schedule",
+            activation=arm.activation,
         )
         for seed in arm.seeds
     ]
@@ -129,20 +134,20 @@ def find_run(study: Study, arm: str, seed: int) -> Run:
     raise StudyError(f"{study.path}: arm {arm!r} has no seed {seed}; it has {', '.join(map(str, found.seeds))}")
 
 
-def recipe(study: Study, seed: int) -> dict[str, Any]:
-    """What all runs of a seed have in common; with the settings of each epoch it determines what a run means."""
+def recipe(study: Study, run: Run) -> dict[str, Any]:
+    """What runs of a seed and a network have in common; with the settings of each epoch it determines a run."""
     # any folder may be called one: there the label belongs to what was trained on
     anonymous = {"data_dir"} if study.dataset["name"] == "image-folder" else {"data_dir", "label"}
     dataset = {key: value for key, value in study.dataset.items() if key not in anonymous}
     evaluation = {key: n for key, n in study.evaluation.items() if key != "closeup_images"}
     return {
         "dataset": dataset,
-        "model": dict(study.model),
+        "model": dict(study.model) | ({"activation": run.activation} if run.activation != "relu" else {}),
         "nesterov": study.nesterov,
         "weight_decay": study.weight_decay,
         "group_size": study.base.batch_size,
         "evaluation": evaluation,
-        "seed": seed,
+        "seed": run.seed,
     } | ({"averages": list(study.averages)} if study.averages else {})
 
 
@@ -161,7 +166,7 @@ def _digest(content: Any) -> str:
 
 def recipe_key(study: Study, run: Run) -> str:
     """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
-    base = recipe(study, run.seed) | ({"plateau": asdict(run.plateau)} if run.plateau else {})
+    base = recipe(study, run) | ({"plateau": asdict(run.plateau)} if run.plateau else {})
     return key_chain(base, run.settings)[-1]
 
 

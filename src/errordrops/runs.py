@@ -41,7 +41,7 @@ class Session:
         check_batches(study.path, "arms", study.arm(self.run.arm), self.facts["train_images"])
         pixels = self.facts["shape"][1] * self.facts["shape"][2]
         self.numerics = numerics.choose(self.device, study.precision, study.threads, study.base.batch_size, pixels)
-        self.recipe = recipe(study, self.run.seed)
+        self.recipe = recipe(study, self.run)
         self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": asdict(self.numerics)}
         self.keys = key_chain(self.base, self.run.settings)
         self.store = Store(self.layout.store(code_digest()))

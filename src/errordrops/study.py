@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .arms import Arm, cut_sweep, placebos, resolve_arm
+from .arms import Arm, activation_twins, cut_sweep, placebos, resolve_arm
 from .schedules import Setting, canonical
 from .studychecks import DATASET_LABELS, TRAIN_IMAGES, check_dataset, check_milestones, check_model
 from .studyfile import REPOSITORY, StudyError, read, wrong
@@ -23,10 +23,13 @@ DEFAULTS = {
     "checkpoint_every": 1,
     "averages": [],
     "placebos": [],
+    "activations": [],
     "unchanged_fork": 0,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 CONTROL = "none"  # the arm that all others are compared with
+# images in the Hessian's sample; leading and negative directions; epochs after the milestone; points on a side of a map
+PROBES = {"arms": [CONTROL, "step", "batch"], "images": 500, "directions": 10, "after": [1, 5], "map_points": 21}
 EVALUATION = {"train_images": 2000, "statistics_images": 2000, "closeup_images": 1000}
 
 
@@ -55,6 +58,7 @@ class Study:
     averages: tuple[float, ...]
     audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
+    probes: Mapping[str, Any] | None = None
 
     @property
     def schedules(self) -> tuple[Arm, ...]:
@@ -168,7 +172,9 @@ def _resolve(path: Path, content: dict) -> Study:
             "unchanged_fork",
             f"{content['unchanged_fork']} seeds wanted, but arm {CONTROL} has {len(control_seeds)}",
         )
-    families = placebos(path, content["placebos"], arms)
+    if content["activations"] and content["model"]["family"] == "imagenet-resnet":
+        raise wrong(path, "activations", "torchvision's ResNets have ReLU only; take a cifar-resnet or a wide-resnet")
+    families = placebos(path, content["placebos"], arms) + activation_twins(path, content["activations"], arms)
     if "cut_sweep" in content:
         families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
     for family in families:
@@ -204,7 +210,23 @@ def _resolve(path: Path, content: dict) -> Study:
         averages=tuple(float(memory) for memory in content["averages"]),
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
+        probes=_probes(path, content["probes"], arms) if "probes" in content else None,
     )
+
+
+def _probes(path: Path, given: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any]:
+    """What is probed, defaults filled in. Raises StudyError where an arm or epoch to be probed is not there."""
+    probes = PROBES | given
+    lengths = {arm.name: len(arm.settings) for arm in arms}
+    for index, name in enumerate(probes["arms"]):
+        if name not in lengths:
+            raise wrong(path, f"probes.arms[{index}]", f"no arm {name!r}")
+        last = probes["milestone"] + probes["after"][-1]
+        if last > lengths[name]:
+            raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
+    if CONTROL not in probes["arms"]:
+        raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
+    return probes
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:
