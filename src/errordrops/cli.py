@@ -14,6 +14,7 @@ from . import __version__, study
 from .errors import UserError
 from .figures import FIGURES
 from .layout import Layout
+from .plan import PROBES
 
 
 def say(message: str) -> None:
@@ -67,20 +68,28 @@ def data(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     from . import reference
-    from .plan import find_run
+    from .plan import find_run, steps
 
     loaded, layout = _study(args), _layout(args)
+    step = getattr(args, "probe", args.step)
     run = find_run(loaded, args.arm, args.seed)
     if args.from_reference:
         known = reference.find(loaded, run, Layout.reference(loaded.name))
         if known:
-            reference.take(args.step, loaded, run, known, layout.run(run.arm, run.seed))
+            reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
+    if step in PROBES:
+        from .mechanism.probes import probe_run
+
+        if step not in steps(loaded, run):
+            raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
+        probe_run(step, loaded, run, layout, args.device, say)
+        return
     from .runs import audit_run, closeup_run, train_run
 
-    step = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[args.step]
-    step(loaded, run, layout, args.device, say)
+    make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
+    make(loaded, run, layout, args.device, say)
 
 
 def collect(args: argparse.Namespace) -> None:
@@ -92,10 +101,14 @@ def collect(args: argparse.Namespace) -> None:
     from .reference import FILES
 
     loaded, layout = _study(args), _layout(args)
-    columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS}
+    columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS, "probes": curves.PROBE_COLUMNS}
     tables = {
-        step: [read_table(layout.run(run.arm, run.seed) / FILES[step][0]) for run in runs_with(step, loaded)]
-        for step in columns
+        name: [
+            read_table(layout.run(run.arm, run.seed) / FILES[step][0])
+            for step in (PROBES if name == "probes" else [name])
+            for run in runs_with(step, loaded)
+        ]
+        for name in columns
     }
     runs = [layout.run(run.arm, run.seed) for run in runs_with("train", loaded)]
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
@@ -174,6 +187,10 @@ def _parser() -> argparse.ArgumentParser:
         "train": (train, "train one run"),
         "closeups": (train, "look into the epochs around the milestones of one run"),
         "audit": (train, "fork one run without a change and compare it bit by bit"),
+        "probe": (
+            train,
+            "measure in the checkpoints of one run: dead units, curvature, motion, noise, path, landscape",
+        ),
         "collect": (collect, "bring the runs of a study into one table"),
         "analyse": (analyse, "tables, claims and provenance of a study"),
         "figure": (figure, "draw one figure of a study"),
@@ -190,13 +207,15 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
-        if name in ("train", "closeups", "audit"):
+        if name in ("train", "closeups", "audit", "probe"):
             command.add_argument("arm")
             command.add_argument("seed", type=int)
             command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
             command.add_argument(
                 "--from-reference", action="store_true", help="take the run from results/reference if there"
             )
+        if name == "probe":
+            command.add_argument("probe", choices=PROBES)
         if name == "figure":
             command.add_argument("figure", choices=sorted(FIGURES))
     return parser

@@ -22,6 +22,8 @@ COLUMNS = "study arm seed epoch update examples learning_rate batch_size split m
 CLOSEUP_COLUMNS = (
     "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
 )
+# one row per number that a probe found, see mechanism/
+PROBE_COLUMNS = "study arm seed probe moment quantity index x y value".split()
 # one row per seed and milestone at which a run was forked without a change, see runs.py
 AUDIT_COLUMNS = "study arm seed milestone equals_parent equals_sibling".split()
 

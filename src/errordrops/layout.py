@@ -72,8 +72,8 @@ class Layout:
         return self.root / "closeups.parquet"
 
     def table(self, name: str) -> Path:
-        """A table by its name: curves, closeups, audit, or one of ANALYSIS_TABLES."""
-        if name in ("curves", "closeups", "audit"):
+        """A table by its name: curves, closeups, audit, probes, or one of ANALYSIS_TABLES."""
+        if name in ("curves", "closeups", "audit", "probes"):
             return self.root / f"{name}.parquet"
         return self.root / "analysis" / f"{name}.csv"
 

@@ -35,6 +35,9 @@ TRAINING_MODULES = (
     "training.py",
 )
 
+# What is measured in the checkpoints around a milestone, a module of mechanism/ each. A map is drawn of one run alone.
+PROBES = ("units", "curvature", "motion", "noise", "path", "landscape")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -96,9 +99,13 @@ def runs(study: Study) -> list[Run]:
 
 
 def steps(study: Study, run: Run) -> list[str]:
-    """The steps (train, closeups, audit) that make something of a run."""
+    """The steps (train, closeups, audit, probes) that make something of a run."""
     audited = run.arm == CONTROL and run.seed in study.audited_seeds
-    return ["train", *(["closeups"] if run.closeups else []), *(["audit"] if audited else [])]
+    made = ["train", *(["closeups"] if run.closeups else []), *(["audit"] if audited else [])]
+    if study.probes and run.arm in study.probes["arms"]:
+        mapped = next((arm for arm in study.probes["arms"] if arm != CONTROL), None), study.seeds[0]
+        made += [probe for probe in PROBES if probe != "landscape" or (run.arm, run.seed) == mapped]
+    return made
 
 
 def runs_with(step: str, study: Study) -> list[Run]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from .errors import UserError
 from .files import read_table, write_bytes, write_csv, write_json
 from .layout import Layout
-from .plan import Run, recipe_key, steps
+from .plan import PROBES, Run, recipe_key, steps
 from .study import Study
 
 # by the step that makes them
@@ -17,7 +17,7 @@ FILES = {
     "train": ("curve.csv", "run.json"),
     "closeups": ("closeups.csv",),
     "audit": ("audit.csv",),
-}
+} | {probe: (f"probe_{probe}.csv",) for probe in PROBES}
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:
@@ -45,7 +45,7 @@ def stored(folder: Path, name: str) -> Path:
 
 
 def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
-    """Copy what a step (train, closeups, audit) makes of a reference run, under this study's and arm's name."""
+    """Copy what a step (train, closeups, audit, a probe) makes of a reference run, under this study's name and arm."""
     for name in FILES[step]:
         if name.endswith(".csv"):
             table = read_table(stored(source, name))

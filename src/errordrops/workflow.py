@@ -102,6 +102,12 @@ class Workflow:
         """The run itself, and what forks of it need."""
         return self._replay_inputs(study, arm, seed, "audit", [])
 
+    def probe_inputs(self, study: str, arm: str, seed: str, probe: str) -> list[str]:
+        """The run itself and what probes need. Directions of curvature are found once, by the probe of the control."""
+        waits = arm != plan.CONTROL or probe != "curvature"
+        first = [str(self.layout(study).run(plan.CONTROL, seed) / "probe_curvature.csv")] if waits else []
+        return self._replay_inputs(study, arm, seed, probe, [*first, *modules("mechanism/")])
+
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
@@ -119,7 +125,7 @@ class Workflow:
         return {"threads": loaded.threads, "precision": loaded.precision, "device": self.config["device"]}
 
     def run_files(self, study: str, step: str) -> list[str]:
-        """What a step (train, closeups, audit) makes of every run of a study that has it."""
+        """What a step (train, closeups, audit, a probe) makes of every run of a study that has it."""
         loaded, layout = self.study(study), self.layout(study)
         return [
             str(layout.run(run.arm, run.seed) / name)

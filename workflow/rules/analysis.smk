@@ -7,12 +7,14 @@ rule collect:
             lambda w: flow.run_files(w.study, "train")
             + flow.run_files(w.study, "closeups")
             + flow.run_files(w.study, "audit")
+            + [name for probe in PROBES for name in flow.run_files(w.study, probe)]
         ),
         modules("curves.py", *BASICS),
     output:
         curves=S.curves,
         closeups=S.closeups,
         audit=S.table("audit"),
+        probes=S.table("probes"),
     log:
         S.root / "logs" / "collect.log",
     conda:
@@ -30,6 +32,7 @@ rule analyse:
         S.curves,
         S.closeups,
         S.table("audit"),
+        S.table("probes"),
         modules(
             "analysis/",
             "arms.py",

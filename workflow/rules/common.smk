@@ -8,6 +8,7 @@ import jsonschema
 from errordrops.figures import FIGURES
 from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.lock import take_over
+from errordrops.plan import PROBES
 from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,

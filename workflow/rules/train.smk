@@ -44,6 +44,27 @@ rule closeups:
         "python -m errordrops closeups {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
 
 
+rule probe:
+    input:
+        checked(lambda w: flow.probe_inputs(w.study, w.arm, w.seed, w.probe)),
+    output:
+        RUN / "probe_{probe}.csv",
+    log:
+        RUN / "probe_{probe}.log",
+    wildcard_constraints:
+        probe="|".join(PROBES),
+    conda:
+        CONDA
+    threads: lambda w: study_of(w.study).threads
+    resources:
+        gpu=0,
+    params:
+        options=flow.options(),
+        training=flow.training_options(),
+    shell:
+        "python -m errordrops probe {wildcards.study} {wildcards.arm} {wildcards.seed} {wildcards.probe} {params.options} {params.training} > {log} 2>&1"
+
+
 rule audit:
     input:
         checked(lambda w: flow.audit_inputs(w.study, w.arm, w.seed)),

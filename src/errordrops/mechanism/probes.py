@@ -1,0 +1,31 @@
+"""A probe of one run: from its checkpoints to probe_NAME.csv. All probes write one kind of table."""
+
+from collections.abc import Callable
+
+import pandas as pd
+
+from ..curves import PROBE_COLUMNS
+from ..files import write_csv
+from ..layout import Layout
+from ..plan import Run
+from ..runs import Session
+from ..study import Study
+from . import curvature, landscape, motion, noise, path, units
+from .subject import Subject
+
+PROBES = {
+    "units": units.probe,
+    "curvature": curvature.probe,
+    "motion": motion.probe,
+    "noise": noise.probe,
+    "path": path.probe,
+    "landscape": landscape.probe,
+}
+
+
+def probe_run(name: str, study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
+    """Probe a run; write probe_NAME.csv (see `curves.PROBE_COLUMNS`)."""
+    rows = PROBES[name](Subject(Session(study, run, layout, device)))
+    say(f"probe {name} of {run.arm} seed {run.seed}: {len(rows)} numbers")
+    table = pd.DataFrame([(study.name, run.arm, run.seed, name, *one) for one in rows], columns=PROBE_COLUMNS)
+    write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table)

@@ -1,0 +1,180 @@
+"""The probes: curvature against a full Hessian, products against differences, planted dead units, a tiny study."""
+
+import numpy as np
+import pytest
+import torch
+
+from errordrops import cli, plan
+from errordrops.curves import PROBE_COLUMNS
+from errordrops.files import read_table
+from errordrops.mechanism import landscape, motion, spectrum, units
+from errordrops.mechanism.subject import Subject
+from errordrops.mechanism.surface import Surface, along, flat
+from errordrops.mechanism.toy import stability_limit
+from errordrops.runs import Session, train_run
+from networks import tiny, trainer
+
+PROBED = {
+    "arms": ["none", "step", "batch"],
+    "averages": [1],
+    "probes": {"milestone": 2, "images": 60, "directions": 3, "after": [1, 2], "map_points": 3},
+}
+
+
+def small_surface(dtype=torch.float64):
+    """A network of 83 weights on random images, all second derivatives there (GELU)."""
+    torch.manual_seed(3)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3, bias=False),
+        torch.nn.BatchNorm2d(3),
+        torch.nn.GELU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(3 * 4 * 4, 1),
+    )
+    model[4] = torch.nn.Linear(48, 3)
+    return Surface(model, torch.randn(20, 1, 6, 6), torch.randint(0, 3, (20,)), dtype)
+
+
+def full_hessian(surface, weights):
+    product = surface.hessian(weights)
+    return torch.stack([product(v) for v in torch.eye(surface.size, dtype=weights.dtype)])
+
+
+def start(surface):
+    return flat(surface.parameters).clone()
+
+
+def test_products_are_those_of_finite_differences_of_the_gradient():
+    surface = small_surface()
+    weights, step = start(surface), 1e-5
+    direction = torch.randn(surface.size, dtype=torch.float64)
+    exact = surface.hessian(weights)(direction)
+    differences = (
+        (surface.gradient(weights + step * direction) - surface.gradient(weights - step * direction)) / step / 2
+    )
+    assert torch.allclose(exact, differences, rtol=1e-5, atol=1e-8)
+
+
+def test_the_gradient_is_that_of_finite_differences_of_the_loss():
+    surface = small_surface()
+    weights, direction = start(surface), torch.randn(surface.size, dtype=torch.float64)
+    slope = (surface.loss(weights + 1e-5 * direction) - surface.loss(weights - 1e-5 * direction)) / 2e-5
+    assert float(surface.gradient(weights) @ direction) == pytest.approx(slope, rel=1e-6)
+
+
+def test_eigenvalues_are_those_of_the_full_hessian():
+    surface = small_surface()
+    weights = start(surface)
+    hessian = full_hessian(surface, weights).numpy()
+    assert np.abs(hessian - hessian.T).max() < 1e-12
+    exact = np.linalg.eigvalsh(hessian)
+    assert exact[0] < 0 < exact[-1]
+    values, vectors = spectrum.ends(surface.hessian(weights), surface.size, 4)
+    expected = np.concatenate([exact[::-1][:4], exact[:4][::-1]])
+    assert values == pytest.approx(expected, rel=1e-3)
+    assert vectors.T @ vectors == pytest.approx(np.eye(8), abs=1e-8)
+    total, error = spectrum.trace(surface.hessian(weights), surface.size, 400)
+    assert abs(total - np.trace(hessian)) < 4 * error
+
+
+def test_a_part_along_a_basis_is_the_projection():
+    basis = torch.linalg.qr(torch.randn(10, 3, dtype=torch.float64))[0]
+    v = torch.randn(10, dtype=torch.float64)
+    part = along(basis, v)
+    assert torch.allclose(basis.T @ (v - part), torch.zeros(3, dtype=torch.float64), atol=1e-12)
+    assert motion.share(basis, part) == pytest.approx(1)
+
+
+def test_a_plane_goes_through_its_three_points():
+    origin, one, other = torch.randn(3, 12, dtype=torch.float64)
+    basis = landscape.plane(origin, one, other)
+    for point in (one, other):
+        assert torch.allclose(origin + along(basis, point - origin), point)
+
+
+def test_planted_dead_units_are_found_and_silenced(tmp_path):
+    """Two channels whose bias is far below zero never give more than zero, and no others do."""
+    one = trainer(tmp_path)
+    layers = units.activations(one.model)
+    with torch.no_grad():
+        layers[0].bias[1], layers[3].bias[[0, 3]] = -1e4, -1e4
+    one.model.eval()
+    images = one.data.normalise(one.data.train.images[:50])
+    with torch.no_grad(), units.watched(one.model) as seen:
+        expected = one.model(images)
+    dead = units.channels(units.inverse(seen))
+    assert dead[0].tolist() == [False, True, False, False]
+    assert dead[3].tolist() == [True, False, False, True, False, False, False, False]
+    with torch.no_grad(), units.silenced(one.model, units.inverse(seen)):
+        assert torch.allclose(one.model(images), expected, atol=1e-6)  # they were silent already
+    everything = [torch.ones_like(mask) for mask in seen]
+    with torch.no_grad(), units.silenced(one.model, everything):
+        assert torch.allclose(one.model(images), one.model.linear.bias.expand(50, -1), atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory):
+    """A tiny study with every run trained and probed through the command; (study, layout, table)."""
+    loaded, layout = tiny(tmp_path_factory.mktemp("probed"), **PROBED)
+    options = ["--results", str(layout.root.parent), "--device", "cpu"]
+    for arm in ("none", "step", "batch"):
+        train_run(loaded, plan.find_run(loaded, arm, 0), layout, "cpu", lambda message: None)
+    tables = []
+    for run in plan.runs(loaded):
+        for probe in [step for step in plan.steps(loaded, run) if step in plan.PROBES]:
+            assert cli.main(["probe", str(loaded.path), run.arm, "0", probe, *options]) == 0
+            tables.append(read_table(layout.run(run.arm, 0) / f"probe_{probe}.csv"))
+    return loaded, layout, tables
+
+
+def values(tables, arm, probe, quantity, moment=None):
+    (table,) = [t for t in tables if (t["arm"].iloc[0], t["probe"].iloc[0]) == (arm, probe)]
+    rows = table[(table["quantity"] == quantity) & (moment is None or table["moment"] == moment)]
+    return rows.set_index("index")["value"]
+
+
+def test_every_probe_writes_its_table(probed):
+    _, _, tables = probed
+    assert len(tables) == 3 * 5 + 1  # one map
+    assert all(list(table.columns) == PROBE_COLUMNS and len(table) for table in tables)
+    assert all(np.isfinite(table["value"]).all() for table in tables)
+
+
+def test_arms_share_what_is_measured_before_the_milestone(probed):
+    _, _, tables = probed
+    for probe, quantity in (
+        ("curvature", "eigenvalue"),
+        ("curvature", "trace"),
+        ("noise", "trace_S"),
+        ("units", "loss"),
+    ):
+        found = [values(tables, arm, probe, quantity, "before").tolist() for arm in ("none", "step", "batch")]
+        assert found[0] == found[1] == found[2] and found[0]
+
+
+def test_the_parts_of_a_motion_begin_and_end_where_it_does(probed):
+    _, _, tables = probed
+    line = values(tables, "step", "motion", "line", "after").tolist()
+    ends = [values(tables, "step", "motion", "loss", moment).iloc[0] for moment in ("before", "after")]
+    assert [line[0], line[-1]] == pytest.approx(ends, rel=1e-5)
+    assert 0 < values(tables, "step", "motion", "share_leading", "after").iloc[0] < 1
+
+
+def test_the_stability_limit_is_that_of_the_setting_in_use(probed):
+    _, _, tables = probed
+    limits = [values(tables, "step", "curvature", "stability_limit", moment).iloc[0] for moment in ("before", "after")]
+    assert limits == [stability_limit(0.05, 0.9), stability_limit(0.01, 0.9)]
+    assert values(tables, "batch", "noise", "groups", "after").iloc[0] == 5
+
+
+def test_a_replayed_epoch_ends_where_the_run_did(probed):
+    loaded, layout, _ = probed
+    subject = Subject(Session(loaded, plan.find_run(loaded, "batch", 0), layout, "cpu"))
+    assert torch.equal(subject.replay(3)[-1], subject.weights("after"))
+    assert not torch.equal(subject.weights("during"), subject.weights("before"))
+
+
+def test_a_run_that_is_not_probed_is_refused(probed, capsys):
+    loaded, layout, _ = probed
+    assert cli.main(["probe", str(loaded.path), "none", "0", "landscape", "--results", str(layout.root.parent)]) == 1
+    assert "does not probe landscape of none seed 0" in capsys.readouterr().err
