@@ -127,7 +127,7 @@ def analyse(args: argparse.Namespace) -> None:
     loaded, layout = _study(args), _layout(args)
     described = [json.loads((layout.run(r.arm, r.seed) / "run.json").read_text()) for r in runs(loaded)]
     facts = provenance(loaded, described)
-    read = (read_table(layout.table(name)) for name in ("curves", "closeups", "audit"))
+    read = (read_table(layout.table(name)) for name in ("curves", "closeups", "audit", "probes"))
     tables, claims = results(loaded, *read, facts["settings"]["train_size"], epoch_seconds(loaded, described))
     for name, table in tables.items():
         write_csv(layout.table(name), table)

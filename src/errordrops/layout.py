@@ -34,6 +34,11 @@ ANALYSIS_TABLES = (
     "lag_summary",
     "speed",
     "simulated_rates",
+    "mechanism",
+    "mechanism_summary",
+    "undying",
+    "court",
+    "verdicts",
 )
 
 

@@ -35,6 +35,7 @@ rule analyse:
         S.table("probes"),
         modules(
             "analysis/",
+            "mechanism/toy.py",
             "arms.py",
             "batching.py",
             "curves.py",

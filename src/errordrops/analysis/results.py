@@ -10,12 +10,14 @@ from . import (
     cause_claims,
     changes,
     claims,
+    court,
     detection,
     equivalence,
     final,
     foretold_claims,
     lag,
     low_rate,
+    mechanism,
     noise,
     placebo,
     same_claims,
@@ -31,6 +33,7 @@ def results(
     curves: pd.DataFrame,
     closeups: pd.DataFrame,
     audit: pd.DataFrame,
+    probes: pd.DataFrame,
     train_images: int,
     epoch_seconds: Mapping[tuple[str, int], list[float]],
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
@@ -44,6 +47,7 @@ def results(
     collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
     margin = study.claims.get("equivalent_error")
     fast = speed.speed(study, curves, margin, epoch_seconds) if margin else pd.DataFrame(columns=speed.COLUMNS)
+    probed = mechanism.mechanism(study, probes)
     tables = {
         "schedules": final.schedules(study, train_images),
         "milestone_changes": first,
@@ -75,6 +79,9 @@ def results(
         "lag_summary": lag.lag_summary(lags),
         "speed": fast,
         "simulated_rates": simulation.simulated_rates(),
+        "mechanism": probed,
+        "mechanism_summary": mechanism.summary(probed),
+        "undying": mechanism.undying(study, curves),
     }
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
@@ -84,4 +91,7 @@ def results(
     made += same_claims.same_claims(
         study, tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     )
-    return tables, made
+    made += court.court_claims(study, tables)
+    tables["court"] = court.court(study, made)
+    tables["verdicts"] = court.verdicts(study, tables["court"])
+    return tables, made + court.verdict_claims(tables["verdicts"])

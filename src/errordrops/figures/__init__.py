@@ -54,6 +54,14 @@ FIGURES = {
         Figure("equivalence", ("bands", "final_differences", "schedules")),
         Figure("lag", ("lag_summary", "schedules")),
         Figure("speed", ("speed", "schedules")),
+        Figure("slider", ("curves", "sweep")),
+        Figure("excess", ("mechanism", "mechanism_summary")),
+        Figure("thrown", ("probes",)),
+        Figure("motion", ("probes", "mechanism_summary")),
+        Figure("curvature", ("probes",)),
+        Figure("dead_units", ("probes", "undying", "mechanism_summary")),
+        Figure("landscape", ("probes",)),
+        Figure("toy", ("mechanism_summary",)),
     )
 }
 
