@@ -12,11 +12,11 @@ from errordrops import study as studies
 from errordrops.analysis import cause_claims
 from errordrops.analysis.placebo import placebo_effects, placebo_summary
 from errordrops.analysis.results import results
-from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS
+from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
 from planted_study import IMAGES, curves, draw
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))
-CLOSEUPS = pd.DataFrame(columns=CLOSEUP_COLUMNS)
+CLOSEUPS, PROBES = pd.DataFrame(columns=CLOSEUP_COLUMNS), pd.DataFrame(columns=PROBE_COLUMNS)
 
 
 def audit(equal: bool) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def audit(equal: bool) -> pd.DataFrame:
 
 def claims_of(table: pd.DataFrame, equal: bool = True) -> dict[str, dict]:
     seconds = {(arm.name, seed): [1.0] * 30 for arm in STUDY.arms for seed in arm.seeds}
-    return {c["id"]: c for c in results(STUDY, table, CLOSEUPS, audit(equal), IMAGES, seconds)[1]}
+    return {c["id"]: c for c in results(STUDY, table, CLOSEUPS, audit(equal), PROBES, IMAGES, seconds)[1]}
 
 
 def indifferent(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,9 +15,16 @@ from errordrops.runs import Session, train_run
 from networks import tiny, trainer
 
 PROBED = {
-    "arms": ["none", "step", "batch"],
+    "arms": ["none", "batch"],
     "averages": [1],
-    "probes": {"milestone": 2, "images": 60, "directions": 3, "after": [1, 2], "map_points": 3},
+    "probes": {
+        "milestone": 2,
+        "arms": ["none", "batch"],
+        "images": 20,
+        "directions": 2,
+        "after": [1, 2],
+        "map_points": 3,
+    },
 }
 
 
@@ -117,7 +124,7 @@ def probed(tmp_path_factory):
     """A tiny study with every run trained and probed through the command; (study, layout, table)."""
     loaded, layout = tiny(tmp_path_factory.mktemp("probed"), **PROBED)
     options = ["--results", str(layout.root.parent), "--device", "cpu"]
-    for arm in ("none", "step", "batch"):
+    for arm in ("none", "batch"):
         train_run(loaded, plan.find_run(loaded, arm, 0), layout, "cpu", lambda message: None)
     tables = []
     for run in plan.runs(loaded):
@@ -135,7 +142,7 @@ def values(tables, arm, probe, quantity, moment=None):
 
 def test_every_probe_writes_its_table(probed):
     _, _, tables = probed
-    assert len(tables) == 3 * 5 + 1  # one map
+    assert len(tables) == 2 * 5 + 1  # one map
     assert all(list(table.columns) == PROBE_COLUMNS and len(table) for table in tables)
     assert all(np.isfinite(table["value"]).all() for table in tables)
 
@@ -148,22 +155,22 @@ def test_arms_share_what_is_measured_before_the_milestone(probed):
         ("noise", "trace_S"),
         ("units", "loss"),
     ):
-        found = [values(tables, arm, probe, quantity, "before").tolist() for arm in ("none", "step", "batch")]
-        assert found[0] == found[1] == found[2] and found[0]
+        found = [values(tables, arm, probe, quantity, "before").tolist() for arm in ("none", "batch")]
+        assert found[0] == found[1] and found[0]
 
 
 def test_the_parts_of_a_motion_begin_and_end_where_it_does(probed):
     _, _, tables = probed
-    line = values(tables, "step", "motion", "line", "after").tolist()
-    ends = [values(tables, "step", "motion", "loss", moment).iloc[0] for moment in ("before", "after")]
+    line = values(tables, "batch", "motion", "line", "after").tolist()
+    ends = [values(tables, "batch", "motion", "loss", moment).iloc[0] for moment in ("before", "after")]
     assert [line[0], line[-1]] == pytest.approx(ends, rel=1e-5)
-    assert 0 < values(tables, "step", "motion", "share_leading", "after").iloc[0] < 1
+    assert 0 < values(tables, "batch", "motion", "share_leading", "after").iloc[0] < 1
 
 
 def test_the_stability_limit_is_that_of_the_setting_in_use(probed):
     _, _, tables = probed
-    limits = [values(tables, "step", "curvature", "stability_limit", moment).iloc[0] for moment in ("before", "after")]
-    assert limits == [stability_limit(0.05, 0.9), stability_limit(0.01, 0.9)]
+    limits = [values(tables, "batch", "curvature", "stability_limit", moment).iloc[0] for moment in ("before", "after")]
+    assert limits == [stability_limit(0.05, 0.9)] * 2  # its rate stays what it was
     assert values(tables, "batch", "noise", "groups", "after").iloc[0] == 5
 
 

@@ -22,6 +22,13 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
+ROLES = {
+    "placebo": "active placebos",
+    "cut": "stubs of the cut sweep",
+    "activation": "networks with other activations",
+}
+
+
 def plan(args: argparse.Namespace) -> None:
     from .costs import cost
     from .plan import runs
@@ -43,7 +50,7 @@ def plan(args: argparse.Namespace) -> None:
             f"{run.arm:<16} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15} {len(arm.seeds):>6}   "
             f"{arm.description}"
         )
-    for role, words in {"placebo": "active placebos", "cut": "stubs of the cut sweep"}.items():
+    for role, words in ROLES.items():
         family = [run for run in runs(loaded) if loaded.arm(run.arm).role == role]
         if family:
             print(f"{words}: {len(family)} runs, {sum(run.epochs_trained for run in family)} epochs to train")

@@ -47,7 +47,7 @@ TOPICS = (
         "foretold",
         "Foretold: the drop is there before the cut",
         ("sweep_fits",),
-        ("predicted", "cut_sweep", "corrected_images"),
+        ("predicted", "slider", "cut_sweep", "corrected_images"),
         r"predicted\..*",
     ),
     Topic(
@@ -55,7 +55,7 @@ TOPICS = (
         "Less noise: dose and response",
         ("noise_fits",),
         ("noise", "variance", "weight_norm"),
-        r"noise\..*|dose\..*|.*\.variance(_beside_none)?$",
+        r"noise\.(plateau|m\d+\.drops)|dose\..*|.*\.variance(_beside_none)?$",
     ),
     Topic(
         "reversal",
