@@ -256,3 +256,26 @@ def test_an_audit_is_taken_from_the_reference_under_the_name_of_this_study(tmp_p
 def test_a_run_of_another_seed_is_another_run():
     run = plan.find_run(EVIDENCE, "none", 3)
     assert plan.recipe_key(EVIDENCE, run) != plan.recipe_key(EVIDENCE, replace(run, seed=4))
+
+
+MECHANISM = study.load(str(STUDIES / "mechanism.yaml"))
+
+
+def test_a_network_with_another_activation_shares_nothing_with_the_others():
+    forks = {run.arm: (run.parent, run.fork_epoch) for run in plan.runs(MECHANISM)}
+    assert forks["none-gelu"] == forks["none-leaky-relu"] == (None, 0)
+    assert forks["step-gelu"] == ("none-gelu", 10) and forks["step-leaky-relu"] == ("none-leaky-relu", 10)
+    keys = {run.arm: plan.recipe_key(MECHANISM, run) for run in plan.runs(MECHANISM) if run.seed == 11}
+    assert len(set(keys.values())) == 7
+    assert "activation" not in plan.recipe(MECHANISM, plan.find_run(MECHANISM, "none", 11))["model"]
+
+
+def test_probes_are_rules_of_their_own_on_what_a_run_left(flow):
+    counts = {probe: len(plan.runs_with(probe, MECHANISM)) for probe in plan.PROBES}
+    assert counts == {"units": 9, "curvature": 9, "motion": 9, "noise": 9, "path": 9, "landscape": 1}
+    assert [plan.runs_with(probe, EVIDENCE) for probe in plan.PROBES] == [[]] * 6
+    control = "results/mechanism/runs/none/seed11/probe_curvature.csv"
+    assert control not in flow.probe_inputs("mechanism", "none", "11", "curvature")
+    inputs = flow.probe_inputs("mechanism", "step", "11", "motion")
+    assert control in inputs and "results/mechanism/runs/step/seed11/run.json" in inputs
+    assert {"spectrum.py", "surface.py", "motion.py", "training.py"} <= {path.rsplit("/")[-1] for path in inputs}

@@ -166,3 +166,22 @@ def test_every_threshold_of_the_schema_says_what_it_is():
 @pytest.mark.parametrize("part", ["activations", "probes", "placebos", "cut_sweep", "unchanged_fork", "averages"])
 def test_what_is_new_in_the_schema_says_what_it_is(part):
     assert len(schema()["properties"][part]["description"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"activations": [{"activation": "gelu", "arms": ["stp"]}]}, r"activations\[0\]\.arms: no arm 'stp'"),
+        ({"activations": [{"activation": "tanh", "arms": ["step"]}]}, r"activations\[0\]\.activation"),
+        ({"activations": [{"activation": "gelu", "arms": ["step"], "epochs": 31}]}, r"epochs: 31 is beyond the last"),
+        ({"probes": {"milestone": 10, "arms": ["none", "stp"]}}, r"probes\.arms\[1\]: no arm 'stp'"),
+        ({"probes": {"milestone": 28, "arms": ["none", "step"]}}, r"probes: epoch 33 is beyond the last epoch"),
+        ({"probes": {"milestone": 10, "arms": ["step"]}}, r"probes\.arms: arm none is missing"),
+        ({"probes": {"milestone": 10, "after": [1, 5, 1]}}, r"probes\.after"),
+        ({"probes": {"milestone": 10, "after": [5, 1]}}, r"probes\.after: must rise"),
+        ({"probes": {"milestone": 10}, "averages": []}, r"probes: .* state averages"),
+    ],
+)
+def test_a_mistake_about_probes_is_told_with_its_key(tmp_path, keys, message):
+    with pytest.raises(StudyError, match=message):
+        study.load(write(tmp_path, GOOD | {"averages": [1]} | keys))

@@ -210,13 +210,19 @@ def _resolve(path: Path, content: dict) -> Study:
         averages=tuple(float(memory) for memory in content["averages"]),
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
-        probes=_probes(path, content["probes"], arms) if "probes" in content else None,
+        probes=_probes(path, content, arms) if "probes" in content else None,
     )
 
 
-def _probes(path: Path, given: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any]:
+def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any]:
     """What is probed, defaults filled in. Raises StudyError where an arm or epoch to be probed is not there."""
-    probes = PROBES | given
+    probes = PROBES | content["probes"]
+    if not content["averages"]:
+        raise wrong(
+            path, "probes", "they compare the weights with their average: state averages (in epochs), such as [1]"
+        )
+    if probes["after"] != sorted(probes["after"]):
+        raise wrong(path, "probes.after", f"must rise, but is {probes['after']}")
     lengths = {arm.name: len(arm.settings) for arm in arms}
     for index, name in enumerate(probes["arms"]):
         if name not in lengths:
