@@ -6,12 +6,17 @@ import json
 import os
 import shutil
 
+import pandas as pd
 import pytest
 
 import planted
 import planted_controls
 import planted_evidence
+import test_court
+import test_figures_mechanism_a
+import test_figures_mechanism_b
 from errordrops import figures, report
+from errordrops.analysis import court
 from test_report import SETTINGS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -31,8 +36,18 @@ def address(tmp_path_factory):
     provenance = planted.provenance() | {"settings": SETTINGS}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     more = planted_controls.tables() | planted_evidence.evidence()
-    for name in more.keys() - planted.tables().keys() - {"curves"}:
+    ours, theirs = test_figures_mechanism_a.tables(), test_figures_mechanism_b.all_tables()
+    both = {name: pd.concat([ours[name], theirs[name]], ignore_index=True) for name in ("probes", "mechanism_summary")}
+    more |= {"mechanism": ours["mechanism"], "undying": theirs["undying"], **both}
+    for name in more.keys() - {"probes"} - planted.tables().keys() - {"curves"}:
         more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
+    predicted = court.court_claims(test_court.STUDY, test_court.tables())
+    outcomes = court.court(test_court.STUDY, predicted)
+    more |= {"court": outcomes, "verdicts": court.verdicts(test_court.STUDY, outcomes)}
+    for name in ("court", "verdicts"):
+        more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
+    claims = json.loads((folder / "claims.json").read_text())
+    (folder / "claims.json").write_text(json.dumps(claims + predicted + court.verdict_claims(more["verdicts"])))
     tables = more | {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
     for name, figure in figures.FIGURES.items():
         figures.save(figure.draw(tables), folder / "figures" / name)
@@ -80,7 +95,7 @@ def test_every_chart_is_drawn(visit):
     marks = page.eval_on_selector_all(
         ".chart", "boxes => boxes.map(b => [b.querySelectorAll('svg path, svg text').length, b.dataset.chart])"
     )
-    empty = {"controls", "reversal", "weight_norm"}  # not in the planted curves: the page leaves them out
+    empty = {"controls", "reversal", "weight_norm", "slider"}  # not in the planted curves: the page leaves them out
     assert {name for _, name in marks} == set(figures.FIGURES) - empty
     assert not [name for drawn, name in marks if drawn <= 20]
     assert page.locator(".chart svg[role=img][aria-label]").count() == len(figures.FIGURES) - len(empty)

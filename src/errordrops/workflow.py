@@ -14,7 +14,7 @@ from .study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
 BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
-FIGURE_PARTS = ("__init__", "measures", "panels", "parts", "theme", "words")  # what figures share
+FIGURE_PARTS = ("__init__", "dots", "measures", "panels", "parts", "theme", "words")  # what figures share
 
 
 def modules(*names: str, ending: str = "py") -> list[str]:

@@ -4,9 +4,9 @@ import altair as alt
 import pandas as pd
 
 from . import parts, theme, words
-from .excess import chosen, dots, heading, listing, names, sure
+from .dots import ROW, chosen, dots, listing, names, sure
 
-LEFT, RIGHT, HEIGHT = 170, 210, 220
+LEFT, RIGHT, HEIGHT = 200, 210, 200
 SHARES = {"leading_share": "leading directions", "negative_share": "negative curvature"}
 
 
@@ -21,8 +21,10 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
     views = []
     if len(shares):
         title = "Fall by that motion alone / fall (share)"
-        panel = dots(shares, shares.iloc[:0], every, title, LEFT, {0: "none", 1: "all"}, "shares")
-        views.append(panel.properties(title=heading("Fall by part of the motion", True)))
+        panel = dots(shares, shares.iloc[:0], every, title, LEFT, {0: "no fall", 1: "whole fall"}, "shares")
+        views.append(
+            panel.properties(title=parts.heading("Fall by part of the motion"), height=max(HEIGHT, ROW * len(shares)))
+        )
     if len(lines):
         views.append(straight(lines, every))
     if not views:
@@ -58,7 +60,7 @@ def straight(lines: pd.DataFrame, every: list[str]) -> alt.LayerChart:
     line = line.encode(x, y, **parts.line_style(every, shown), tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")])
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY).encode(alt.Y("zero:Q"))
     chart = alt.layer(zero, line).properties(width=RIGHT, height=HEIGHT, name="line")
-    return chart.properties(title=heading("Loss along the straight line", True))
+    return chart.properties(title=parts.heading("Loss along the straight line"))
 
 
 def claim(known: pd.DataFrame, all_of: int) -> str:

@@ -64,7 +64,7 @@ def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, first: boo
     domain = [float(f"{low / 1.5:.3g}"), float(f"{high * 1.5:.3g}")]
     powers = range(int(np.ceil(np.log10(domain[0]))), int(np.floor(np.log10(domain[1]))) + 1)
     ticks = {"values": [float(f"1e{power}") for power in powers]} if len(powers) > 1 else {"tickCount": 4}
-    title = "Variance over one epoch's updates (squared weight)" if first else None
+    title = "Variance (squared weight)" if first else None
     axis = alt.Axis(title=title, labels=first, format="~e", **ticks)
     y = alt.Y("value:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
     last = int(rows["direction"].max())
@@ -145,19 +145,19 @@ def text(rows: pd.DataFrame, shown: list[str]) -> tuple[str, list[str], str, str
     ]
     control = found.get(theme.CONTROL)
     if control and not np.isnan(control.mean):
-        subtitle.append(f"After / before: {ratio(theme.CONTROL, control)}, which changes nothing")
+        subtitle.append(f"Variance after / before in arm {theme.CONTROL}, which changes nothing: {ratio(control)}")
     caption = (
         "Variance of the weights along each leading eigenvector of the Hessian before the change, over the updates of "
         "one epoch: the last before the change, and the second after it. Direction 1 has the largest curvature. "
         "The factor is a geometric mean over directions and seeds. The title claims one only of arms, other than "
         "none, where the 95 % t-interval of its logarithm over seeds excludes no change."
     )
-    listed = "; ".join(ratio(arm, found[arm]) for arm in shown if not np.isnan(found[arm].mean))
+    listed = "; ".join(f"{arm} {ratio(found[arm])}" for arm in shown if not np.isnan(found[arm].mean))
     alt_text = f"Variance of the weights by leading direction, before and after. After / before: {listed or 'unknown'}."
     return title, subtitle, caption, alt_text
 
 
-def ratio(arm: str, found: Interval) -> str:
-    """`step 0.050 (95 % 0.040 to 0.062)`."""
+def ratio(found: Interval) -> str:
+    """`0.050 (95 % 0.040 to 0.062)`."""
     mean, low, high = (f"{np.exp(value):.2g}" for value in found)
-    return f"{arm} {mean}" + ("" if np.isnan(found.low) else f" (95 % {low} to {high})")
+    return mean + ("" if np.isnan(found.low) else f" (95 % {low} to {high})")
