@@ -68,9 +68,8 @@ def predictions(study: Study) -> str:
         )
         last = row.explanation
     head = ["Explanation", "It predicts", "Threshold", "Measured", "Outcome", "Figure"]
-    return floating(
-        "tbl-court", table(head, rows, left=2), "Predictions and what was measured, 95\u00a0% intervals over seeds"
-    )
+    caption = "Predictions and what was measured, 95\u00a0% intervals over seeds"
+    return floating("tbl-court", table(head, rows, left=2), caption, " .court")
 
 
 def threshold(claim: Mapping) -> str:
