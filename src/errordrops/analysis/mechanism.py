@@ -58,9 +58,8 @@ def of_run(study: Study, arm: str, found: Found) -> dict[str, float]:
     fall = loss["before"] - loss["after"]
     silent = found.one("units", "loss_silenced", "after") - found.one("units", "loss", "after")
     fallen = found.one("units", "loss", "before") - found.one("units", "loss", "after")
-    excess = {m: found.one("noise", "excess", m) for m in ("before", "after", "later")}
-    sharp = {m: found.one("curvature", "eigenvalue", m) for m in ("before", "after", "later")}
-    sharp |= {m: top(found.all("curvature", "eigenvalue", m)) for m in sharp}
+    excess = {m: found.one("noise", "excess", m) for m in ("before", "later")}
+    sharp = {m: top(found.all("curvature", "eigenvalue", m)) for m in ("before", "later")}
     variance = [found.all("path", "variance", m) for m in ("before", "after")]
     numbers = {
         "fall": fall,
