@@ -8,6 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from errordrops.averages import Average, start
+from errordrops.plan import AVERAGED_TEST, AVERAGES
 from errordrops.schedules import Setting, rule_phases, settings
 from errordrops.training import Trainer, train
 from networks import FP32, RECIPE, keys, plain_logits, store, trainer
@@ -17,6 +18,7 @@ NONE = settings(rule_phases("none", BASE, 4, [], 5))
 STEP = settings(rule_phases("step", BASE, 4, [2], 5))
 BATCH = settings(rule_phases("batch", BASE, 2, [1], 5))
 MEMORIES = {"averages": [1, 3]}
+ALL = {AVERAGES, AVERAGED_TEST}
 
 
 def quiet(message):
@@ -26,7 +28,11 @@ def quiet(message):
 def run(folder, schedule, name="store", every=1, **changes):
     """Train a schedule with a fresh trainer; returns (store, keys, epochs trained)."""
     where, chain = store(folder, name), keys(schedule, **changes)
-    return where, chain, train(trainer(folder, **changes), where, chain, schedule, every, quiet)
+    return where, chain, train(trainer(folder, **changes), where, chain, schedule, every, quiet, extras=everything)
+
+
+def everything(epoch):
+    return ALL
 
 
 def equal(one, other):
@@ -148,9 +154,9 @@ def test_evaluation_puts_the_weights_back_bit_by_bit(tmp_path):
     one = trainer(tmp_path, **MEMORIES)
     one.train_epoch(1, BASE)
     before = one.state()
-    first, _ = one.evaluate()
+    first, _ = one.evaluate(ALL)
     assert equal(one.state(), before)
-    assert one.evaluate()[0] == first
+    assert one.evaluate(ALL)[0] == first
     average = one.averages[0]
     with pytest.raises(ZeroDivisionError), average.in_place_of(one.model):
         inside = flat(one.model.parameters())
@@ -178,7 +184,7 @@ def test_a_model_that_carries_the_average_is_measured_as_the_average(tmp_path, p
     numerics = dataclasses.replace(FP32, precision=precision)
     one, other = (trainer(tmp_path, numerics, **MEMORIES) for _ in range(2))
     one.train_epoch(1, BASE)
-    values, to_test = one.evaluate()
+    values, to_test = one.evaluate(ALL)
     for average in one.averages:
         with torch.no_grad():
             for parameter, weight in zip(other.model.parameters(), average.weights, strict=True):
@@ -195,7 +201,7 @@ def test_a_model_that_carries_the_average_is_measured_as_the_average(tmp_path, p
 def test_what_is_measured_with_averages(tmp_path):
     one = trainer(tmp_path, **MEMORIES)
     one.train_epoch(1, BASE)
-    values, to_test = one.evaluate()
+    values, to_test = one.evaluate(ALL)
     metrics = {split: {m.split("_", 1)[-1] for m in found if m.startswith("loss_")} for split, found in values.items()}
     assert metrics == {
         "test": {"recomputed", "averaged"},

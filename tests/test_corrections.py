@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errordrops.corrections import corrections, pack, unpack
+from errordrops.plan import AVERAGED_TEST, AVERAGES
 from errordrops.schedules import Setting
 from errordrops.training import train
 from networks import keys, plain_logits, store, trainer
@@ -53,7 +54,8 @@ def test_what_a_run_records_is_what_its_checkpoints_say(tmp_path):
     """Masks of the weights and of the average after each epoch, from the stored states in plain torch."""
     schedule = (Setting(0.05, 20, 0.9),) * 2 + (Setting(0.01, 20, 0.9),) * 2
     where, chain = store(tmp_path), keys(schedule, averages=[1])
-    train(trainer(tmp_path, averages=[1]), where, chain, schedule, 1, lambda message: None)
+    wanted = {AVERAGES, AVERAGED_TEST}
+    train(trainer(tmp_path, averages=[1]), where, chain, schedule, 1, lambda message: None, extras=lambda epoch: wanted)
     right, records = [], [where.record(key) for key in chain]
     for key, record in zip(chain, records, strict=True):
         right.append({})

@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from errordrops import study as studies
-from errordrops.analysis import court, mechanism
+from errordrops.analysis import court, detector_claims, mechanism
 from errordrops.analysis.intervals import Interval
 from errordrops.analysis.verdicts import claim
 from errordrops.curves import PROBE_COLUMNS
 from errordrops.mechanism.toy import rest_excess
+from errordrops.report import court as court_page
+from errordrops.report import study as report_study
 
 STUDY = studies.load("mechanism", studies.REPOSITORY / "config" / "studies")
 H, S = np.array([20.0, 5.0]), np.array([2.0, 1.0])
@@ -156,3 +158,42 @@ def test_a_study_without_a_court_has_none():
     quick = studies.load("quick", studies.REPOSITORY / "config" / "studies")
     assert court.court_claims(quick, {}) == [] and court.court(quick, []).empty
     assert court.verdicts(quick, court.court(quick, [])).empty
+
+
+def page_of(name, claims):
+    """A study as the page reads it, with a court if `claims` are predictions of study mechanism."""
+    outcomes = court.court(STUDY, claims) if name == "mechanism" else pd.DataFrame(columns=court.COLUMNS)
+    tables = {"court": outcomes, "verdicts": court.judged(name, outcomes)} if len(outcomes) else {}
+    tables["mechanism_summary"] = pd.DataFrame(columns=["arm", "quantity"])
+    empty = [pd.DataFrame({"seed": []})] * 5
+    return report_study.Study({"seeds": [0, 1]}, {"study": name}, claims, *empty, tables=tables)
+
+
+TEXTS = {"intro": "Intro.", "separates": "Apart.", "toy": "Toy."}
+
+
+def test_a_page_without_probes_shows_the_court_of_its_companion_and_adds_what_that_leaves_untested():
+    follows = claim("plateau.follows", "Drops follow the rule.", "m", "epochs", Interval(0.1, 0, 0.2), -0.5, 0.5, n=3)
+    page, companion = page_of("evidence", [follows]), page_of("mechanism", court.court_claims(STUDY, tables()))
+    assert "no explanations" in court_page.court(page, None, TEXTS)
+    alone, both = (court_page.court(one, companion, TEXTS) for one in (page_of("evidence", []), page))
+    assert alone.count(court_page.UNTESTED) == both.count(court_page.UNTESTED) + 1
+    assert "Of 1 prediction 1 came as predicted" in both and "plateau.follows" in both and "of study evidence" in both
+    assert "study of its own, *mechanism*" in both
+    own = court_page.court(companion, page, TEXTS)  # a court of its own needs no other
+    assert "plateau.follows" not in own and "study of its own" not in own
+
+
+def test_the_plateau_claim_asks_where_the_nearest_drop_lies():
+    evidence = studies.load("evidence", studies.REPOSITORY / "config" / "studies")
+    rows = [("plateau", seed, "test", "error_recomputed", 1, m) for seed, m in ((3, 13), (4, 14), (5, 17))]
+    fired = pd.DataFrame(rows, columns="arm seed split metric index milestone".split())
+    drops = fired.assign(kind="drop", epoch=fired["milestone"] + 1)
+
+    def follows(drops):
+        return detector_claims.follows(evidence, {"milestone_detections": fired, "detections": drops})[0]
+
+    exact = follows(drops)
+    assert (exact["value"], exact["holds"], exact["n"]) == (0, True, 3) and "13, 14, 17" in exact["statement"]
+    assert follows(drops.assign(epoch=drops["epoch"] + 2))["holds"] is False
+    assert follows(drops.iloc[:2])["holds"] is None  # a run without a drop has not followed

@@ -198,6 +198,25 @@ def test_stubs_of_evidence_at_the_first_milestone_cost_nothing():
         assert trained[f"cut-12-{cut}"] == 2
 
 
+def test_averages_answer_the_test_set_where_the_sweep_cuts_and_validation_images_for_the_rule_alone():
+    """Evaluation costs as much as training: nothing is measured that nobody asks for."""
+    runs = {(run.arm, run.seed): run for run in plan.runs(EVIDENCE)}
+    dates = {arm.at for arm in EVIDENCE.arms if arm.role == "cut"}
+
+    def asked(arm, seed, what):
+        run = runs[arm, seed]
+        return {epoch for epoch in range(len(run.settings) + 1) if what in run.extras(epoch)}
+
+    assert asked("none", 3, plan.AVERAGED_TEST) == dates
+    assert asked("step", 3, plan.AVERAGED_TEST) == {date for date in dates if date <= 12}  # cut-12-... forks later
+    assert asked("low", 3, plan.AVERAGED_TEST) == asked("none", 10, plan.AVERAGED_TEST) == set()
+    assert 12 in asked("cut-12-rate", 3, plan.AVERAGED_TEST) and asked("cut-12-rate", 3, plan.AVERAGES) <= dates
+    assert asked("low", 3, plan.AVERAGES) == set(range(31)) and asked("placebo-none-10-1", 8, plan.AVERAGES) == set()
+    for arm in ("none", "plateau"):  # the rule starts as arm none does: its past is not trained again
+        assert asked(arm, 3, plan.VALIDATION) == set(range(31))
+    assert asked("none", 8, plan.VALIDATION) == asked("step", 3, plan.VALIDATION) == set()
+
+
 def test_runs_of_a_step():
     assert plan.runs_with("train", EVIDENCE) == plan.runs(EVIDENCE)
     assert [(run.arm, run.seed) for run in plan.runs_with("audit", EVIDENCE)] == [("none", 3), ("none", 4), ("none", 5)]

@@ -36,6 +36,7 @@ def complete(results, runs):
     results.report.parent.mkdir(parents=True)
     results.report.write_text("page")
     write_csv(results.table("final"), pd.DataFrame({"a": [1]}))
+    write_json(results.figure("excess").with_suffix(".json"), {})
 
 
 def test_an_unfinished_study_is_kept_run_by_run(places):
@@ -88,6 +89,7 @@ def test_a_complete_study_replaces_what_was_kept(places):
     assert not kept.run("step", 0).exists() and kept.run("none", 0).exists()
     assert not kept.table("gone").exists() and kept.table("final").exists()
     assert kept.report.read_text() == "page"
+    assert kept.figure("excess").with_suffix(".json").exists()  # the pages of other studies may show it
 
 
 def test_results_that_came_from_the_reference_are_not_kept(places):

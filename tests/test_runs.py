@@ -115,9 +115,11 @@ def test_averages_are_evaluated_where_an_arm_of_its_own_needs_them(small):
     none, placebo = (wide(layout.run(arm, 0)) for arm in ("none", "placebo-none-2-1"))
     assert set(placebo.index) == set(none.index)
     for metric in ("loss_averaged", "error_averaged"):
-        assert none.loc[("test", metric)].notna().all()
-        assert placebo.loc[("test", metric)].notna().tolist() == [True, True, True, False, False]
-    assert placebo.loc[("test", "corrected_foreseen")].notna().tolist() == [False, True, True, True, False]
+        assert none.loc[("train_eval", metric)].notna().all()
+        assert placebo.loc[("train_eval", metric)].notna().tolist() == [True, True, True, False, False]
+        for run in (none, placebo):  # on the test set only where the sweep cuts
+            assert run.loc[("test", metric)].notna().tolist() == [False, False, True, False, False]
+    assert placebo.loc[("test", "corrected_foreseen")].notna().tolist() == [False, False, False, True, False]
 
 
 def test_an_arm_measures_what_a_stub_left_out(tmp_path, trained):
@@ -127,15 +129,26 @@ def test_an_arm_measures_what_a_stub_left_out(tmp_path, trained):
     train_run(loaded, replace(step, whole=False), layout, "cpu", quiet)
     folder = layout.run("step", 0)
     sparing, state = wide(folder), (folder / "checkpoints" / "epoch003.safetensors").read_bytes()
-    assert ("test", "loss_averaged") not in sparing.index
+    assert ("train_eval", "loss_averaged") not in sparing.index
     train_run(loaded, step, layout, "cpu", quiet)
     whole = wide(folder)
     assert trained == [1, 2, 3, 1, 2, 3]
-    assert whole.loc[("test", "loss_averaged")].notna().all()
+    assert whole.loc[("train_eval", "loss_averaged")].notna().all()
     assert whole.loc[sparing.index].equals(sparing)
     assert (folder / "checkpoints" / "epoch003.safetensors").read_bytes() == state
     train_run(loaded, replace(step, whole=False), layout, "cpu", quiet)
     assert trained == [1, 2, 3, 1, 2, 3] and wide(folder).equals(whole)
+
+
+def test_a_date_that_is_added_is_measured_where_it_was_left_out(tmp_path, trained):
+    """Arm none is known, its averages on the test set after epoch 2 are not: that epoch is trained once more."""
+    loaded, layout = tiny(tmp_path, arms=["none"], averages=[1])
+    perform(train_run, loaded, layout, "none")
+    loaded, layout = tiny(tmp_path, arms=["none"], averages=[1], cut_sweep={"of": "none", "at": [2], "epochs": 1})
+    folder = perform(train_run, loaded, layout, "cut-2-rate")
+    assert trained == [1, 2, 3, 4, 2, 3]
+    assert wide(folder).loc[("test", "loss_averaged")].notna().tolist() == [False, False, True, False]
+    assert pd.notna(wide(folder).loc[("test", "corrected_foreseen"), 3])
 
 
 def test_a_known_stub_trains_nothing(small, trained):
@@ -287,8 +300,8 @@ def planted(monkeypatch, validation, test):
     """Validation and test errors after epoch 1, 2, ... as given, whatever was trained."""
     evaluate, calls = Trainer.evaluate, []
 
-    def answer(self, whole=True):
-        values, to_test = evaluate(self)
+    def answer(self, extras):
+        values, to_test = evaluate(self, extras)
         if calls:  # epoch 0 comes first
             values["validation"]["error_recomputed"] = validation[len(calls) - 1]
             values["test"]["error_recomputed"] = values["test"]["error"] = test[len(calls) - 1]

@@ -13,6 +13,7 @@ import torch
 from errordrops.checkpoints import CheckpointError, capture
 from errordrops.closeups import Look, replays
 from errordrops.curves import run_rows
+from errordrops.plan import VALIDATION
 from errordrops.schedules import Setting, rule_phases, settings
 from errordrops.training import bring_to, known_epochs, train
 from networks import FP32, RECIPE, data, keys, store, trainer
@@ -243,7 +244,7 @@ def test_validation_images_are_measured_with_recomputed_statistics(tmp_path):
     one.train_epoch(1, BASE)
     assert "validation" not in one.evaluate()[0]
     one.data = dataclasses.replace(one.data, validation=one.data.test)
-    values, _ = one.evaluate()
+    values, _ = one.evaluate({VALIDATION})
     test = values["test"]
     assert values["validation"] == {metric: test[metric] for metric in ("error_recomputed", "loss_recomputed")}
 

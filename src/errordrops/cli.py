@@ -154,10 +154,11 @@ def figure(args: argparse.Namespace) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
+    from . import reference
     from .report import render
 
-    layout = _layout(args)
-    say(f"rendered by {render(layout.root, layout.report)}")
+    layout, companion = _layout(args), reference.companion(_study(args))
+    say(f"rendered by {render(layout.root, layout.report, companion=companion)}")
 
 
 def keep(args: argparse.Namespace) -> None:

@@ -38,12 +38,16 @@ TRAINING_MODULES = (
 # What is measured in the checkpoints around a milestone, a module of mechanism/ each. A map is drawn of one run alone.
 PROBES = ("units", "curvature", "motion", "noise", "path", "landscape")
 
+# What can be measured after an epoch besides error and loss of the weights.
+AVERAGES, AVERAGED_TEST, VALIDATION = "averages", "averaged test", "validation"
+
 
 @dataclass(frozen=True)
 class Run:
     """One arm with one seed. It is trained from epoch `fork_epoch` + 1 on; what is before comes from `parent`.
 
-    `whole`: averaged weights and validation images are evaluated, too; of placebos and stubs nobody asks for them.
+    `whole`: neither a placebo nor a stub. `foretold`: the epochs after which the cut sweep asks what averaged weights
+    say to each test image. `validated`: the plateau rule decides by the validation error of this run.
     """
 
     arm: str
@@ -54,11 +58,23 @@ class Run:
     plateau: Plateau | None = None
     closeups: bool = False
     whole: bool = True
+    foretold: frozenset[int] = frozenset()
+    validated: bool = False
     activation: str = "relu"
 
     @property
     def epochs_trained(self) -> int:
         return len(self.settings) - self.fork_epoch
+
+    def extras(self, epoch: int) -> frozenset[str]:
+        """What is measured after an epoch besides error and loss of the weights (see `Trainer.evaluate`).
+
+        Evaluation costs as much as training, so only what is asked for: averaged weights along whole runs (not along
+        placebos and stubs) and at the dates of the cut sweep, validation images for the plateau rule.
+        """
+        wanted = {AVERAGES} if self.whole else set()
+        wanted |= {AVERAGES, AVERAGED_TEST} if epoch in self.foretold else set()
+        return frozenset(wanted | ({VALIDATION} if self.validated else set()))
 
 
 @cache
@@ -117,6 +133,11 @@ def runs_with(step: str, study: Study) -> list[Run]:
 def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
     there = {seed: tuple(other for other in arms if seed in other.seeds) for seed in arm.seeds}
     looked_at = arm.closeups and bool(arm.milestones)
+
+    def validated(seed: int) -> bool:
+        starts_as = {fork_points(there[seed])[other.name][0] for other in there[seed] if other.plateau}
+        return bool(arm.plateau) or arm.name in starts_as
+
     return [
         Run(
             arm.name,
@@ -126,10 +147,18 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
             plateau=arm.plateau,
             closeups=looked_at,
             whole=arm.role == "schedule",
+            foretold=_foretold(arm, there[seed]),
+            validated=validated(seed),
             activation=arm.activation,
         )
         for seed in arm.seeds
     ]
+
+
+def _foretold(arm: Arm, others: Sequence[Arm]) -> frozenset[int]:
+    """The dates at which a cut is tried of this arm, or of an arm with which it shares everything until then."""
+    cuts = [other for other in others if other.role == "cut" and other.activation == arm.activation]
+    return frozenset(cut.at for cut in cuts if shared_epochs(arm.settings, cut.settings) >= cut.at)
 
 
 def find_run(study: Study, arm: str, seed: int) -> Run:

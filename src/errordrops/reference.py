@@ -56,12 +56,19 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
             write_json(target / name, described | {"study": study.name, "arm": run.arm, "from_reference": True})
 
 
+def companion(study: Study) -> Path | None:
+    """The committed results of the study whose court the page of this one shows; None if there are none."""
+    root = Layout.reference(study.companion).root if study.companion else None
+    return root if root and Layout(root).claims.exists() else None
+
+
 def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     """Copy what is small from a study's results to its reference folder; returns (runs copied, whether all is there).
 
     Runs that were trained here, their tables compressed; those taken from the reference are there already. So a long
-    study can be brought in run by run. Once it is complete also analysis, claims, provenance and page, and runs that
-    the study no longer has go. Raises UserError if nothing was trained here.
+    study can be brought in run by run. Once it is complete also analysis, claims, provenance, figures (for pages of
+    other studies that show them) and page, and runs that the study no longer has go. Raises UserError if nothing was
+    trained here.
     """
     described = {path.parent: json.loads(path.read_text()) for path in results.root.glob("runs/*/seed*/run.json")}
     own = [folder for folder, run in described.items() if not run["from_reference"]]
@@ -84,7 +91,9 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     for folder in list(reference.root.glob("runs/*/seed*")):
         if (folder.parent.name, int(folder.name.removeprefix("seed"))) not in listed:
             shutil.rmtree(folder)
-    shutil.rmtree(reference.root / "analysis", ignore_errors=True)
-    for path in sorted([*whole, *(results.root / "analysis").glob("*.csv")]):
+    for folder in ("analysis", "figures"):
+        shutil.rmtree(reference.root / folder, ignore_errors=True)
+    small = [path for kind in ("analysis/*.csv", "figures/*.json", "figures/*.svg") for path in results.root.glob(kind)]
+    for path in sorted([*whole, *small]):
         write_bytes(reference.root / path.relative_to(results.root), path.read_bytes())
     return len(own), True

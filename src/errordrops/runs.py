@@ -69,7 +69,7 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
     """Train one run from where its past is known; write curve.csv and run.json and link its checkpoints."""
     session = Session(study, run, layout, device)
     store, keys = session.store, session.keys
-    known = known_epochs(store, keys, run.whole)
+    known = known_epochs(store, keys, run.extras)
     if run.plateau:
         say(f"run {run.arm} seed {run.seed}: the rule decides, epoch by epoch; what is known already is not said again")
         _follow_rule(session, say)
@@ -82,7 +82,7 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         )
         trainer = session.trainer()
         looks = session.looks(trainer)
-        train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=looks, whole=run.whole)
+        train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=looks, extras=run.extras)
     run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
     folder = layout.run(run.arm, run.seed)
@@ -98,7 +98,7 @@ def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
     for epoch in range(1, total + 1):
         settings = plateau_settings(planned.plateau, planned.settings[0], total, errors)
         keys = key_chain(session.base, settings)
-        train(trainer, session.store, keys, settings, study.checkpoint_every, say, until=epoch)
+        train(trainer, session.store, keys, settings, study.checkpoint_every, say, until=epoch, extras=planned.extras)
         record = session.store.record(keys[epoch])
         if record["diverged"]:
             break

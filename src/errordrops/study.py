@@ -59,6 +59,7 @@ class Study:
     audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] | None = None
+    companion: str | None = None
 
     @property
     def schedules(self) -> tuple[Arm, ...]:
@@ -211,6 +212,7 @@ def _resolve(path: Path, content: dict) -> Study:
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
         probes=_probes(path, content, arms) if "probes" in content else None,
+        companion=content.get("companion"),
     )
 
 

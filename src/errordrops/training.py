@@ -5,7 +5,7 @@ What a run does in epoch e depends only on the state at the end of e - 1, the se
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from .evaluation import Answers, answers, recomputed
 from .models import build
 from .numerics import Numerics, describe
 from .optimizer import SGD
+from .plan import AVERAGED_TEST, AVERAGES, VALIDATION
 from .schedules import Setting
 
 
@@ -100,11 +101,12 @@ class Trainer:
         n = len(self.data.train)
         return {"error": 100 * torch.cat(wrong).sum().item() / n, "loss": loss_sum.item() / n}, len(batches)
 
-    def evaluate(self, whole: bool = True) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
-        """({split: {metric: value}}, {"recomputed" and, with averages, "averaged": answers to the test set}).
+    def evaluate(self, extras: Collection[str] = ()) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
+        """({split: {metric: value}}, {"recomputed" and, if asked for, "averaged": answers to the test set}).
 
-        The test set and the fixed training subset with running and with recomputed statistics. If `whole` also with
-        averaged weights (of a longer memory only the training subset), and validation images, statistics recomputed.
+        The test set and the fixed training subset with running and with recomputed statistics. `extras` (see
+        `Run.extras`), all with recomputed statistics: averaged weights on the training subset; those with the shortest
+        memory on the test set; validation images.
         """
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
         values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
@@ -112,12 +114,12 @@ class Trainer:
             to_test = {"recomputed": self._answers(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
             values["train_eval"] |= self._answers(train).summary("_recomputed")
-            if whole and self.data.validation is not None:
+            if VALIDATION in extras:
                 values["validation"] = self._answers(self.data.validation).summary("_recomputed")
-        for average in self.averages if whole else ():
+        for average in self.averages if AVERAGES in extras else ():
             with average.in_place_of(self.model), self._recomputed():
                 values["train_eval"] |= self._answers(train).summary(f"_{average.name}")
-                if average is self.averages[0]:
+                if average is self.averages[0] and AVERAGED_TEST in extras:
                     to_test["averaged"] = self._answers(test)
                     values["test"] |= to_test["averaged"].summary("_averaged")
         return values, to_test
@@ -147,14 +149,22 @@ class Looker(Protocol):
     def save(self, store: Store, key: str, setting: Setting) -> None: ...
 
 
-def known_epochs(store: Store, keys: list[str], whole: bool = False) -> int:
+Extras = Callable[[int], Collection[str]]
+
+
+def no_extras(epoch: int) -> Collection[str]:
+    """Nothing but what is measured after every epoch."""
+    return ()
+
+
+def known_epochs(store: Store, keys: list[str], extras: Extras = no_extras) -> int:
     """The last epoch up to which a chain of keys is recorded without a gap, -1 for none; a diverged one ends it.
 
-    `whole`: a record of less than `Trainer.evaluate` can measure does not count.
+    A record without what `extras` asks for after its epoch (see `Trainer.evaluate`) does not count.
     """
     for epoch, key in enumerate(keys):
         record = store.record(key)
-        if record is None or (whole and not record.get("whole", True)):
+        if record is None or not set(record["extras"]).issuperset(extras(epoch)):
             return epoch - 1
         if record["diverged"]:
             return epoch
@@ -185,19 +195,19 @@ def train(
     say: Callable[[str], None],
     until: int | None = None,
     look_at: Callable[[int], "Looker | None"] = lambda epoch: None,
-    whole: bool = True,
+    extras: Extras = no_extras,
 ) -> int:
     """Train what of a run, up to epoch `until` if given, is not yet in the store. Returns the number of epochs trained.
 
-    `look_at` gives what looks into an epoch as it is trained, None for most; its time counts as evaluation. `whole` as
-    in `Trainer.evaluate`.
+    `look_at` gives what looks into an epoch as it is trained, None for most; its time counts as evaluation. `extras`
+    gives for an epoch what is measured besides, as in `Trainer.evaluate`.
     A run of which a loss, in training or evaluation, is no longer finite is recorded as diverged and ends there.
     """
-    known, last = known_epochs(store, keys, whole), len(settings) if until is None else until
+    known, last = known_epochs(store, keys, extras), len(settings) if until is None else until
     if known >= 0 and (known >= last or store.record(keys[known])["diverged"]):
         return 0
     if known < 0:
-        _finish_epoch(trainer, store, keys, 0, {}, 0, 0.0, keep=True, whole=whole)
+        _finish_epoch(trainer, store, keys, 0, {}, 0, 0.0, keep=True, extras=extras(0))
         known = 0
     else:
         bring_to(trainer, store, keys, settings, known)
@@ -212,7 +222,7 @@ def train(
         seconds = time.monotonic() - started - looking
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
-        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, whole, looking)
+        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, extras(epoch), looking)
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
@@ -238,12 +248,12 @@ def _finish_epoch(
     updates: int,
     seconds: float,
     keep: bool,
-    whole: bool,
+    extras: Collection[str],
     seconds_looking: float = 0.0,
 ) -> dict[str, Any]:
     """Measure, then save the state and after it the record: a record is only there if its state was."""
     started = time.monotonic()
-    measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate(whole)
+    measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate(extras)
     losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
     # the last update of an epoch shows in the evaluation only
     diverged = not losses or not all(map(math.isfinite, losses))
@@ -266,7 +276,7 @@ def _finish_epoch(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "numerics": describe(trainer.numerics),
         "diverged": diverged,
-        "whole": whole,
+        "extras": sorted(extras),
     }
     store.save_record(keys[epoch], record)
     return record

@@ -115,6 +115,12 @@ class Workflow:
             return [own, *(str(reference.stored(known, name)) for name in reference.FILES[step])]
         return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
 
+    def companion_files(self, study: str) -> list[str]:
+        """The committed results of the study whose court the page shows, if it names one that is there."""
+        root = reference.companion(self.study(study))
+        kinds = ("*.json", "analysis/*.csv", "figures/*") if root else ()
+        return sorted(str(path) for kind in kinds for path in root.glob(kind))
+
     def run_key(self, study: str, arm: str, seed: str) -> str:
         """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""
         return plan.recipe_key(self.study(study), self.run(study, arm, seed))

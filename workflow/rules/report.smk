@@ -8,6 +8,7 @@ rule report:
         S.closeups,
         S.claims,
         S.provenance,
+        checked(lambda w: flow.companion_files(w.study)),
         modules("report/"),
         report_sources(),
     output:

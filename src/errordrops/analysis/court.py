@@ -6,7 +6,7 @@ be that explanation (`core`) is contradicted, supported if all of those came as 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -180,27 +180,39 @@ def status(claim: Mapping[str, Any]) -> str:
 
 def court(study: Study, claims: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row per explanation and claim that it predicts; empty for a study without a court."""
+    return outcomes(study.name, claims if study.claims.get("court") else [])
+
+
+def outcomes(
+    study: str, claims: Sequence[Mapping[str, Any]], explanations: Iterable[str] = tuple(EXPLANATIONS)
+) -> pd.DataFrame:
+    """How the predictions of these explanations came out that are among the claims of a study."""
     rows = []
-    for name, (_, predictions) in EXPLANATIONS.items() if study.claims.get("court") else ():
-        for prediction in predictions:
+    for name in explanations:
+        for prediction in EXPLANATIONS[name][1]:
             mine = [one for one in claims if re.fullmatch(prediction.claims, one["id"])]
-            rows += [(study.name, name, one["id"], prediction.core, status(one), prediction.figure) for one in mine]
+            rows += [(study, name, one["id"], prediction.core, status(one), prediction.figure) for one in mine]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def verdicts(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """One row per explanation; empty for a study without a court."""
+    return judged(study.name, table if study.claims.get("court") else None)
+
+
+def judged(study: str, table: pd.DataFrame | None) -> pd.DataFrame:
     """One row per explanation: supported, contradicted or undecided, with the counts of its predictions."""
     rows = []
-    for name, (title, _) in EXPLANATIONS.items() if study.claims.get("court") else ():
+    for name, (title, _) in EXPLANATIONS.items() if table is not None else ():
         mine = table[table["explanation"] == name]
-        core = list(mine[mine["core"].astype(bool)]["status"])
+        core = list(mine[mine["core"].astype(str) == "True"]["status"])
         verdict = "undecided"
         if "contradicted" in core:
             verdict = "contradicted"
         elif core and set(core) == {"as predicted"}:
             verdict = "supported"
         counts = [int((mine["status"] == word).sum()) for word in ("as predicted", "contradicted")]
-        rows.append((study.name, name, title, verdict, len(mine), *counts))
+        rows.append((study, name, title, verdict, len(mine), *counts))
     return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
 
 

@@ -12,6 +12,7 @@ from . import (
     claims,
     court,
     detection,
+    detector_claims,
     equivalence,
     final,
     foretold_claims,
@@ -88,9 +89,8 @@ def results(
     made += claims.beyond_claims(study, tables["placebo_summary"])
     made += foretold_claims.foretold_claims(study, tables)
     made += cause_claims.cause_claims(study, tables)
-    made += same_claims.same_claims(
-        study, tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
-    )
+    seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
+    made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
     made += court.court_claims(study, tables)
     tables["court"] = court.court(study, made)
     tables["verdicts"] = court.verdicts(study, tables["court"])

@@ -1,16 +1,15 @@
-"""Claims about sameness and place: batch equals step, forks equal parents, drops lie at milestones and nowhere else."""
+"""Claims about sameness: batch equals step, forks that change nothing equal their parents."""
 
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from ..study import CONTROL, Arm, Study
+from ..study import CONTROL, Study
 from .equivalence import REFERENCE, pairs
 from .intervals import Interval, t_interval
 from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, at_least, at_most, claim
+from .verdicts import NOTHING, at_least, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -18,7 +17,7 @@ Tables = dict[str, pd.DataFrame]
 
 def same_claims(study: Study, tables: Tables) -> Claims:
     """All claims of this module for which the study states a threshold, and the audit where it has one."""
-    makers = {"equivalent_error": equivalent, "equivalent_curve_error": same_curve, "speed": faster, "exact": detected}
+    makers = {"equivalent_error": equivalent, "equivalent_curve_error": same_curve, "speed": faster}
     found = [made for key, make in makers.items() if key in study.claims for made in make(study, tables)]
     return found + (audit(tables) if study.audited_seeds else [])
 
@@ -101,68 +100,6 @@ def faster(study: Study, tables: Tables) -> Claims:
         )
         found.append(made | ({"holds": False} if ratios.isna().any() else {}))
     return found
-
-
-def detected(study: Study, tables: Tables) -> Claims:
-    """detector.exact, .found, .deviation and .quiet for test error and training loss: what the blind detector reports,
-    laid beside the schedules afterwards. Changes after which an epoch has too few updates for a drop within it (fewer
-    than 3 / (1 - momentum)) are left out: there a drop takes that many updates. Runs that are one and the same until
-    after the change (batch and hybrid at milestone 1) count once.
-    """
-    found = []
-    drops = tables["detections"][tables["detections"]["kind"] == "drop"]
-    sudden = {arm.name for arm in study.schedules if arm.sudden or arm.plateau}
-    trained = set(zip(tables["runs_seen"]["arm"], tables["runs_seen"]["seed"], strict=True))
-    quiet = {(a.name, seed) for a in study.schedules for seed in a.seeds if a.name not in sudden or not _changes(a)}
-    quiet &= trained
-    for name, (split, metric, _) in JUDGED.items():
-        mine = drops[(drops["split"] == split) & (drops["metric"] == metric)]
-        at_changes = _once(study, mine[mine["milestone"].notna() & mine["prompt"].eq(True)])
-        seen = tables["milestone_detections"]
-        full = [a.name for a in study.schedules if a.rule != "reversal" and a.factor in (None, study.factor)]
-        same = seen[(seen["metric"] == metric) & (seen["split"] == split)]
-        first = _once(study, same[(same["index"] == 1) & same["arm"].isin(full) & same["expected"]])
-        alarms = sum(run in quiet for run in zip(mine["arm"], mine["seed"], strict=True))
-        exact = float((at_changes["deviation"] == 0).mean()) if len(at_changes) else math.nan
-        by_seed = at_changes.groupby("seed")["deviation"].mean()
-        reading, what = f"{split} {metric}", WORDS[name]
-        margin, enough = study.claims["deviation"], "; changes with enough updates in that epoch"
-        found += [
-            at_least(f"detector.exact.{name}",
-                     f"Of the drops that the blind detector reports in {what} of arms with sudden changes, this share "
-                     f"begins in exactly the first epoch after one{enough}.",
-                     reading, "share of drops", exact, study.claims["exact"], n=len(at_changes)),
-            at_least(f"detector.found.{name}",
-                     f"The blind detector reports a drop of {what} in exactly the first epoch after the first "
-                     f"milestone, in this share of the runs (arms with the study's factor{enough}).",
-                     reading, "share of runs", float(first["exact"].mean()) if len(first) else math.nan,
-                     study.claims["found"], n=len(first)),
-            claim(f"detector.deviation.{name}",
-                  f"The reported epochs of drops of {what} miss the first epoch after the milestone by less than "
-                  f"{margin:g} in the mean (seeds as clusters{enough}).",
-                  reading, "epochs", t_interval(by_seed) if len(by_seed) > 1 else NOTHING, -margin, margin,
-                  n=len(by_seed), equivalence=True),
-            at_most(f"detector.quiet.{name}",
-                    f"In runs without a sudden change the blind detector reports this many drops of {what} a run.",
-                    reading, "drops per run", alarms / len(quiet) if quiet else math.nan,
-                    study.claims["false_alarms"], n=len(quiet)),
-        ]  # fmt: skip
-    return found
-
-
-def _changes(arm: Arm) -> bool:
-    return bool(arm.milestones) or arm.plateau is not None
-
-
-def _once(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows at milestones, without those of a run that had been one with another arm's until after the change."""
-    first: dict[tuple, str] = {}
-    kept = []
-    for row in rows.itertuples():
-        arm = study.arm(row.arm)
-        past = arm.name if arm.plateau else arm.settings[: int(row.milestone) + 1]
-        kept.append(first.setdefault((past, row.seed, row.milestone), arm.name) == arm.name)
-    return rows[np.array(kept, dtype=bool)]
 
 
 def audit(tables: Tables) -> Claims:

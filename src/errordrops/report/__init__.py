@@ -36,8 +36,8 @@ def unmet() -> list[dict[str, str]]:
     return yaml.safe_load((report_sources() / "cause" / "unmet.yaml").read_text(encoding="utf-8"))
 
 
-def generated(study: Study, engine: str) -> dict[str, str]:
-    """Every part that the document includes: file name to Markdown."""
+def generated(study: Study, engine: str, companion: Study | None = None) -> dict[str, str]:
+    """Every part that the document includes: file name to Markdown. `companion`: the study whose court it shows."""
     pieces = {
         "answer": parts.answer(study),
         "diverged": parts.diverged(study),
@@ -49,7 +49,7 @@ def generated(study: Study, engine: str) -> dict[str, str]:
         "claims": parts.claims(study),
         "failed": evidence.failed(study, unmet()),
         "evidence": evidence.evidence(study, texts("cause")),
-        "court": court.court(study, texts("court")),
+        "court": court.court(study, companion, texts("court")),
         "simulated": evidence.simulated(study),
         "data": about.data(study),
         "commands": about.commands(study),
@@ -69,20 +69,23 @@ def generated(study: Study, engine: str) -> dict[str, str]:
     return {f"{name}.md": text for name, text in pieces.items()}
 
 
-def stage(study: Study, engine: str, folder: Path) -> None:
+def stage(study: Study, engine: str, folder: Path, companion: Study | None = None) -> None:
     """Put the document and all that it includes into an empty `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(report_sources(), folder)
     (folder / "_parts").mkdir()
-    for name, text in generated(study, engine).items():
+    for name, text in generated(study, engine, companion).items():
         (folder / "_parts" / name).write_text(text, encoding="utf-8")
     (folder / "_variables.yml").write_text(yaml.safe_dump(about.variables(study, engine)), encoding="utf-8")
     (folder / "_head.html").write_text(charts.header(folder), encoding="utf-8")
 
 
-def render(study_dir: Path, out: Path, log: Path | None = None, engine: str | None = None) -> str:
+def render(
+    study_dir: Path, out: Path, log: Path | None = None, engine: str | None = None, companion: Path | None = None
+) -> str:
     """Render results/STUDY (`study_dir`) to the page `out`; returns the engine, such as `quarto 1.9.38`.
 
+    `companion` is the folder of the study whose court the page shows where its own has none, if there is such.
     `engine` is `quarto` or `pandoc`; without it Quarto is used where it is found. The document is staged and
     rendered in `study_dir`/report/.build, which stays there after a failure. Raises ReportError if a file is
     missing, the engine fails or warns, or the page would fetch anything; `out` is then left as it was.
@@ -91,7 +94,7 @@ def render(study_dir: Path, out: Path, log: Path | None = None, engine: str | No
     build = study_dir / "report" / ".build"
     try:
         name, program = engines.find(engine)
-        stage(read(study_dir), name, build)
+        stage(read(study_dir), name, build, read(companion) if companion else None)
         said = engines.render(name, program, build)
     except ReportError as error:
         note(log, f"The page was not made. {error}\n")

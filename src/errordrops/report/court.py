@@ -1,13 +1,16 @@
 """The section that puts every explanation to the test: verdicts, predictions beside measurements, figures.
 
-Pure: a Study in, Markdown out.
+Pure: studies in, Markdown out.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
+from ..analysis.court import EXPLANATIONS, judged, outcomes
 from . import charts
+from .about import model_on_data
 from .study import Study
 from .text import cell, count, floating, interval, listed, missing, number, plain, table
 
@@ -16,27 +19,66 @@ MARKS = {"as predicted": "as predicted", "contradicted": "<strong>contradicted</
 UNTESTED = "This study has no arm that tests it."
 
 
-def court(study: Study, texts: Mapping[str, str]) -> str:
+@dataclass(frozen=True)
+class Hearing:
+    """The study whose checkpoints were probed, outcomes and verdicts, and the claims that they rest on."""
+
+    study: Study
+    outcomes: pd.DataFrame
+    verdicts: pd.DataFrame
+    claims: Mapping[str, Mapping]
+
+
+def hearing(study: Study, companion: Study | None) -> Hearing | None:
+    """That of the study, else that of its companion; there the study's own claims speak on what the companion leaves
+    untested. None if neither has probes.
+    """
+    if study.has("court"):
+        claims = {claim["id"]: claim for claim in study.claims}
+        return Hearing(study, study.tables["court"], study.tables["verdicts"], claims)
+    if companion is None or not companion.has("court"):
+        return None
+    found = companion.tables["court"]
+    untested = [name for name in EXPLANATIONS if name not in set(found["explanation"])]
+    own = outcomes(study.name, study.claims, untested)
+    together = pd.concat([found, own], ignore_index=True) if len(own) else found
+    claims = {claim["id"]: claim for one in (study, companion) for claim in one.claims}
+    return Hearing(companion, together, judged(companion.name, together), claims)
+
+
+def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
     """The whole section, or a comment for a study without probes. `texts`: the files of report/court by name."""
-    if not study.has("court"):
+    heard = hearing(study, companion)
+    if heard is None:
         return "<!-- no explanations put to the test in this study -->\n"
+    probed = heard.study
     parts = [
         f"## The court: every explanation put to the test {{#sec-court}}\n\n{texts['intro'].strip()}",
-        summed_up(study),
-        predictions(study),
-        *(charts.figure(study, name) for name in FIGURES if name in study.figures),
+        elsewhere(probed) if probed is not study else "",
+        summed_up(heard.verdicts),
+        predictions(study, heard),
+        *(charts.figure(probed, name) for name in FIGURES if name in probed.figures),
         texts["separates"].strip(),
         texts["toy"].strip(),
-        beside_toy(study),
-        *([charts.figure(study, "toy")] if "toy" in study.figures else []),
+        beside_toy(probed),
+        *([charts.figure(probed, "toy")] if "toy" in probed.figures else []),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def summed_up(study: Study) -> str:
+def elsewhere(probed: Study) -> str:
+    """Where the numbers of this section come from, if not from the study of the page."""
+    return (
+        f"What follows was measured in a study of its own, *{plain(probed.name)}* ({model_on_data(probed)}, "
+        f"{count(probed.seeds, 'seed')} that no other study has): its committed runs. Where it has no arm that tests "
+        "an explanation, the claims of this page speak."
+    )
+
+
+def summed_up(verdicts: pd.DataFrame) -> str:
     """A point for each explanation: its verdict and how its predictions came out."""
     points = []
-    for row in study.tables["verdicts"].itertuples():
+    for row in verdicts.itertuples():
         if not row.predictions:
             points.append(f"- *{plain(row.name)}*: **{row.verdict}**. {UNTESTED}")
             continue
@@ -48,22 +90,23 @@ def summed_up(study: Study) -> str:
     return "\n".join(points)
 
 
-def predictions(study: Study) -> str:
+def predictions(study: Study, heard: Hearing) -> str:
     """The table of predictions: threshold, measurement, outcome, and a link to the figure that shows it."""
-    claims = {claim["id"]: claim for claim in study.claims}
-    names = dict(zip(study.tables["verdicts"]["explanation"], study.tables["verdicts"]["name"], strict=True))
+    names = dict(zip(heard.verdicts["explanation"], heard.verdicts["name"], strict=True))
+    order = {name: place for place, name in enumerate(names)}
     rows, last = [], None
-    for row in study.tables["court"].itertuples():
-        claim = claims[row.claim]
+    for row in heard.outcomes.sort_values("explanation", key=lambda e: e.map(order), kind="stable").itertuples():
+        claim = heard.claims[row.claim]
         core = " <strong>core</strong>" if str(row.core) == "True" else ""
+        source = f" of study {cell(row.study)}" if row.study != heard.study.name else ""
         rows.append(
             [
                 cell(names[row.explanation]) if row.explanation != last else "",
-                f"{cell(claim['statement'])}<br><code>{cell(row.claim)}</code>{core}",
+                f"{cell(claim['statement'])}<br><code>{cell(row.claim)}</code>{source}{core}",
                 threshold(claim),
                 f"{interval(claim['value'], claim['ci_low'], claim['ci_high'])} {cell(claim['unit'])}",
                 MARKS[row.status],
-                shown(study, row.figure),
+                shown(study if row.study == study.name else heard.study, row.figure, study),
             ]
         )
         last = row.explanation
@@ -80,9 +123,9 @@ def threshold(claim: Mapping) -> str:
     return f"at least {number(low)}" if not missing(low) else f"at most {number(high)}" if not missing(high) else ""
 
 
-def shown(study: Study, figure: str) -> str:
-    """A link to a figure of the page."""
-    if figure not in study.figures:
+def shown(owner: Study, figure: str, page: Study) -> str:
+    """A link to a figure of `owner`, if the page shows it: its own figures, and those of the court."""
+    if figure not in owner.figures or (owner is not page and figure not in FIGURES):
         return ""
     return f'<a href="#fig-{figure.replace("_", "-")}">figure</a>'
 
