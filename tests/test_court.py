@@ -180,6 +180,11 @@ def test_a_page_without_probes_shows_the_court_of_its_companion_and_adds_what_th
     assert alone.count(court_page.UNTESTED) == both.count(court_page.UNTESTED) + 1
     assert "Of 1 prediction 1 came as predicted" in both and "plateau.follows" in both and "of study evidence" in both
     assert "study of its own, *mechanism*" in both
+    more = [claim("noise.step.excess", "Many runs.", "m", "share", Interval(2, 1.9, 2.1), 0.7, 1.3, n=8)]
+    overruled = court_page.court(page_of("evidence", more), companion, TEXTS)
+    assert "Many runs." in overruled and "Many runs." not in both
+    fewer = court_page.court(page_of("evidence", [more[0] | {"n": 2}]), companion, TEXTS)
+    assert "Many runs." not in fewer
     own = court_page.court(companion, page, TEXTS)  # a court of its own needs no other
     assert "plateau.follows" not in own and "study of its own" not in own
 

@@ -13,7 +13,7 @@ from errordrops.figures import theme
 
 NAMES = ("excess", "thrown", "motion")
 AXES = {
-    "excess": ("Arm", "(share)", "(ratio, log scale)"),
+    "excess": ("Arm", "(share)", "(ratio)"),
     "thrown": ("(number)", "(squared weight)"),
     "motion": ("Arm", "fall (share)", "(nats)", "after (1) (share)"),
 }
@@ -121,10 +121,15 @@ def test_excess_shows_the_planted_shares_and_ratios():
     )
 
 
-def test_a_bound_below_zero_has_a_place_on_the_logarithmic_axis():
-    chart = spec("excess", tables(spread=0.5))
-    ratios = data(chart, "ratios", "point")[-1]
-    assert (ratios["value_low"] < 0).all() and (ratios["from"] > 0).all()
+def test_a_mean_below_zero_is_drawn_and_a_long_interval_is_cut():
+    given = tables(spread=0.5)
+    summary = given["mechanism_summary"]
+    summary.loc[(summary["quantity"] == "excess_ratio") & (summary["arm"] == "batch"), "value"] = -0.02
+    chart = spec("excess", given)
+    ratios = data(chart, "ratios", "point")[-1].set_index("label")
+    assert ratios.loc["batch: measured", "value"] == -0.02
+    assert (ratios["value_low"] < 0).all() and (ratios["from"] < 0).any()
+    assert (ratios["value_low"] < ratios["from"]).any() and (ratios["from"] <= ratios["value"]).all()
     assert title(chart) == "Excess of the loss over that of averaged weights, before the change and later"
 
 

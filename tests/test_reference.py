@@ -98,3 +98,14 @@ def test_results_that_came_from_the_reference_are_not_kept(places):
     with pytest.raises(UserError, match="no run was trained here"):
         reference.keep(results, kept)
     assert not kept.root.exists()
+
+
+def test_tables_made_anew_from_the_reference_replace_those_kept(places):
+    results, kept = places
+    write_run(results, "none", 0)
+    complete(results, [("none", 0)])
+    reference.keep(results, kept)
+    write_run(results, "none", 0, from_reference=True)
+    results.report.write_text("another page")
+    assert reference.keep(results, kept) == (0, True)
+    assert kept.report.read_text() == "another page" and reference.stored(kept.run("none", 0), "curve.csv").exists()

@@ -67,12 +67,14 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
 
     Runs that were trained here, their tables compressed; those taken from the reference are there already. So a long
     study can be brought in run by run. Once it is complete also analysis, claims, provenance, figures (for pages of
-    other studies that show them) and page, and runs that the study no longer has go. Raises UserError if nothing was
-    trained here.
+    other studies that show them) and page, and runs that the study no longer has go. Tables and page of
+    a complete study are kept also where all its runs came from the reference. Raises UserError if there is neither.
     """
     described = {path.parent: json.loads(path.read_text()) for path in results.root.glob("runs/*/seed*/run.json")}
     own = [folder for folder, run in described.items() if not run["from_reference"]]
-    if not own:
+    whole = [results.claims, results.provenance, results.report]
+    complete = all(path.exists() for path in whole)
+    if not own and not complete:
         raise UserError(f"{results.root}: no run was trained here; there is nothing to keep")
     for folder in sorted(own):
         target = reference.root / folder.relative_to(results.root)
@@ -84,8 +86,7 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
             else:
                 write_bytes(target / name, content)
     _known.cache_clear()
-    whole = [results.claims, results.provenance, results.report]
-    if not all(path.exists() for path in whole):
+    if not complete:
         return len(own), False
     listed = {(run["arm"], run["seed"]) for run in json.loads(results.provenance.read_text())["runs"]}
     for folder in list(reference.root.glob("runs/*/seed*")):

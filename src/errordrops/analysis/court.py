@@ -6,7 +6,7 @@ be that explanation (`core`) is contradicted, supported if all of those came as 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,13 +183,11 @@ def court(study: Study, claims: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return outcomes(study.name, claims if study.claims.get("court") else [])
 
 
-def outcomes(
-    study: str, claims: Sequence[Mapping[str, Any]], explanations: Iterable[str] = tuple(EXPLANATIONS)
-) -> pd.DataFrame:
-    """How the predictions of these explanations came out that are among the claims of a study."""
+def outcomes(study: str, claims: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """How the predictions came out that are among these claims."""
     rows = []
-    for name in explanations:
-        for prediction in EXPLANATIONS[name][1]:
+    for name, (_, predictions) in EXPLANATIONS.items():
+        for prediction in predictions:
             mine = [one for one in claims if re.fullmatch(prediction.claims, one["id"])]
             rows += [(study, name, one["id"], prediction.core, status(one), prediction.figure) for one in mine]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -149,10 +149,23 @@ def findings(rows: pd.DataFrame, every: list[str]) -> list[str]:
     return told
 
 
+def share_of_limit(rows: pd.DataFrame) -> str:
+    """Leading eigenvalue before the change as a share of its stability limit; empty where it may be near that."""
+    before = rows[rows["place"] == 0].drop_duplicates(["what", "seed"])  # before it, arms of a seed are one run
+    wide = before.pivot(index="seed", columns="what", values="value")
+    if not {LEADING, LIMIT} <= set(wide.columns):
+        return ""
+    share = t_interval((wide[LEADING] / wide[LIMIT]).dropna())
+    return f"the leading curvature is {100 * share.mean:.2g} % of its stability limit" if share.high < 0.5 else ""
+
+
 def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     told = "; ".join(findings(rows, every))
-    title = f"At the last moment probed {told}" if told else "Curvature of the training loss around the change"
+    share = share_of_limit(rows)
+    title = f"Before the change {share}" if share else "Curvature of the training loss around the change"
+    if told:
+        title = f"{title}; at the last moment probed {told}" if share else f"At the last moment probed {told}"
     groups = rows[rows["what"] != LIMIT].groupby(["arm", "moment", "what"], observed=True).size()
     small = "" if int(groups.max()) == 1 else "; small: seeds"
     subtitle = [
@@ -163,7 +176,8 @@ def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str
         "Hessian and gradient of the training loss on a fixed sample. Above its stability limit, which depends on "
         "learning rate and momentum, a direction of curvature would make the full-batch iteration diverge. "
         "Negative eigenvalues "
-        "are what a saddle would have. Arms stand side by side at one moment. The title claims a ratio (to arm none "
+        "are what a saddle would have. The title tells a share of the limit where its 95 % t-interval lies below one "
+        "half. Arms stand side by side at one moment. It claims a ratio (to arm none "
         "at the last moment, where there is one) only where its 95 % t-interval over seeds, of logarithms, excludes 1."
     )
     listed = []

@@ -33,20 +33,17 @@ def sure(summary: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return rows[apart & rows["arm"].isin(set(falls["arm"].astype(str)))]
 
 
-def limits(rows: pd.DataFrame, seeds: pd.DataFrame, at: list[float], log: bool) -> list[float]:
+def limits(rows: pd.DataFrame, seeds: pd.DataFrame, at: list[float]) -> list[float]:
     """Ends of the axis: means, seeds and rules lie inside; an interval over few seeds may be cut."""
     fixed = np.array([*rows["value"], *seeds.get("value", []), *at], dtype=float)
     bounds = rows[["value_low", "value_high"]].to_numpy(float).ravel()
     bounds = bounds[np.isfinite(bounds)]
-    if log:
-        fixed, bounds = np.log10(fixed), np.log10(bounds[bounds > 0])
     low, high = fixed.min(), fixed.max()
     reach = 0.75 * max(high - low, 0.3)
     low = min([low, *np.maximum(bounds, low - reach)])
     high = max([high, *np.minimum(bounds, high + reach)])
     room = 0.05 * (high - low)
-    ends = [float(low - room), float(high + room)]
-    return [float(f"{10**end:.3g}") for end in ends] if log else [round(end, 3) for end in ends]
+    return [round(float(low - room), 3), round(float(high + room), 3)]
 
 
 def dots(
@@ -57,13 +54,12 @@ def dots(
     width: int,
     marks: dict[float, str],
     name: str,
-    log: bool = False,
 ) -> alt.LayerChart:
     """A row per arm and kind: mean (filled or hollow symbol), interval, seeds as small dots; rules at `marks`."""
-    domain = limits(rows, seeds, list(marks), log)
+    domain = limits(rows, seeds, list(marks))
     shown, kinds = list(dict.fromkeys(rows["arm"])), list(dict.fromkeys(rows["kind"]))
-    scale = alt.Scale(domain=domain, nice=False, **({"type": "log"} if log else {"zero": False}))
-    axis = alt.Axis(title=title, tickCount=6, **({"format": "~g"} if log else {}))
+    scale = alt.Scale(domain=domain, nice=False, zero=False)
+    axis = alt.Axis(title=title, tickCount=6)
 
     def x(column: str) -> alt.X:
         return alt.X(f"{column}:Q", scale=scale, axis=axis)
@@ -72,9 +68,7 @@ def dots(
     plain = alt.Axis(title="Arm", labelLimit=220, labelPadding=6, ticks=False, domain=False, grid=False)
     y = alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=plain)
     color = alt.Color("arm:N", scale=parts.scale(every, shown, 0), legend=None)
-    clipped = {
-        end: rows[f"value_{bound}"].clip(*domain) for end, bound in (("from", "low"), ("to", "high"))
-    }  # a logarithmic axis has no place for a bound below 0
+    clipped = {end: rows[f"value_{bound}"].clip(*domain) for end, bound in (("from", "low"), ("to", "high"))}
     columns = ["arm", "kind", "label", "n", "value", "value_low", "value_high", "from", "to"]
     table = rows.assign(**clipped)[columns].round(5)
     tips = ["arm:N", alt.Tooltip("kind:N", title="what"), alt.Tooltip("value:Q", title="mean", format=".3f")]

@@ -19,7 +19,6 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     every = names(summary)
     shares = chosen(summary, FORETOLD, [arm for arm in every if arm != theme.CONTROL])
     ratios = chosen(summary, RATIOS, every)
-    ratios = ratios[ratios["value"] > 0]
     views = []
     if len(shares):
         seeds = chosen(runs, FORETOLD, list(shares["arm"]))
@@ -28,8 +27,8 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
         views.append(panel.properties(title=parts.heading("Loss of the weights less loss of their average, before")))
     if len(ratios):
         seeds = chosen(runs, RATIOS, every)
-        title = "Excess later / excess before the change (ratio, log scale)"
-        panel = dots(ratios, seeds[seeds["value"] > 0], every, title, WIDTH, {1: "no change"}, "ratios", log=True)
+        title = "Excess later / excess before the change (ratio)"
+        panel = dots(ratios, seeds, every, title, WIDTH, {0: "nothing left", 1: "no change"}, "ratios")
         views.append(panel.properties(title=parts.heading("What is left of that excess later: measured and predicted")))
     if not views:
         return parts.note("The probes of this study tell nothing of averaged weights")

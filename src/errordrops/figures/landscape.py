@@ -111,7 +111,7 @@ def filled(cells: pd.DataFrame, x: alt.X, y: alt.Y, length: int) -> alt.Chart:
         direction="horizontal",
         gradientLength=length,
         gradientThickness=10,
-        tickCount=4,
+        tickCount=4 if length > SMALL else 2,
         titleFontWeight="normal",
     )
     tips = [alt.Tooltip("value:Q", title="loss (nats)", format=".3f")]
@@ -201,7 +201,9 @@ def text(
     if after.low > 0:
         told.append(f"after the change the weights lie {after.mean:.2g} nats below those before")
     title = "A map of the training loss around the change"
-    if len(told) == 2:
+    if rows["seed"].nunique() == 1 and average.mean > 0 and after.mean > 0:
+        title = "In this run the average of the weights already has a lower loss, as the weights have after the change"
+    elif len(told) == 2:
         title = f"Before the change {told[0]}; after it the weights themselves lie {after.mean:.2g} nats below"
     elif told:
         title = f"Before the change {told[0]}" if average.low > 0 else told[0][0].upper() + told[0][1:]
@@ -214,8 +216,8 @@ def text(
         "over the updates before it, and the weights after. Above: a fixed sample of training images. "
         + ("Below: the loss on single training batches of the epoch after the change. " if small else "")
         + "Lines are projections on the plane, so that a line may lie off what is coloured under it. Losses above the "
-        "90th percentile of a map have one colour. One run is drawn; the title takes the arm's seeds and claims only "
-        "what the 95 % t-interval over them supports."
+        "90th percentile of a map have one colour. One run is drawn; where the title speaks of more than that, it "
+        "claims only what the 95 % t-interval over seeds supports."
     )
     alt_text = f"Map of the training loss, arm {arm}, seed {seed}, on a plane in weight space. "
     listed = [f"{row.what} {row.value:.3f} nats at ({row.x:.2f}, {row.y:.2f})" for row in points.itertuples()]

@@ -9,7 +9,7 @@ import pandas as pd
 from ..mechanism import toy
 from . import parts, theme, words
 
-CURVATURES = np.array([float(f"{h:.3g}") for h in np.geomspace(1e-3, 50, 14)])
+CURVATURES = np.array([float(f"{h:.3g}") for h in np.geomspace(1e-3, 5, 14)])
 RATE, MOMENTUM, UPDATES, EPOCHS = 0.05, 0.9, 300, 30
 # Noise variance s = NOISE h, in the unit in which excess loss at rest before the change is 1.
 NOISE = float(f"{1 / toy.rest_excess(CURVATURES, CURVATURES, RATE, MOMENTUM):.4g}")

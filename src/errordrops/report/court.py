@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..analysis.court import EXPLANATIONS, judged, outcomes
+from ..analysis.court import judged, outcomes
 from . import charts
 from .about import model_on_data
 from .study import Study
@@ -30,19 +30,21 @@ class Hearing:
 
 
 def hearing(study: Study, companion: Study | None) -> Hearing | None:
-    """That of the study, else that of its companion; there the study's own claims speak on what the companion leaves
-    untested. None if neither has probes.
+    """That of the study, else that of its companion together with what the study itself claims: of two claims of one
+    name that with more runs speaks. None if neither has probes.
     """
     if study.has("court"):
         claims = {claim["id"]: claim for claim in study.claims}
         return Hearing(study, study.tables["court"], study.tables["verdicts"], claims)
     if companion is None or not companion.has("court"):
         return None
-    found = companion.tables["court"]
-    untested = [name for name in EXPLANATIONS if name not in set(found["explanation"])]
-    own = outcomes(study.name, study.claims, untested)
-    together = pd.concat([found, own], ignore_index=True) if len(own) else found
-    claims = {claim["id"]: claim for one in (study, companion) for claim in one.claims}
+    claims, source = {}, {}
+    for one in (companion, study):
+        for claim in one.claims:
+            if (claim["n"] or 0) > ((claims.get(claim["id"]) or {}).get("n") or -1):
+                claims[claim["id"]], source[claim["id"]] = claim, one.name
+    together = outcomes(companion.name, list(claims.values()))
+    together = together.assign(study=together["claim"].map(source))
     return Hearing(companion, together, judged(companion.name, together), claims)
 
 
@@ -70,8 +72,8 @@ def elsewhere(probed: Study) -> str:
     """Where the numbers of this section come from, if not from the study of the page."""
     return (
         f"What follows was measured in a study of its own, *{plain(probed.name)}* ({model_on_data(probed)}, "
-        f"{count(probed.seeds, 'seed')} that no other study has): its committed runs. Where it has no arm that tests "
-        "an explanation, the claims of this page speak."
+        f"{count(probed.seeds, 'seed')} that no other study has): its committed runs. Where this page makes the same "
+        "claim with more runs, or one that needs an arm which that study lacks, its own claim counts."
     )
 
 
@@ -93,9 +95,8 @@ def summed_up(verdicts: pd.DataFrame) -> str:
 def predictions(study: Study, heard: Hearing) -> str:
     """The table of predictions: threshold, measurement, outcome, and a link to the figure that shows it."""
     names = dict(zip(heard.verdicts["explanation"], heard.verdicts["name"], strict=True))
-    order = {name: place for place, name in enumerate(names)}
     rows, last = [], None
-    for row in heard.outcomes.sort_values("explanation", key=lambda e: e.map(order), kind="stable").itertuples():
+    for row in heard.outcomes.itertuples():
         claim = heard.claims[row.claim]
         core = " <strong>core</strong>" if str(row.core) == "True" else ""
         source = f" of study {cell(row.study)}" if row.study != heard.study.name else ""
