@@ -24,7 +24,7 @@ def test_updates_are_those_of_torch(nesterov):
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
         assert all(parameter.grad is None for parameter in ours)
     buffers = [reference.state[parameter]["momentum_buffer"] for parameter in theirs]
-    assert all(torch.equal(one, other) for one, other in zip(optimizer.velocities, buffers, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(optimizer.buffers["momentum"], buffers, strict=True))
 
 
 def test_without_momentum_it_is_plain_gradient_descent():

@@ -7,7 +7,7 @@ run is known by what determines it and never by its name or its place in a list.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ TRAINING_MODULES = (
     "data/epoch.py",
     "evaluation.py",
     "fused.py",
+    "graphs.py",
     "kernels.py",
     "models.py",
     "numerics.py",
@@ -55,6 +56,12 @@ class Run:
     closeups: bool = False
     whole: bool = True
     activation: str = "relu"
+    optimizer: str = "momentum"
+
+    @property
+    def network(self) -> tuple[str, str]:
+        """What runs of one seed must have in common, besides settings, to share epochs."""
+        return self.activation, self.optimizer
 
     @property
     def epochs_trained(self) -> int:
@@ -74,7 +81,7 @@ def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
         return [-run.epochs for run in runs], arm.settings, arm.name
 
     def alike(arm: Arm) -> list[Arm]:
-        return [other for other in earlier if other.activation == arm.activation]
+        return [o for o in earlier if (o.activation, o.optimizer) == (arm.activation, arm.optimizer)]
 
     forks: dict[str, tuple[str | None, int]] = {}
     earlier: list[Arm] = []
@@ -127,6 +134,7 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
             closeups=looked_at,
             whole=arm.role == "schedule",
             activation=arm.activation,
+            optimizer=arm.optimizer,
         )
         for seed in arm.seeds
     ]
@@ -147,15 +155,17 @@ def recipe(study: Study, run: Run) -> dict[str, Any]:
     anonymous = {"data_dir"} if study.dataset["name"] == "image-folder" else {"data_dir", "label"}
     dataset = {key: value for key, value in study.dataset.items() if key not in anonymous}
     evaluation = {key: n for key, n in study.evaluation.items() if key != "closeup_images"}
-    return {
+    common = {
         "dataset": dataset,
         "model": dict(study.model) | ({"activation": run.activation} if run.activation != "relu" else {}),
-        "nesterov": study.nesterov,
+        "nesterov": run.optimizer == "nesterov" or (study.nesterov and run.optimizer == "momentum"),
         "weight_decay": study.weight_decay,
         "group_size": study.base.batch_size,
         "evaluation": evaluation,
         "seed": run.seed,
-    } | ({"averages": list(study.averages)} if study.averages else {})
+    }
+    own = {"averages": list(study.averages)} if study.averages else {}
+    return common | own | ({"optimizer": "adam"} if run.optimizer == "adam" else {})
 
 
 def key_chain(base: dict[str, Any], settings: Sequence[Setting]) -> list[str]:
@@ -173,7 +183,7 @@ def _digest(content: Any) -> str:
 
 def recipe_key(study: Study, run: Run) -> str:
     """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
-    base = recipe(study, run) | ({"plateau": asdict(run.plateau)} if run.plateau else {})
+    base = recipe(study, run) | ({"plateau": run.plateau.described()} if run.plateau else {})
     return key_chain(base, run.settings)[-1]
 
 
