@@ -108,11 +108,10 @@ def resolve_arm(
     else:
         changing = at if rule not in ("none", "plateau") else []
         whole = rule_phases("none" if plateau else rule, base, epochs, changing, factor, max_batch)
+    described = RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau and plateau.judged])
     return Arm(
         arm["name"],
-        arm.get(
-            "description", RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau and plateau.judged])
-        ),
+        arm.get("description", described),
         truncated(whole, _end(path, key, arm, epochs)),
         chosen,
         closeups=arm.get("closeups", rule not in SMOOTH),

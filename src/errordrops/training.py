@@ -5,7 +5,7 @@ What a run does in epoch e depends only on the state at the end of e - 1, the se
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -91,18 +91,22 @@ class Trainer:
         self._wrong.zero_()
         self.model.train()
         for number, batch in enumerate(batches, start=1):
-            if self.graphs and sum(one.images for one in batch) <= self.numerics.images_per_pass:
-                given = [next(pieces) for _ in batch]
-                update = partial(self._update, batch, setting=setting, updates=len(batches))
-                self.graphs.run((setting, len(batches)), tuple(batch), given, update, self._changed)
-            else:  # of a large batch no more than a pass is in memory at once
-                self._update(batch, pieces, setting, len(batches))
+            self.update(batch, pieces, setting, len(batches))
             after_update(number)
         n = len(self.data.train)
         return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(batches)
 
-    def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
+    def update(self, batch: list[Pass], pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
         """One update by a batch, of which `pieces` gives the passes; `updates` is how many the epoch has."""
+        # of a batch too large for one pass no more than a pass is to be in memory at once: it is not recorded
+        if self.graphs and sum(one.images for one in batch) <= self.numerics.images_per_pass:
+            given = [next(pieces) for _ in batch]
+            work = partial(self._update, batch, setting=setting, updates=updates)
+            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed)
+        else:
+            self._update(batch, pieces, setting, updates)
+
+    def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
         images_in_batch = sum(one.images for one in batch)
         for one, (images, labels) in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
             set_groups(self._norms, one.groups)

@@ -13,16 +13,8 @@ from .sources import DataError
 
 CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 COUNTS = {"train": 50_000, "test": 10_000}
-LUMINANCE = (
-    16,
-    11,
-    10,
-    16,
-    24,
-    40,
-    51,
-    61,
-)  # first row of JPEG's own table, of which qualities are multiples (Annex K)
+# first row of JPEG's example table (Annex K), of which the qualities of libjpeg are multiples
+LUMINANCE = (16, 11, 10, 16, 24, 40, 51, 61)
 
 
 def is_folder_copy(folder: Path) -> bool:
@@ -68,7 +60,7 @@ def _kind(path: Path) -> str:
 
 
 def quality(table: list[int]) -> int | str:
-    """The quality (1 to 100) of libjpeg's scale whose luminance table (row by row, as Pillow gives it) this is, else "?"."""
+    """The quality (1 to 100) of libjpeg whose luminance table (row by row, as Pillow gives it) this is, else "?"."""
     for q in range(100, 0, -1):
         scale = 5000 // q if q < 50 else 200 - 2 * q
         row = [min(max((value * scale + 50) // 100, 1), 255) for value in LUMINANCE]

@@ -1,16 +1,10 @@
 """The section that puts a study beside the paper that it follows. Pure: a Study in, Markdown out."""
 
+from ..figures.words import OPTIMIZERS
 from . import charts
 from .study import Study
 from .tables import stacked
 from .text import cell, floating, number, plain, table
-
-OPTIMIZERS = {
-    "momentum": "SGD with momentum",
-    "nesterov": "Nesterov momentum",
-    "sgd": "SGD without momentum",
-    "adam": "Adam",
-}
 
 
 def papers(study: Study) -> str:
@@ -54,22 +48,14 @@ def optimizers(study: Study) -> str:
     """tbl-optimizers: where each arm ends under each optimiser, and the fall at its first milestone."""
     rows = []
     for row in study.tables["optimizer_summary"].itertuples():
-        change = stacked(row.difference, row.difference_low, row.difference_high, sign=True)
         name = OPTIMIZERS.get(row.optimizer, row.optimizer)
-        rows.append(
-            [
-                cell(name),
-                cell(row.of),
-                f"{row.epoch}",
-                stacked(row.error, row.error_low, row.error_high),
-                change,
-                f"{row.n}",
-            ]
-        )
+        error = stacked(row.error, row.error_low, row.error_high)
+        change = stacked(row.difference, row.difference_low, row.difference_high, sign=True)
+        rows.append([cell(name), cell(row.of), f"{row.epoch}", error, change, f"{row.n}"])
     header = ["Optimiser", "Arm", "Epoch", "Test error, %", "At the first milestone, beside its control", "n"]
     caption = (
-        "Each schedule under each optimiser, recomputed batch-norm statistics. Beside its control: mean test error over up "
-        "to five epochs after the first milestone less that before, less the same in the arm with this optimiser in which "
-        "nothing changes, in points."
+        "Each schedule under each optimiser, recomputed batch-norm statistics. Beside its control: mean test error "
+        "over up to five epochs after the first milestone less that before, less the same in the arm in which nothing "
+        "changes, with this optimiser; in points."
     )
     return floating("tbl-optimizers", table(header, rows, left=2), caption)
