@@ -13,8 +13,21 @@ from .sources import DataError
 
 CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 COUNTS = {"train": 50_000, "test": 10_000}
-# first row of JPEG's example table (Annex K), of which the qualities of libjpeg are multiples
-LUMINANCE = (16, 11, 10, 16, 24, 40, 51, 61)
+# JPEG's example table for luminance (Annex K), row by row, of which the qualities of libjpeg are multiples
+LUMINANCE = [
+    int(value)
+    for row in (
+        "16 11 10 16 24 40 51 61",
+        "12 12 14 19 26 58 60 55",
+        "14 13 16 24 40 57 69 56",
+        "14 17 22 29 51 87 80 62",
+        "18 22 37 56 68 109 103 77",
+        "24 35 55 64 81 104 113 92",
+        "49 64 78 87 103 121 120 101",
+        "72 92 95 98 112 100 103 99",
+    )
+    for value in row.split()
+]
 
 
 def is_folder_copy(folder: Path) -> bool:
@@ -63,7 +76,6 @@ def quality(table: list[int]) -> int | str:
     """The quality (1 to 100) of libjpeg whose luminance table (row by row, as Pillow gives it) this is, else "?"."""
     for q in range(100, 0, -1):
         scale = 5000 // q if q < 50 else 200 - 2 * q
-        row = [min(max((value * scale + 50) // 100, 1), 255) for value in LUMINANCE]
-        if list(table[:8]) == row:
+        if list(table) == [min(max((value * scale + 50) // 100, 1), 255) for value in LUMINANCE]:
             return q
     return "?"
