@@ -13,6 +13,7 @@ from errordrops.analysis import published
 from errordrops.figures import cross_entropy, optimizers, theme
 from errordrops.report import papers
 from errordrops.report import study as page
+from errordrops.report import tables as page_tables
 
 STEPS = ("step", "hybrid", "batch")
 FILE = """
@@ -158,6 +159,14 @@ def test_the_section_has_both_numbers_and_where_they_are_from(tables):
 
 def test_a_study_that_quotes_nothing_has_no_section(tables):
     assert papers.papers(a_page(tables | {"published": tables["published"].iloc[:0]})).startswith("<!--")
+
+
+def test_the_noise_scale_on_the_page_is_that_of_each_arms_momentum(tables):
+    """g = 0.1 / (1 - m) x (1000 / 20 - 1)."""
+    plan = tables["schedules"].query("arm in ['none', 'step']")
+    plan = plan.assign(momentum=plan["arm"].map({"none": 0.9, "step": 0.98}))
+    text = page_tables.phases(a_page({"schedules": plan}, momentum=0.9, train_size=1000))
+    assert "<td>49</td>" in text and "<td>245</td>" in text
 
 
 def test_runs_that_ended_early_do_not_count(planned, tables):

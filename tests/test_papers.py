@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from errordrops import plan, study
+from errordrops.analysis.final import schedules
 from errordrops.analysis.published import optimizers, published
 from errordrops.batching import nominal_updates, updates_per_epoch
 from errordrops.curves import read_run
@@ -192,3 +193,14 @@ def test_he_et_als_study_small(tmp_path):
     assert rates.loc[1:].tolist() == pytest.approx([0.05, 0.05, 0.05 / 3, 0.05 / 3])  # no fall by 50 points in epoch 2
     assert "fixed training subset" in loaded.arm("plateau").description
     assert "validation" not in set(curve["split"])
+
+
+def test_the_noise_scale_on_the_page_is_that_of_the_arms_own_momentum(tmp_path):
+    """Smith et al.'s arm with momentum 0.98 has in every phase the noise of the arm with the high rate."""
+    table = schedules(paper("smith2018-cifar10"), 50_000).set_index(["arm", "epoch"])
+    assert table.loc[("high-momentum", 1), "momentum"] == 0.98 and table.loc[("high-rate", 1), "momentum"] == 0.9
+    first = [
+        noise_scale(Setting(row["learning_rate"], int(row["batch_size"]), row["momentum"]), 50_000)
+        for row in (table.loc[(arm, 1)] for arm in ("high-rate", "high-momentum"))
+    ]
+    assert first[1] == pytest.approx(first[0], rel=0.06)  # N / B - 1, not N / B

@@ -43,7 +43,7 @@ def _lines(rows: pd.DataFrame, field: str, name: str, look: dict, first: bool) -
     """Band, line and tooltips of every arm; the legend is bound in the first panel."""
     domain = [float(f"{value:.3g}") for value in (rows["low"].min() / 1.15, rows["high"].max() * 1.15)]
     scale, selection = alt.Scale(type="log", domain=domain, nice=False), parts.chosen()
-    axis = alt.Axis(grid=False, tickCount=5, format=",d")
+    axis = alt.Axis(grid=False, tickCount=5, tickMinStep=1, format=",d")
     x = alt.X(f"{field}:Q", title=name, axis=axis, scale=alt.Scale(nice=False, domainMin=0))
     title = "Training cross-entropy (nats)" if first else None
     y = alt.Y("mean:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5))
