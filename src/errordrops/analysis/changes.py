@@ -66,7 +66,9 @@ def milestone_changes(
     about_error = curves["metric"].str.match("error|loss") & curves["arm"].isin([*milestones, CONTROL])
     table = wide(curves[about_error]).reindex(columns=range(last + 1))
     study = curves["study"].iloc[0]
-    by_epoch = dict(zip(table.index, table.to_numpy(float), strict=True))  # plain arrays: many times faster to look into
+    by_epoch = dict(
+        zip(table.index, table.to_numpy(float), strict=True)
+    )  # plain arrays: many times faster to look into
     rows = []
     for (arm, seed, split, metric), values in by_epoch.items():
         control = by_epoch.get((CONTROL, seed, split, metric))
