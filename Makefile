@@ -3,16 +3,18 @@
 #   make report STUDY=smoke                  another study
 #   make report STUDY=quick FROM=reference   analysis, figures and page from the committed runs: no torch, no training
 #   make report DATA_DIR=/my/fashion-mnist   a folder that already holds the data set
+#   make report STUDY=he2015-cifar10 DEPTH=56  another depth of the network
 #   make report CORES=4                      how many cores to use (all of them if not told)
 PYTHON ?= python3
 STUDY ?= quick
 FROM ?=
 DATA_DIR ?=
+DEPTH ?=
 CORES ?= all
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)')
+SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)') $(if $(DEPTH),depth=$(DEPTH))
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 

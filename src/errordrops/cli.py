@@ -26,6 +26,7 @@ ROLES = {
     "placebo": "active placebos",
     "cut": "stubs of the cut sweep",
     "activation": "networks with other activations",
+    "optimizer": "other optimisers",
 }
 
 
@@ -171,7 +172,7 @@ def keep(args: argparse.Namespace) -> None:
 
 
 def _study(args: argparse.Namespace) -> study.Study:
-    return study.load(args.study, args.studies, args.data_dir)
+    return study.load(args.study, args.studies, args.data_dir, args.depth)
 
 
 def _layout(args: argparse.Namespace) -> Layout:
@@ -212,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--studies", default="config/studies", help="folder of the studies (%(default)s)")
         command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
         command.add_argument("--data-dir", help="folder that already holds the data set")
+        command.add_argument("--depth", type=int, help="depth of the network, in place of the one in the study file")
         if name == "plan":
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")

@@ -92,7 +92,7 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
 
 
 def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
-    """Train a run whose schedule depends on its own validation error; the session then has the settings that it got."""
+    """Train a run whose schedule depends on its own error; the session then has the settings that it got."""
     study, planned, trainer = session.study, session.run, session.trainer()
     total, errors = len(planned.settings), []
     for epoch in range(1, total + 1):
@@ -102,7 +102,7 @@ def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
         record = session.store.record(keys[epoch])
         if record["diverged"]:
             break
-        errors.append(record["values"]["validation"]["error_recomputed"])
+        errors.append(record["values"][planned.plateau.judged]["error_recomputed"])
     shared = shared_epochs(settings, planned.settings) if planned.parent else 0
     session.run, session.keys = replace(planned, settings=settings, fork_epoch=shared), keys
 

@@ -52,7 +52,7 @@ class Workflow:
         self.study = cache(self._study)
 
     def _study(self, name: str) -> Study:
-        return load(name, self.config["studies"], self.config.get("data_dir"))
+        return load(name, self.config["studies"], self.config.get("data_dir"), self.config.get("depth"))
 
     def layout(self, study: str) -> Layout:
         return Layout.of(study, self.config["results"])
@@ -62,6 +62,8 @@ class Workflow:
         pairs = {"--studies": self.config["studies"], "--results": self.config["results"]}
         if self.config.get("data_dir"):
             pairs["--data-dir"] = self.config["data_dir"]
+        if self.config.get("depth"):
+            pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
 
     def training_options(self) -> str:

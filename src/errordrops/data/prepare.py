@@ -63,7 +63,7 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
 
     Raises DataError if the data cannot be had, hold fewer images than wanted, or lack a class.
     """
-    halves, source = _read(dataset, say)
+    halves, source, label = _read(dataset, say)
     arrays = {}
     for half, wanted in (("train", dataset.get("train_size")), ("test", dataset.get("test_size"))):
         images, labels = halves[half]
@@ -97,6 +97,7 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
     facts = {
         "name": dataset["name"],
         "source": source,
+        **({"label": label} if label else {}),
         "checksum": checksum.hexdigest(),
         "train_images": len(arrays["train_labels"]),
         "test_images": len(arrays["test_labels"]),
@@ -112,26 +113,35 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
 
 
 def facts(path: Path) -> dict:
-    """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape."""
+    """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape; label where
+    the data are a copy that is not the original.
+    """
     with safe_open(path, framework="numpy") as file:
         return json.loads(file.metadata()["facts"])
 
 
-def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str]:
-    """{"train": (images, labels), "test": ...} as arrays, and the source in words."""
+def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str, str | None]:
+    """{"train": (images, labels), "test": ...} as arrays, the source in words, and the name of a copy, where it is one
+    that is not the original.
+    """
     name = dataset["name"]
     named = Path(dataset["data_dir"]) if dataset.get("data_dir") else None
     if name == "fashion-mnist-sample":
         with resources.files(__package__).joinpath("sample/fashion-mnist-sample.npz").open("rb") as file:
             stored = np.load(file, allow_pickle=False)
             halves = {h: (stored[f"{h}_images"][:, None], stored[f"{h}_labels"]) for h in ("train", "test")}
-        return halves, "the sample that ships with errordrops"
+        return halves, "the sample that ships with errordrops", None
     if name == "image-folder":
         from .folder import read_folder
 
-        return {
-            h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")
-        }, "a folder of images"
+        halves = {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}
+        return halves, "a folder of images", None
+    if name == "cifar10" and named is not None:
+        from .cifar_folder import is_folder_copy, read_copy
+
+        if is_folder_copy(named.expanduser()):
+            halves, compression = read_copy(named.expanduser())
+            return halves, f"a folder of {compression} pictures named by the user", f"CIFAR-10 ({compression})"
     from torchvision.datasets import CIFAR10, FashionMNIST
 
     fetch, kind = {
@@ -144,4 +154,4 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
         loaded = kind(str(root), train=half == "train")
         images, labels = np.asarray(loaded.data), np.asarray(loaded.targets)
         halves[half] = (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2), labels)
-    return halves, source
+    return halves, source, None

@@ -28,9 +28,9 @@ def phases(study: Study) -> str:
             continue
         for i, run in enumerate(runs):
             first = run[0]
-            scale = None
-            if momentum is not None and images:
-                scale = noise_scale(Setting(first.learning_rate, first.batch_size, momentum), images)
+            scale, own = None, getattr(first, "momentum", momentum)
+            if own is not None and images:
+                scale = noise_scale(Setting(first.learning_rate, first.batch_size, own), images)
             numbers = [short(first.learning_rate), short(first.batch_size), short(first.updates)]
             known = NOTHING if missing(scale) else short(float(f"{scale:.3g}"))
             rows.append([cell(arm) if i == 0 else "", f"{first.epoch}–{run[-1].epoch}", *numbers, known])
