@@ -64,10 +64,15 @@ def plan(args: argparse.Namespace) -> None:
 
 
 def data(args: argparse.Namespace) -> None:
-    from .data.prepare import prepare
-
     loaded = _study(args)
-    facts = prepare(loaded.dataset, _layout(args).data, say)
+    if loaded.dataset["name"] == "imagenet":
+        from .data import imagenet
+
+        facts = imagenet.prepare(loaded.dataset, _layout(args).data, say, args.workers or os.cpu_count() or 1)
+    else:
+        from .data.prepare import prepare
+
+        facts = prepare(loaded.dataset, _layout(args).data, say)
     for arm in loaded.arms:
         study.check_batches(loaded.path, "arms", arm, facts["train_images"])
     say(f"{facts['train_images']} training and {facts['test_images']} test images from: {facts['source']}")
@@ -86,17 +91,25 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
+    from . import processes
+    from .data import stored
+
+    here = processes.here()
+    stored.set_readers(stored.readers_by_default(loaded.threads, here) if args.workers is None else args.workers)
+    tell = say if processes.rank() == 0 else lambda message: None
     if step in PROBES:
         from .mechanism.probes import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
-        probe_run(step, loaded, run, layout, args.device, say)
+        probe_run(step, loaded, run, layout, args.device, tell)
+        processes.leave()
         return
     from .runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
-    make(loaded, run, layout, args.device, say)
+    make(loaded, run, layout, args.device, tell)
+    processes.leave()
 
 
 def collect(args: argparse.Namespace) -> None:
@@ -220,6 +233,12 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
             command.add_argument(
                 "--from-reference", action="store_true", help="take the run from results/reference if there"
+            )
+        if name in ("data", "train", "closeups", "audit", "probe"):
+            command.add_argument(
+                "--workers",
+                type=int,
+                help="processes that read images which do not fit in memory, beside each that trains (idle cores)",
             )
         if name == "probe":
             command.add_argument("probe", choices=PROBES)

@@ -7,7 +7,7 @@ from typing import Any
 from .layout import Layout
 from .plan import totals
 from .study import Study
-from .studychecks import TEST_IMAGES
+from .studychecks import EXPECTED_IMAGES, TEST_IMAGES
 
 # Multiply-adds a second of one training thread, evaluation included: the committed runs of study quick (1,163 s for 240
 # epochs, bf16 on an AMD EPYC core). Batch 32 on a processor; says nothing about a GPU.
@@ -48,8 +48,10 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
         seconds, epochs = _measured(layout)
         if epochs:
             return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"
-    train = study.train_images or 50_000
-    evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(study.dataset["name"], 10_000)
+    name = study.dataset["name"]
+    expected = EXPECTED_IMAGES.get(name, (50_000, 10_000))
+    train = study.train_images or expected[0]
+    evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(name, expected[1])
     fixed, statistics = study.evaluation["train_images"], study.evaluation["statistics_images"]
     images = 3 * train + 2 * (evaluated + fixed) + statistics + study.dataset.get("validation_size", 0)
     if study.averages:

@@ -25,13 +25,18 @@ TRAINING_MODULES = (
     "checkpoints.py",
     "corrections.py",
     "data/epoch.py",
+    "data/folder.py",
+    "data/shards.py",
+    "data/stored.py",
     "evaluation.py",
     "fused.py",
     "kernels.py",
     "models.py",
     "numerics.py",
     "optimizer.py",
+    "processes.py",
     "randomness.py",
+    "team.py",
     "training.py",
 )
 
@@ -152,10 +157,10 @@ def recipe(study: Study, run: Run) -> dict[str, Any]:
         "model": dict(study.model) | ({"activation": run.activation} if run.activation != "relu" else {}),
         "nesterov": study.nesterov,
         "weight_decay": study.weight_decay,
-        "group_size": study.base.batch_size,
+        "group_size": study.group_size,
         "evaluation": evaluation,
         "seed": run.seed,
-    } | ({"averages": list(study.averages)} if study.averages else {})
+    } | {key: value for key, value in (("averages", list(study.averages)), ("warmup", study.warmup)) if value}
 
 
 def key_chain(base: dict[str, Any], settings: Sequence[Setting]) -> list[str]:

@@ -25,6 +25,8 @@ DEFAULTS = {
     "placebos": [],
     "activations": [],
     "unchanged_fork": 0,
+    "group_size": None,
+    "warmup": None,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 CONTROL = "none"  # the arm that all others are compared with
@@ -59,6 +61,8 @@ class Study:
     audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] | None = None
+    group_size: int = 0
+    warmup: Mapping[str, Any] | None = None
 
     @property
     def schedules(self) -> tuple[Arm, ...]:
@@ -211,6 +215,8 @@ def _resolve(path: Path, content: dict) -> Study:
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
         probes=_probes(path, content, arms) if "probes" in content else None,
+        group_size=content["group_size"] or content["batch_size"],
+        warmup=_warmup(path, content, arms),
     )
 
 
@@ -233,6 +239,15 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
     if CONTROL not in probes["arms"]:
         raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
     return probes
+
+
+def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any] | None:
+    """The warm-up, if any. Raises StudyError where an arm changes its setting within it."""
+    warmup = content["warmup"]
+    for arm in arms if warmup else ():
+        if arm.milestones and arm.milestones[0] < warmup["epochs"]:
+            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {arm.milestones[0]} epochs")
+    return dict(warmup) if warmup else None
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:

@@ -19,7 +19,7 @@ from .batching import batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import CheckpointError, State, Store, capture, restore
 from .corrections import corrections, pack, unpack
-from .data.epoch import Data, Epoch, Images
+from .data.epoch import Data, Images
 from .evaluation import Answers, answers, recomputed
 from .models import build
 from .numerics import Numerics, describe
@@ -40,12 +40,12 @@ class Trainer:
     seed: int
     statistics_images: int
     train_eval_images: int
+    warmup: Mapping[str, Any] | None = None
 
     @classmethod
     def create(cls, recipe: Mapping[str, Any], data: Data, numerics: Numerics) -> "Trainer":
         """Build model and optimiser from a recipe (see `plan.recipe`)."""
-        channels = data.train.images.shape[1]
-        model = build(recipe["model"], channels, data.classes, recipe["seed"]).to(numerics.device)
+        model = build(recipe["model"], data.channels, data.classes, recipe["seed"]).to(numerics.device)
         evaluation = recipe["evaluation"]
         return cls(
             data,
@@ -57,7 +57,17 @@ class Trainer:
             recipe["seed"],
             evaluation["statistics_images"],
             evaluation["train_images"],
+            recipe.get("warmup"),
         )
+
+    def rate(self, epoch: int, done: float, setting: Setting) -> float:
+        """The learning rate of an update after the share `done` of an epoch: the setting's, less during a warm-up,
+        whose rate rises evenly from `from` (Goyal et al. 2017, section 2.2).
+        """
+        if not self.warmup or epoch > self.warmup["epochs"]:
+            return setting.learning_rate
+        first, share = self.warmup["from"], (epoch - 1 + done) / self.warmup["epochs"]
+        return first + (setting.learning_rate - first) * share
 
     def state(self) -> State:
         return capture(self.model, self.optimizer, self.averages)
@@ -76,7 +86,7 @@ class Trainer:
             passes(size, self.group_size, self.numerics.images_per_pass)
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
-        images_of_epoch = Epoch(self.data, self.seed, epoch, setting.order)
+        images_of_epoch = self.data.epoch(self.seed, epoch, setting.order)
         pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
         norms, parameters = batch_norms(self.model), self.optimizer.parameters
         device = self.data.mean.device
@@ -93,7 +103,7 @@ class Trainer:
                 (loss / images_in_batch).backward()
                 loss_sum += loss.detach()
                 wrong.append(logits.detach().argmax(1) != labels)
-            self.optimizer.step(setting.learning_rate, setting.momentum)
+            self.optimizer.step(self.rate(epoch, (update - 1) / len(batches), setting), setting.momentum)
             for average in self.averages:
                 average.update(parameters, len(batches))
             after_update(update)
