@@ -1,4 +1,4 @@
-"""A small ImageNet: a folder train/CLASS/*.JPEG, val/CLASS/*.JPEG made of the photographs that ship with the project."""
+"""A small ImageNet: train/CLASS/*.JPEG and val/CLASS/*.JPEG made of the photographs that ship with the project."""
 
 import json
 from importlib import resources
@@ -11,7 +11,7 @@ from PIL import Image
 STUDY = {
     "study": "pictures",
     "title": "Pictures",
-    "dataset": {"name": "imagenet", "image_size": 64, "cache_side": 72, "flip": True},
+    "dataset": {"name": "imagenet", "image_size": 48, "cache_side": 56, "flip": True},
     "model": {"family": "imagenet-resnet", "depth": 18},
     "learning_rate": 0.02,
     "batch_size": 16,
@@ -22,7 +22,7 @@ STUDY = {
     "arms": ["none", "batch"],
     "seeds": 1,
     "precision": "fp32",
-    "evaluation": {"train_images": 20, "statistics_images": 50, "closeup_images": 20},
+    "evaluation": {"train_images": 10, "statistics_images": 24, "closeup_images": 10},
 }
 
 

@@ -34,7 +34,7 @@ def plan(args: argparse.Namespace) -> None:
     from .plan import runs
 
     loaded = _study(args)
-    estimate = cost(loaded, args.cores, args.results)
+    estimate = cost(loaded, args.cores, args.results, args.images_per_second)
     if args.json:
         print(json.dumps(estimate))
         return
@@ -58,8 +58,9 @@ def plan(args: argparse.Namespace) -> None:
     print(
         f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "
         f"({saved:.0%} saved).\n"
-        f"Training and evaluation alone: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
-        f"({estimate['estimate_from']})."
+        f"Training and evaluation alone: about {_duration(estimate['seconds'])} "
+        + ("" if args.images_per_second else f"on {args.cores} core(s) ")
+        + f"({estimate['estimate_from']})."
     )
 
 
@@ -92,10 +93,12 @@ def train(args: argparse.Namespace) -> None:
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
     from . import processes
-    from .data import stored
 
-    here = processes.here()
-    stored.set_readers(stored.readers_by_default(loaded.threads, here) if args.workers is None else args.workers)
+    if loaded.dataset["name"] == "imagenet":
+        from .data import stored
+
+        idle = stored.readers_by_default(loaded.threads, processes.here())
+        stored.set_readers(idle if args.workers is None else args.workers)
     tell = say if processes.rank() == 0 else lambda message: None
     if step in PROBES:
         from .mechanism.probes import probe_run
@@ -194,7 +197,9 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -227,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
         if name == "plan":
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
+            command.add_argument(
+                "--images-per-second", type=float, help="estimate instead for GPUs that together train at this rate"
+            )
         if name in ("train", "closeups", "audit", "probe"):
             command.add_argument("arm")
             command.add_argument("seed", type=int)

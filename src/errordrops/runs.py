@@ -15,7 +15,7 @@ from . import closeups, curves, numerics, processes
 from .batching import updates_per_epoch
 from .checkpoints import State, Store
 from .data import epoch as epochs
-from .data import prepare, stored
+from .data import prepare
 from .files import write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
@@ -52,7 +52,9 @@ class Session:
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
         device = torch.device(self.numerics.device)
-        if stored.is_stored(self.layout.data):
+        if dataset["name"] == "imagenet":
+            from .data import stored  # torchvision takes longer to import than a short run's epoch
+
             data = stored.load(self.layout.data, device, dataset["flip"])
         else:
             data = epochs.load(self.layout.data, device, dataset["pad"], dataset["flip"])

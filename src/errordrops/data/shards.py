@@ -108,7 +108,7 @@ def _make(shard: Shard) -> tuple[dict[str, Any], bool, list[str]]:
         checksum.update(content)
         if shard.side:
             pixels.append(content)
-        shapes.append(decoded.shape[:2])
+        shapes.append(list(decoded.shape[:2]))
         middle = _middle(picture, shard.crop).astype(np.int64)
         sums += middle.sum((0, 1))
         squares += (middle**2).sum((0, 1))

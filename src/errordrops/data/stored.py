@@ -210,12 +210,6 @@ class StoredEpoch:
             yield normalise(images), train.labels[piece.to(train.labels.device)]
 
 
-def is_stored(path: Path) -> bool:
-    """Whether a prepared file says where images are, instead of holding them."""
-    with safe_open(path, framework="numpy") as file:
-        return "places" in file.metadata()
-
-
 def load(path: Path, device: torch.device, flip: bool) -> StoredData:
     """Open a prepared file (see `imagenet`); its labels go onto the device. Raises DataError for a lost folder."""
     with safe_open(path, framework="numpy") as file:
