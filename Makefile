@@ -18,7 +18,7 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test lint format lock bench clean
+.PHONY: report test test-slurm lint format lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -26,6 +26,10 @@ report: $(VENV)/.$(NEEDS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# The workflow on a Slurm cluster that is started on this machine for it: wants root, Debian or Ubuntu, some minutes.
+test-slurm: $(VENV)/.dev
+	SLURM_TESTS=1 $(BIN)/python -m pytest -m slurm
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

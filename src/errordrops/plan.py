@@ -25,6 +25,9 @@ TRAINING_MODULES = (
     "checkpoints.py",
     "corrections.py",
     "data/epoch.py",
+    "data/folder.py",
+    "data/shards.py",
+    "data/stored.py",
     "evaluation.py",
     "fused.py",
     "graphs.py",
@@ -32,7 +35,9 @@ TRAINING_MODULES = (
     "models.py",
     "numerics.py",
     "optimizer.py",
+    "processes.py",
     "randomness.py",
+    "team.py",
     "training.py",
 )
 
@@ -189,11 +194,12 @@ def recipe(study: Study, run: Run) -> dict[str, Any]:
         "model": dict(study.model) | ({"activation": run.activation} if run.activation != "relu" else {}),
         "nesterov": run.optimizer == "nesterov" or (study.nesterov and run.optimizer == "momentum"),
         "weight_decay": study.weight_decay,
-        "group_size": study.base.batch_size,
+        "group_size": study.group_size,
         "evaluation": evaluation,
         "seed": run.seed,
     }
-    own = {"averages": list(study.averages)} if study.averages else {}
+    options = {"averages": list(study.averages), "warmup": study.warmup}
+    own = {key: value for key, value in options.items() if value}
     return common | own | ({"optimizer": "adam"} if run.optimizer == "adam" else {})
 
 

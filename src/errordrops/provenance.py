@@ -61,6 +61,8 @@ def settings_of(study: Study, train_images: int, label: str | None = None) -> di
         "nesterov": study.nesterov,
         "weight_decay": study.weight_decay,
         "batch_size": study.base.batch_size,
+        "group_size": study.group_size if study.group_size != study.base.batch_size else None,
+        "warmup": study.warmup,
         "max_batch": study.max_batch,
         "epochs": study.epochs,
         "milestones": list(study.milestones),

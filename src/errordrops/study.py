@@ -29,6 +29,8 @@ DEFAULTS = {
     "notes": [],
     "published": [],
     "unchanged_fork": 0,
+    "group_size": None,
+    "warmup": None,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 CONTROL = "none"  # the arm that all others are compared with
@@ -66,6 +68,8 @@ class Study:
     companion: str | None = None
     notes: tuple[str, ...] = ()
     published: tuple[Mapping[str, Any], ...] = ()
+    group_size: int = 0
+    warmup: Mapping[str, Any] | None = None
 
     @property
     def schedules(self) -> tuple[Arm, ...]:
@@ -229,6 +233,8 @@ def _resolve(path: Path, content: dict) -> Study:
         companion=content.get("companion"),
         notes=tuple(content["notes"]),
         published=tuple(e for e in content["published"] if e.get("depth") in (None, content["model"]["depth"])),
+        group_size=content["group_size"] or content["batch_size"],
+        warmup=_warmup(path, content, arms),
     )
 
 
@@ -251,6 +257,15 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
     if CONTROL not in probes["arms"]:
         raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
     return probes
+
+
+def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any] | None:
+    """The warm-up, if any. Raises StudyError where an arm changes its setting within it."""
+    warmup = content["warmup"]
+    for arm in arms if warmup else ():
+        if arm.milestones and arm.milestones[0] < warmup["epochs"]:
+            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {arm.milestones[0]} epochs")
+    return dict(warmup) if warmup else None
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:

@@ -6,7 +6,7 @@ What a run does in epoch e depends only on the state at the end of e - 1, the se
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from .batching import Pass, batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import CheckpointError, State, Store, capture, restore
 from .corrections import corrections, pack, unpack
-from .data.epoch import Data, Epoch, Images
+from .data.epoch import Data, Images
 from .evaluation import Answers, answers, recomputed
 from .graphs import Graphs, Piece, graphs_for
 from .models import build
@@ -44,6 +44,7 @@ class Trainer:
     statistics_images: int
     train_eval_images: int
     graphs: Graphs | None = None
+    warmup: Mapping[str, Any] | None = None
 
     def __post_init__(self):
         device = self.data.mean.device
@@ -53,8 +54,7 @@ class Trainer:
     @classmethod
     def create(cls, recipe: Mapping[str, Any], data: Data, numerics: Numerics) -> "Trainer":
         """Build model and optimiser from a recipe (see `plan.recipe`)."""
-        channels = data.train.images.shape[1]
-        model = build(recipe["model"], channels, data.classes, recipe["seed"]).to(numerics.device)
+        model = build(recipe["model"], data.channels, data.classes, recipe["seed"]).to(numerics.device)
         evaluation = recipe["evaluation"]
         return cls(
             data,
@@ -67,7 +67,17 @@ class Trainer:
             evaluation["statistics_images"],
             evaluation["train_images"],
             graphs_for(numerics.device),
+            recipe.get("warmup"),
         )
+
+    def rate(self, epoch: int, done: float, setting: Setting) -> float:
+        """The learning rate of an update after the share `done` of an epoch: the setting's, less during a warm-up,
+        whose rate rises evenly from `from` (Goyal et al. 2017, section 2.2).
+        """
+        if not self.warmup or epoch > self.warmup["epochs"]:
+            return setting.learning_rate
+        first, share = self.warmup["from"], (epoch - 1 + done) / self.warmup["epochs"]
+        return first + (setting.learning_rate - first) * share
 
     def state(self) -> State:
         return capture(self.model, self.optimizer, self.averages)
@@ -86,21 +96,23 @@ class Trainer:
             passes(size, self.group_size, self.numerics.images_per_pass)
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
-        images_of_epoch = Epoch(self.data, self.seed, epoch, setting.order)
+        images_of_epoch = self.data.epoch(self.seed, epoch, setting.order)
         pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
         self._loss_sum.zero_()
         self._wrong.zero_()
         self.model.train()
         for number, batch in enumerate(batches, start=1):
-            self.update(batch, pieces, setting, len(batches))
+            rate = self.rate(epoch, (number - 1) / len(batches), setting)
+            self.update(batch, pieces, replace(setting, learning_rate=rate), len(batches))
             after_update(number)
         n = len(self.data.train)
         return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(batches)
 
     def update(self, batch: list[Pass], pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
         """One update by a batch, of which `pieces` gives the passes; `updates` is how many the epoch has."""
-        # of a batch too large for one pass no more than a pass is to be in memory at once: it is not recorded
-        if self.graphs and sum(one.images for one in batch) <= self.numerics.images_per_pass:
+        # Of a batch too large for one pass no more than a pass is to be in memory at once: it is not recorded. Nor is a
+        # warm-up, in which every update has a rate of its own.
+        if self.graphs and not self.warmup and sum(one.images for one in batch) <= self.numerics.images_per_pass:
             given = [next(pieces) for _ in batch]
             work = partial(self._update, batch, setting=setting, updates=updates)
             self.graphs.run((setting, updates), tuple(batch), given, work, self._changed)

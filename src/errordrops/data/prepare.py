@@ -58,6 +58,35 @@ def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray
     return mean.astype(np.float32), std.astype(np.float32)
 
 
+def chosen(dataset: Mapping[str, Any], labels: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """What of each half a study uses: {"train": indices, "test": indices} and, where asked for, "validation" of the
+    training half. Leading and trailing parts of each are random samples of it.
+
+    Raises DataError for more images than there are, or a class that a subset lacks.
+    """
+    orders = {}
+    for half in ("train", "test"):
+        there, wanted = labels[half], dataset.get(f"{half}_size")
+        if wanted and wanted > len(there):
+            raise DataError(f"dataset.{half}_size: {wanted} images wanted, but {source} has {len(there)}")
+        orders[half] = stratified_order(there, wanted or len(there))
+        if half == "train" and dataset.get("validation_size"):
+            left = np.setdiff1d(np.arange(len(there)), orders[half])
+            if dataset["validation_size"] > len(left):
+                raise DataError(
+                    f"dataset.validation_size: {dataset['validation_size']} images wanted, but {source} has only "
+                    f"{len(left)} beside the training images"
+                )
+            orders["validation"] = left[stratified_order(there[left], dataset["validation_size"], VALIDATION_SEED)]
+    classes = {half: set(np.unique(labels[half][orders[half]]).tolist()) for half in ("train", "test")}
+    if classes["train"] != classes["test"]:
+        raise DataError(
+            f"dataset: {len(classes['train'])} classes are left in the training set and {len(classes['test'])} in the "
+            "test set; take more images (train_size, test_size)"
+        )
+    return orders
+
+
 def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = print) -> dict:
     """Fetch the data set of a study, draw its subsets, write `out` and return the metadata.
 
@@ -65,29 +94,10 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
     """
     halves, source, label = _read(dataset, say)
     arrays = {}
-    for half, wanted in (("train", dataset.get("train_size")), ("test", dataset.get("test_size"))):
-        images, labels = halves[half]
-        if wanted and wanted > len(labels):
-            raise DataError(f"dataset.{half}_size: {wanted} images wanted, but {source} has {len(labels)}")
-        order = stratified_order(labels, wanted or len(labels))
-        arrays[f"{half}_images"] = np.ascontiguousarray(images[order])
-        arrays[f"{half}_labels"] = labels[order].astype(np.int64)
-        if half == "train" and dataset.get("validation_size"):
-            left = np.setdiff1d(np.arange(len(labels)), order)
-            if dataset["validation_size"] > len(left):
-                raise DataError(
-                    f"dataset.validation_size: {dataset['validation_size']} images wanted, but {source} has only "
-                    f"{len(left)} beside the training images"
-                )
-            left = left[stratified_order(labels[left], dataset["validation_size"], VALIDATION_SEED)]
-            arrays["validation_images"] = np.ascontiguousarray(images[left])
-            arrays["validation_labels"] = labels[left].astype(np.int64)
-    classes = {half: set(np.unique(arrays[f"{half}_labels"]).tolist()) for half in ("train", "test")}
-    if classes["train"] != classes["test"]:
-        raise DataError(
-            f"dataset: {len(classes['train'])} classes are left in the training set and {len(classes['test'])} in the "
-            "test set; take more images (train_size, test_size)"
-        )
+    for part, order in chosen(dataset, {half: labels for half, (_, labels) in halves.items()}, source).items():
+        images, labels = halves["train" if part == "validation" else part]
+        arrays[f"{part}_images"] = np.ascontiguousarray(images[order])
+        arrays[f"{part}_labels"] = labels[order].astype(np.int64)
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
     checksum = hashlib.sha256()
     for name in sorted(arrays):

@@ -188,7 +188,9 @@ def settings(study: Study) -> str:
     names = {
         "dataset_label": "Data", "train_size": "Training images", "model": "Model", "optimiser": "Optimiser",
         "learning_rate": "Base learning rate", "momentum": "Momentum", "weight_decay": "Weight decay",
-        "batch_size": "Base batch size", "max_batch": "Largest batch allowed", "epochs": "Epochs",
+        "batch_size": "Base batch size", "max_batch": "Largest batch allowed",
+        "group_size": "Images in a ghost group of batch norm", "warmup": "Warm-up of the learning rate",
+        "epochs": "Epochs",
         "milestones": "Milestones (after epoch)", "factor": "Factor at a milestone", "seeds": "Seeds",
         "nesterov": "Nesterov momentum", "pad": "Random crop, padding (pixels)", "flip": "Random flip",
         "normalisation": "Normalisation of images", "evaluation": "Images per evaluation",
