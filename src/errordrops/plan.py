@@ -147,8 +147,8 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
     looked_at = arm.closeups and bool(arm.milestones)
 
     def validated(seed: int) -> bool:
-        starts_as = {fork_points(there[seed])[other.name][0] for other in there[seed] if other.plateau}
-        return bool(arm.plateau) or arm.name in starts_as
+        judges = [other for other in there[seed] if other.plateau and other.plateau.judged == "validation"]
+        return arm in judges or arm.name in {fork_points(there[seed])[other.name][0] for other in judges}
 
     return [
         Run(
