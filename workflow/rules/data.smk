@@ -3,7 +3,12 @@
 
 rule data:
     input:
-        modules("data/sources.py", "data/prepare.py", "data/folder.py", "data/cifar_folder.py"),
+        modules(
+            "data/sources.py",
+            "data/prepare.py",
+            "data/folder.py",
+            "data/cifar_folder.py",
+        ),
         modules("data/sample/", ending="npz"),
     output:
         S.data,
