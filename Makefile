@@ -3,20 +3,22 @@
 #   make report STUDY=smoke                  another study
 #   make report STUDY=quick FROM=reference   analysis, figures and page from the committed runs: no torch, no training
 #   make report DATA_DIR=/my/fashion-mnist   a folder that already holds the data set
+#   make report STUDY=he2015-cifar10 DEPTH=56  another depth of the network
 #   make report CORES=4                      how many cores to use (all of them if not told)
 PYTHON ?= python3
 STUDY ?= quick
 FROM ?=
 DATA_DIR ?=
+DEPTH ?=
 CORES ?= all
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)')
+SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)') $(if $(DEPTH),depth=$(DEPTH))
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test lint format lock bench clean
+.PHONY: report test test-slurm lint format lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -24,6 +26,10 @@ report: $(VENV)/.$(NEEDS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# The workflow on a Slurm cluster that is started on this machine for it: wants root, Debian or Ubuntu, some minutes.
+test-slurm: $(VENV)/.dev
+	SLURM_TESTS=1 $(BIN)/python -m pytest -m slurm
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

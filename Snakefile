@@ -19,11 +19,17 @@ include: "workflow/rules/report.smk"
 # small steps, not worth a cluster's queue
 localrules:
     all,
-    data,
     collect,
     analyse,
     figure,
     report,
+
+
+# fetching is for where the network is, decoding a million pictures is not for a cluster's front door
+if not flow.on_disk(config["study"]):
+
+    localrules:
+        data,
 
 
 rule all:

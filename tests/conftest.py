@@ -1,4 +1,7 @@
-"""With ERRORDROPS_NO_SKIP set (as in .ci/run) a skipped test is a failure: nothing is left untested unnoticed."""
+"""With ERRORDROPS_NO_SKIP set (as in .ci/run) a skipped test is a failure: nothing is left untested unnoticed.
+
+Tests on a Slurm cluster take minutes and write to /etc: they are left out unless SLURM_TESTS is set (make test-slurm).
+"""
 
 import os
 
@@ -12,3 +15,11 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("ERRORDROPS_NO_SKIP"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"{reason} (ERRORDROPS_NO_SKIP is set)"
+
+
+def pytest_collection_modifyitems(config, items):
+    if os.environ.get("SLURM_TESTS"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("slurm")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]

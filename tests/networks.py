@@ -48,18 +48,18 @@ STUDY = {
 }
 
 
-def data(folder: Path) -> epoch.Data:
+def data(folder: Path, device: str = "cpu") -> epoch.Data:
     """200 training and 100 test images."""
     path = folder / "data.safetensors"
     if not path.exists():
         prepare.prepare(DATASET, path, say=lambda message: None)
     torch.set_num_threads(1)
-    return epoch.load(path, torch.device("cpu"), DATASET["pad"], DATASET["flip"])
+    return epoch.load(path, torch.device(device), DATASET["pad"], DATASET["flip"])
 
 
 def trainer(folder: Path, numerics: Numerics = FP32, **changes) -> Trainer:
     """A fresh trainer on the small data."""
-    return Trainer.create(RECIPE | changes, data(folder), numerics)
+    return Trainer.create(RECIPE | changes, data(folder, numerics.device), numerics)
 
 
 def keys(settings, **changes) -> list[str]:

@@ -1,5 +1,6 @@
 """What is declared in several places says the same: environment.yml, pyproject.toml, lock files, versions."""
 
+import json
 import re
 import tomllib
 
@@ -50,6 +51,21 @@ def test_locks_are_nested_and_only_training_needs_torch():
     assert report < train < dev
     assert not any(pin.startswith(("torch==", "torchvision==", "nvidia-")) for pin in report)
     assert any(pin.startswith("torch==") for pin in train)
+
+
+def test_the_kubernetes_job_runs_a_study_that_is_there_with_settings_that_exist():
+    job = yaml.safe_load((REPOSITORY / "profiles/kubernetes/job.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    command = container["args"][0].split()
+    settings = dict(part.split("=") for part in command[command.index("--config") + 1 :])
+    schema = json.loads((REPOSITORY / "workflow/schemas/config.schema.json").read_text())
+    assert settings.keys() <= schema["properties"].keys()
+    assert (REPOSITORY / f"config/studies/{settings['study']}.yaml").exists()
+    assert (REPOSITORY / command[command.index("--workflow-profile") + 1] / "profile.yaml").exists()
+    gpus = container["resources"]["limits"]["nvidia.com/gpu"]
+    assert str(gpus) == settings["processes"] == command[command.index("--resources") + 1].removeprefix("gpu=")
+    assert {mount["name"] for mount in container["volumeMounts"]} == {volume["name"] for volume in pod["volumes"]}
 
 
 def test_versions_agree():

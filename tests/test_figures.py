@@ -258,3 +258,12 @@ def test_drawing_leaves_the_users_theme_alone(tables):
     before = alt.theme.active
     spec("schedules", tables)
     assert alt.theme.active == before
+
+
+def test_close_ups_of_arms_that_are_not_headlines_are_left_out(tables):
+    """An arm with milestones of its own may have close-ups; the first figures do not show it."""
+    extra = tables["closeups"].query("arm == 'step'").assign(arm="early")
+    own = tables["schedules"].query("arm == 'step'").assign(arm="early")
+    schedules = pd.concat([tables["schedules"].assign(headline=True), own.assign(headline=False)])
+    both = spec("closeup", tables | {"closeups": pd.concat([tables["closeups"], extra]), "schedules": schedules})
+    assert both["title"] == spec("closeup", tables)["title"] and "early" not in both["description"]

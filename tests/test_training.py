@@ -183,6 +183,15 @@ def test_the_gradient_of_a_batch_is_the_mean_over_its_images(tmp_path):
         torch.testing.assert_close(parameter.detach(), expected[name], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("batch", [20, 40, 100, 200])
+def test_memory_and_work_of_an_epoch_do_not_depend_on_the_batch_size(tmp_path, batch):
+    """Every image passes once, in passes of one size: what is in memory at once is what the base batch needs."""
+    one, passed = trainer(tmp_path), []
+    one.model.register_forward_pre_hook(lambda model, given: passed.append(len(given[0])))
+    one.train_epoch(1, Setting(0.05, batch, 0.9))
+    assert passed == [20] * 10
+
+
 def test_curve_rows_count_updates_and_examples(tmp_path):
     where, chain, _ = run(tmp_path, BATCH)
     table = run_rows("s", "batch", 0, BATCH, [where.record(key) for key in chain])

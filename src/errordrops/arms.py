@@ -29,9 +29,10 @@ RULE_DESCRIPTIONS = {
     "reversal": "learning rate divided by {factor:g} at the first milestone, restored at the second",
     "cosine": "learning rate along half a cosine, in all as much as by the steps",
     "ramp": "batch size grows a little every epoch, noise in all cut as much as by the steps",
-    "plateau": "learning rate divided by {factor:g} when the validation error plateaus",
+    "plateau": "learning rate divided by {factor:g} when {judged} plateaus",
 }
 SMOOTH = ("cosine", "ramp")
+JUDGED = {None: "", "validation": "the validation error", "train_eval": "the error of the fixed training subset"}
 PLATEAU = {"smoothing": 3, "patience": 3, "least": 0.1}
 CUTS = ("rate", "batch", "placebo")  # the stubs of the cut sweep at one epoch
 
@@ -41,9 +42,9 @@ class Arm:
     """A named schedule, and the seeds it is trained with.
 
     role: "schedule"; "placebo" (arm `of` again from epoch `at` on, with a fresh order of the data); "cut" (a stub of
-    the cut sweep); or "activation" (arm `of` in a network with another activation). `rule` and `factor` are what the
-    file names, None for the free form. `plateau`: the rule that decides during training, phases are then those without
-    any cut.
+    the cut sweep); "activation" or "optimizer" (arm `of` with another activation or optimiser). `rule` and `factor` are
+    what the file names, None for the free form. `plateau`: the rule that decides during training, phases are then those
+    without any cut. `optimizer`: "momentum" is the study's own.
     """
 
     name: str
@@ -58,6 +59,12 @@ class Arm:
     rule: str | None = None
     factor: float | None = None
     activation: str = "relu"
+    optimizer: str = "momentum"
+
+    @property
+    def network(self) -> tuple[str, str]:
+        """What arms must have in common, besides settings, to share epochs."""
+        return self.activation, self.optimizer
 
     @property
     def sudden(self) -> bool:
@@ -80,7 +87,7 @@ def resolve_arm(
 ) -> Arm:
     """An arm as its file has it, with what it leaves out taken from the study. Raises StudyError."""
     base = _override(base, arm)
-    chosen = _seeds(path, f"{key}.seeds", arm.get("seeds"), seeds)
+    chosen = first_seeds(path, f"{key}.seeds", arm.get("seeds"), seeds)
     if "phases" in arm:
         return _free_form(path, key, arm, study["epochs"], base, chosen)
     rule = arm.get("rule", arm["name"])
@@ -97,7 +104,7 @@ def resolve_arm(
         if arm.get("closeups"):
             raise wrong(path, f"{key}.closeups", "the milestones of a plateau arm are not known beforehand")
         plateau = Plateau(factor, len(at), **(PLATEAU | arm.get("plateau", {})))
-        if not study["dataset"].get("validation_size"):
+        if plateau.judged == "validation" and not study["dataset"].get("validation_size"):
             raise wrong(path, key, f"arm {arm['name']!r} judges validation images; set dataset.validation_size")
     elif "plateau" in arm:
         raise wrong(path, f"{key}.plateau", "only an arm with the rule plateau has it")
@@ -106,9 +113,10 @@ def resolve_arm(
     else:
         changing = at if rule not in ("none", "plateau") else []
         whole = rule_phases("none" if plateau else rule, base, epochs, changing, factor, max_batch)
+    described = RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau and plateau.judged])
     return Arm(
         arm["name"],
-        arm.get("description", RULE_DESCRIPTIONS[rule].format(factor=factor)),
+        arm.get("description", described),
         truncated(whole, _end(path, key, arm, epochs)),
         chosen,
         closeups=arm.get("closeups", rule not in SMOOTH),
@@ -145,7 +153,7 @@ def _end(path: Path, key: str, arm: Mapping[str, Any], epochs: int) -> int:
     return end
 
 
-def _seeds(
+def first_seeds(
     path: Path, key: str, count: int | None, seeds: tuple[int, ...], whose: str = "the study"
 ) -> tuple[int, ...]:
     """The first `count` seeds of the study (or of an arm), all if None."""
@@ -154,7 +162,7 @@ def _seeds(
     return seeds[:count]
 
 
-def _parent(path: Path, key: str, name: str, arms: Sequence[Arm]) -> Arm:
+def parent_of(path: Path, key: str, name: str, arms: Sequence[Arm]) -> Arm:
     for arm in arms:
         if arm.name == name and arm.plateau:
             raise wrong(path, key, f"arm {name!r} decides its schedule during training: nothing can be forked from it")
@@ -176,9 +184,9 @@ def placebos(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm
     found = []
     for index, entry in enumerate(listed):
         key = f"placebos[{index}]"
-        parent, m, length = _parent(path, f"{key}.of", entry["of"], arms), entry["milestone"], entry["epochs"]
+        parent, m, length = parent_of(path, f"{key}.of", entry["of"], arms), entry["milestone"], entry["epochs"]
         end = _stub_end(path, f"{key}.milestone", parent, m, length)
-        seeds = _seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}")
+        seeds = first_seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}")
         before = parent.settings[:m]
         for copy in range(1, entry["copies"] + 1):
             after = [replace(before[-1], order=copy)] * (end - m)
@@ -201,8 +209,8 @@ def cut_sweep(
     path: Path, sweep: Mapping[str, Any], factor: float, max_batch: int | None, arms: Sequence[Arm]
 ) -> list[Arm]:
     """Stubs of a few epochs from one arm at many epochs: rate cut, batch increase, placebo. Raises StudyError."""
-    parent, found = _parent(path, "cut_sweep.of", sweep["of"], arms), []
-    seeds = _seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds, f"arm {parent.name}")
+    parent, found = parent_of(path, "cut_sweep.of", sweep["of"], arms), []
+    seeds = first_seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds, f"arm {parent.name}")
     for index, m in enumerate(sweep["at"]):
         end = _stub_end(path, f"cut_sweep.at[{index}]", parent, m, sweep["epochs"])
         before = parent.settings[:m]
@@ -215,31 +223,4 @@ def cut_sweep(
             stub = phases((*before, *[after[kind]] * (end - m)))
             name, text = f"cut-{m}-{kind}", f"{parent.name} for {m} epochs, then {kind}"
             found.append(Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False))
-    return found
-
-
-def activation_twins(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
-    """Arms again in a network with another activation, as far as `epochs`; named ARM-ACTIVATION. Raises StudyError."""
-    found = []
-    for index, entry in enumerate(listed):
-        key, activation = f"activations[{index}]", entry["activation"]
-        for name in entry["arms"]:
-            parent = _parent(path, f"{key}.arms", name, arms)
-            end = entry.get("epochs", len(parent.settings))
-            if end > len(parent.settings):
-                raise wrong(path, f"{key}.epochs", f"{end} is beyond the last epoch of arm {name!r}")
-            found.append(
-                Arm(
-                    f"{name}-{activation}",
-                    f"{parent.description}; {activation} instead of ReLU",
-                    truncated(parent.phases, end),
-                    _seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {name}"),
-                    role="activation",
-                    of=name,
-                    closeups=False,
-                    rule=parent.rule,
-                    factor=parent.factor,
-                    activation=activation,
-                )
-            )
     return found

@@ -55,8 +55,13 @@ def passes(batch: int, group_size: int, images_per_pass: int) -> list[Pass]:
 
     A group is never split (its statistics belong together), so a pass holds at least one group.
     """
+    return passes_of(group_sizes(batch, group_size), images_per_pass)
+
+
+def passes_of(groups: Sequence[int], images_per_pass: int) -> list[Pass]:
+    """The passes of groups of these sizes."""
     result = []
-    for size, equal in groupby(group_sizes(batch, group_size)):
+    for size, equal in groupby(groups):
         left = len(list(equal))
         together = max(1, images_per_pass // size)
         while left:

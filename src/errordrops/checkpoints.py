@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .averages import Average
 from .errors import UserError
-from .optimizer import SGD
+from .optimizer import Optimizer
 
 State = dict[str, Tensor]
 
@@ -25,24 +25,27 @@ class CheckpointError(UserError):
     """A checkpoint that is needed and not there."""
 
 
-def capture(model: nn.Module, optimizer: SGD, averages: Sequence[Average] = ()) -> State:
+def capture(model: nn.Module, optimizer: Optimizer, averages: Sequence[Average] = ()) -> State:
     """A copy of the whole training state, by name."""
     state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for average in averages:
         names = (name for name, _ in model.named_parameters())
         state |= {f"{average.name}.{name}": tensor for name, tensor in zip(names, average.weights, strict=True)}
-    names = (name for name, _ in model.named_parameters())
-    state |= {f"momentum.{name}": velocity for name, velocity in zip(names, optimizer.velocities, strict=True)}
+    for kind, buffers in optimizer.buffers.items():
+        names = (name for name, _ in model.named_parameters())
+        state |= {f"{kind}.{name}": tensor for name, tensor in zip(names, buffers, strict=True)}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
 
 
-def restore(state: State, model: nn.Module, optimizer: SGD, averages: Sequence[Average] = ()) -> None:
+def restore(state: State, model: nn.Module, optimizer: Optimizer, averages: Sequence[Average] = ()) -> None:
     """Put a state into a model, its optimiser and its averages. Copies: two forks of one state share no memory."""
     model.load_state_dict({n.removeprefix("model."): t for n, t in state.items() if n.startswith("model.")})
     for average in averages:
         for (name, _), tensor in zip(model.named_parameters(), average.weights, strict=True):
             tensor.copy_(state[f"{average.name}.{name}"])
-    optimizer.set_velocities([state[f"momentum.{name}"] for name, _ in model.named_parameters()])
+    for kind, buffers in optimizer.buffers.items():
+        for (name, _), tensor in zip(model.named_parameters(), buffers, strict=True):
+            tensor.copy_(state[f"{kind}.{name}"])
 
 
 class Store:

@@ -26,6 +26,7 @@ ROLES = {
     "placebo": "active placebos",
     "cut": "stubs of the cut sweep",
     "activation": "networks with other activations",
+    "optimizer": "other optimisers",
 }
 
 
@@ -34,7 +35,7 @@ def plan(args: argparse.Namespace) -> None:
     from .plan import runs
 
     loaded = _study(args)
-    estimate = cost(loaded, args.cores, args.results)
+    estimate = cost(loaded, args.cores, args.results, args.images_per_second)
     if args.json:
         print(json.dumps(estimate))
         return
@@ -58,16 +59,22 @@ def plan(args: argparse.Namespace) -> None:
     print(
         f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "
         f"({saved:.0%} saved).\n"
-        f"Training and evaluation alone: about {_duration(estimate['seconds'])} on {args.cores} core(s) "
-        f"({estimate['estimate_from']})."
+        f"Training and evaluation alone: about {_duration(estimate['seconds'])} "
+        + ("" if args.images_per_second else f"on {args.cores} core(s) ")
+        + f"({estimate['estimate_from']})."
     )
 
 
 def data(args: argparse.Namespace) -> None:
-    from .data.prepare import prepare
-
     loaded = _study(args)
-    facts = prepare(loaded.dataset, _layout(args).data, say)
+    if loaded.dataset["name"] == "imagenet":
+        from .data import imagenet
+
+        facts = imagenet.prepare(loaded.dataset, _layout(args).data, say, args.workers or os.cpu_count() or 1)
+    else:
+        from .data.prepare import prepare
+
+        facts = prepare(loaded.dataset, _layout(args).data, say)
     for arm in loaded.arms:
         study.check_batches(loaded.path, "arms", arm, facts["train_images"])
     say(f"{facts['train_images']} training and {facts['test_images']} test images from: {facts['source']}")
@@ -86,17 +93,27 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
+    from . import processes
+
+    if loaded.dataset["name"] == "imagenet":
+        from .data import stored
+
+        idle = stored.readers_by_default(loaded.threads, processes.here())
+        stored.set_readers(idle if args.workers is None else args.workers)
+    tell = say if processes.rank() == 0 else lambda message: None
     if step in PROBES:
         from .mechanism.probes import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
-        probe_run(step, loaded, run, layout, args.device, say)
+        probe_run(step, loaded, run, layout, args.device, tell)
+        processes.leave()
         return
     from .runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
-    make(loaded, run, layout, args.device, say)
+    make(loaded, run, layout, args.device, tell)
+    processes.leave()
 
 
 def collect(args: argparse.Namespace) -> None:
@@ -171,7 +188,7 @@ def keep(args: argparse.Namespace) -> None:
 
 
 def _study(args: argparse.Namespace) -> study.Study:
-    return study.load(args.study, args.studies, args.data_dir)
+    return study.load(args.study, args.studies, args.data_dir, args.depth)
 
 
 def _layout(args: argparse.Namespace) -> Layout:
@@ -182,7 +199,9 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+    if minutes < 120:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -212,15 +231,25 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--studies", default="config/studies", help="folder of the studies (%(default)s)")
         command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
         command.add_argument("--data-dir", help="folder that already holds the data set")
+        command.add_argument("--depth", type=int, help="depth of the network, in place of the one in the study file")
         if name == "plan":
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
+            command.add_argument(
+                "--images-per-second", type=float, help="estimate instead for GPUs that together train at this rate"
+            )
         if name in ("train", "closeups", "audit", "probe"):
             command.add_argument("arm")
             command.add_argument("seed", type=int)
             command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
             command.add_argument(
                 "--from-reference", action="store_true", help="take the run from results/reference if there"
+            )
+        if name in ("data", "train", "closeups", "audit", "probe"):
+            command.add_argument(
+                "--workers",
+                type=int,
+                help="processes that read images which do not fit in memory, beside each that trains (idle cores)",
             )
         if name == "probe":
             command.add_argument("probe", choices=PROBES)

@@ -65,7 +65,7 @@ def epochs_looked_at(study: Study, run: Run) -> set[int]:
     return {
         replay.epoch
         for other in runs_with("closeups", study)
-        if (other.seed, other.activation) == (run.seed, run.activation)
+        if (other.seed, other.network) == (run.seed, run.network)
         for replay in replays_of(study, other)
         if replay.settings(other.settings) == run.settings[: replay.epoch]
     }

@@ -7,7 +7,7 @@ from typing import Any
 from .layout import Layout
 from .plan import totals
 from .study import Study
-from .studychecks import TEST_IMAGES
+from .studychecks import EXPECTED_IMAGES, TEST_IMAGES
 
 # Multiply-adds a second of one training thread, evaluation included: the committed runs of study quick (1,163 s for 240
 # epochs, bf16 on an AMD EPYC core). Batch 32 on a processor; says nothing about a GPU.
@@ -35,11 +35,17 @@ def forward_multiply_adds(study: Study) -> float:
     return float(total)
 
 
-def estimated_seconds(study: Study, cores: int, results: str | Path = "results") -> tuple[float, str]:
+def estimated_seconds(
+    study: Study, cores: int, results: str | Path = "results", rate: float | None = None
+) -> tuple[float, str]:
     """Wall seconds for training and evaluation on this many cores, and what the estimate rests on.
 
-    Runs of this study that were measured (here, else the reference) count more than arithmetic.
+    `rate`: images trained a second, all GPUs together, runs one after the other. Else runs of this study that were
+    measured (here, else the reference) count more than arithmetic.
     """
+    if rate:
+        images = _images(study) / 3  # in units of an image trained, which costs three forward passes
+        return images / rate * totals(study)["epochs"], f"{rate:,.0f} images a second"
     jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
     for layout, source in (
         (Layout.of(study.name, results), "earlier runs here"),
@@ -48,14 +54,21 @@ def estimated_seconds(study: Study, cores: int, results: str | Path = "results")
         seconds, epochs = _measured(layout)
         if epochs:
             return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"
-    train = study.train_images or 50_000
-    evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(study.dataset["name"], 10_000)
+    per_epoch = _images(study) * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
+    return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
+
+
+def _images(study: Study) -> int:
+    """Forward passes of single images in an epoch and its evaluation; a training step costs three."""
+    name = study.dataset["name"]
+    expected = EXPECTED_IMAGES.get(name, (50_000, 10_000))
+    train = study.train_images or expected[0]
+    evaluated = study.dataset.get("test_size") or TEST_IMAGES.get(name, expected[1])
     fixed, statistics = study.evaluation["train_images"], study.evaluation["statistics_images"]
     images = 3 * train + 2 * (evaluated + fixed) + statistics + study.dataset.get("validation_size", 0)
     if study.averages:
         images += len(study.averages) * (statistics + fixed) + evaluated
-    per_epoch = images * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
-    return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
+    return images
 
 
 def _measured(layout: Layout) -> tuple[float, int]:
@@ -66,7 +79,7 @@ def _measured(layout: Layout) -> tuple[float, int]:
     return seconds, sum(run["epochs_trained"] for run in own)
 
 
-def cost(study: Study, cores: int, results: str | Path = "results") -> dict[str, Any]:
+def cost(study: Study, cores: int, results: str | Path = "results", rate: float | None = None) -> dict[str, Any]:
     """What `errordrops plan` prints: runs, epochs, epochs_without_forks, seconds, estimate_from."""
-    seconds, source = estimated_seconds(study, cores, results)
+    seconds, source = estimated_seconds(study, cores, results, rate)
     return totals(study) | {"seconds": round(seconds), "cores": cores, "estimate_from": source}

@@ -28,9 +28,8 @@ class Answers:
         }
 
 
-def _batches(data: Data, images: Tensor, size: int) -> Iterator[Tensor]:
-    for start in range(0, len(images), size):
-        yield data.normalise(images[start : start + size])
+def _batches(data: Data, subset: Images, size: int) -> Iterator[Tensor]:
+    return map(data.normalise, subset.batches(size))
 
 
 @torch.inference_mode()
@@ -39,7 +38,7 @@ def answers(model: nn.Module, data: Data, subset: Images, numerics: Numerics) ->
     was_training = model.training
     model.eval()
     with numerics.autocast():
-        batches = _batches(data, subset.images, numerics.evaluation_batch)
+        batches = _batches(data, subset, numerics.evaluation_batch)
         logits = torch.cat([model(images).float() for images in batches])
     model.train(was_training)
     losses = cross_entropy(logits, subset.labels, reduction="none")
@@ -48,5 +47,5 @@ def answers(model: nn.Module, data: Data, subset: Images, numerics: Numerics) ->
 
 def recomputed(model: nn.Module, data: Data, statistics_images: int, numerics: Numerics):
     """Context in which the model's batch-norm statistics are those of the first unaugmented training images."""
-    sample = data.train.images[:statistics_images]
+    sample = data.train.first(statistics_images)
     return recomputed_statistics(model, _batches(data, sample, 2 * numerics.evaluation_batch), numerics.autocast)

@@ -39,6 +39,9 @@ ANALYSIS_TABLES = (
     "undying",
     "court",
     "verdicts",
+    "published",
+    "optimizers",
+    "optimizer_summary",
 )
 
 

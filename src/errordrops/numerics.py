@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 import torch
 
+from . import processes
 from .errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -103,11 +104,16 @@ def _keep_freed_memory() -> None:
     mallopt(top_pad, 2**26)
 
 
+def identity(numerics: Numerics) -> dict:
+    """What of it a run is known by, with the number of processes if it is trained by several."""
+    return asdict(numerics) | ({"processes": processes.count()} if processes.count() > 1 else {})
+
+
 @cache
 def describe(numerics: Numerics) -> dict:
     """Numerics, and the hardware and versions behind them, for provenance."""
     name = torch.cuda.get_device_name() if numerics.device == "cuda" else _processor()
-    return asdict(numerics) | {
+    return identity(numerics) | {
         "hardware": name,
         "python": platform.python_version(),
         "torch": torch.__version__,

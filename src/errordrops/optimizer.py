@@ -1,14 +1,35 @@
-"""Stochastic gradient descent with momentum, by torch's functional form.
+"""Stochastic gradient descent with momentum, and Adam, by torch's functional forms.
 
-Not by its class, which imports the compiler, unused: a second for each of hundreds of processes.
+Not by its classes, which import the compiler, unused: a second for each of hundreds of processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 from torch.optim.sgd import sgd
+
+
+class Optimizer(Protocol):
+    """What changes parameters by their gradients. `buffers`: its whole state, a tensor a parameter, by name."""
+
+    parameters: list[Tensor]
+
+    @property
+    def buffers(self) -> Mapping[str, list[Tensor]]: ...
+
+    def step(self, learning_rate: float, momentum: float) -> None:
+        """One update by the gradients that the parameters hold, which they then hold no longer."""
+
+
+def optimizer_for(parameters: list[Tensor], recipe: Mapping[str, Any]) -> Optimizer:
+    """The optimiser of a recipe (see `plan.recipe`)."""
+    if recipe.get("optimizer") == "adam":
+        return Adam(parameters, recipe["weight_decay"])
+    return SGD(parameters, recipe["weight_decay"], recipe["nesterov"])
 
 
 @dataclass
@@ -26,6 +47,10 @@ class SGD:
 
     def __post_init__(self):
         self.velocities = [torch.zeros_like(parameter) for parameter in self.parameters]
+
+    @property
+    def buffers(self) -> dict[str, list[Tensor]]:
+        return {"momentum": self.velocities}
 
     @torch.no_grad()
     def step(self, learning_rate: float, momentum: float) -> None:
@@ -46,7 +71,42 @@ class SGD:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def set_velocities(self, values: Sequence[Tensor]) -> None:
-        """Put velocities, in the order of the parameters, into place."""
-        for velocity, value in zip(self.velocities, values, strict=True):
-            velocity.copy_(value)
+
+@dataclass
+class Adam:
+    """Adam (Kingma & Ba 2015) with weight decay added to the gradient, as torch.optim.Adam; its first decay rate is the
+    setting's momentum, the second 0.999, epsilon 1e-8.
+
+    `buffers`: the moving means of gradients (momentum) and of their squares, and the updates made so far.
+    """
+
+    parameters: list[Tensor]
+    weight_decay: float
+    buffers: dict[str, list[Tensor]] = field(init=False)
+
+    def __post_init__(self):
+        self.buffers = {name: [torch.zeros_like(p) for p in self.parameters] for name in ("momentum", "squares")}
+        self.buffers["updates"] = [torch.zeros((), device=p.device) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float, momentum: float) -> None:
+        """One update by the gradients that the parameters hold, which they then hold no longer."""
+        adam(
+            self.parameters,
+            [parameter.grad for parameter in self.parameters],
+            self.buffers["momentum"],
+            self.buffers["squares"],
+            [],
+            self.buffers["updates"],
+            fused=self.parameters[0].device.type != "mps",
+            foreach=False,
+            amsgrad=False,
+            beta1=momentum,
+            beta2=0.999,
+            lr=learning_rate,
+            weight_decay=self.weight_decay,
+            eps=1e-8,
+            maximize=False,
+        )
+        for parameter in self.parameters:
+            parameter.grad = None

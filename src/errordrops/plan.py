@@ -7,7 +7,7 @@ run is known by what determines it and never by its name or its place in a list.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,19 @@ TRAINING_MODULES = (
     "checkpoints.py",
     "corrections.py",
     "data/epoch.py",
+    "data/folder.py",
+    "data/shards.py",
+    "data/stored.py",
     "evaluation.py",
     "fused.py",
+    "graphs.py",
     "kernels.py",
     "models.py",
     "numerics.py",
     "optimizer.py",
+    "processes.py",
     "randomness.py",
+    "team.py",
     "training.py",
 )
 
@@ -61,6 +67,12 @@ class Run:
     foretold: frozenset[int] = frozenset()
     validated: bool = False
     activation: str = "relu"
+    optimizer: str = "momentum"
+
+    @property
+    def network(self) -> tuple[str, str]:
+        """What runs of one seed must have in common, besides settings, to share epochs."""
+        return self.activation, self.optimizer
 
     @property
     def epochs_trained(self) -> int:
@@ -90,7 +102,7 @@ def fork_points(arms: tuple[Arm, ...]) -> dict[str, tuple[str | None, int]]:
         return [-run.epochs for run in runs], arm.settings, arm.name
 
     def alike(arm: Arm) -> list[Arm]:
-        return [other for other in earlier if other.activation == arm.activation]
+        return [other for other in earlier if other.network == arm.network]
 
     forks: dict[str, tuple[str | None, int]] = {}
     earlier: list[Arm] = []
@@ -135,8 +147,8 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
     looked_at = arm.closeups and bool(arm.milestones)
 
     def validated(seed: int) -> bool:
-        starts_as = {fork_points(there[seed])[other.name][0] for other in there[seed] if other.plateau}
-        return bool(arm.plateau) or arm.name in starts_as
+        judges = [other for other in there[seed] if other.plateau and other.plateau.judged == "validation"]
+        return arm in judges or arm.name in {fork_points(there[seed])[other.name][0] for other in judges}
 
     return [
         Run(
@@ -150,6 +162,7 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
             foretold=_foretold(arm, there[seed]),
             validated=validated(seed),
             activation=arm.activation,
+            optimizer=arm.optimizer,
         )
         for seed in arm.seeds
     ]
@@ -157,7 +170,7 @@ def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
 
 def _foretold(arm: Arm, others: Sequence[Arm]) -> frozenset[int]:
     """The dates at which a cut is tried of this arm, or of an arm with which it shares everything until then."""
-    cuts = [other for other in others if other.role == "cut" and other.activation == arm.activation]
+    cuts = [other for other in others if other.role == "cut" and other.network == arm.network]
     return frozenset(cut.at for cut in cuts if shared_epochs(arm.settings, cut.settings) >= cut.at)
 
 
@@ -176,15 +189,18 @@ def recipe(study: Study, run: Run) -> dict[str, Any]:
     anonymous = {"data_dir"} if study.dataset["name"] == "image-folder" else {"data_dir", "label"}
     dataset = {key: value for key, value in study.dataset.items() if key not in anonymous}
     evaluation = {key: n for key, n in study.evaluation.items() if key != "closeup_images"}
-    return {
+    common = {
         "dataset": dataset,
         "model": dict(study.model) | ({"activation": run.activation} if run.activation != "relu" else {}),
-        "nesterov": study.nesterov,
+        "nesterov": run.optimizer == "nesterov" or (study.nesterov and run.optimizer == "momentum"),
         "weight_decay": study.weight_decay,
-        "group_size": study.base.batch_size,
+        "group_size": study.group_size,
         "evaluation": evaluation,
         "seed": run.seed,
-    } | ({"averages": list(study.averages)} if study.averages else {})
+    }
+    options = {"averages": list(study.averages), "warmup": study.warmup}
+    own = {key: value for key, value in options.items() if value}
+    return common | own | ({"optimizer": "adam"} if run.optimizer == "adam" else {})
 
 
 def key_chain(base: dict[str, Any], settings: Sequence[Setting]) -> list[str]:
@@ -202,7 +218,7 @@ def _digest(content: Any) -> str:
 
 def recipe_key(study: Study, run: Run) -> str:
     """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
-    base = recipe(study, run) | ({"plateau": asdict(run.plateau)} if run.plateau else {})
+    base = recipe(study, run) | ({"plateau": run.plateau.described()} if run.plateau else {})
     return key_chain(base, run.settings)[-1]
 
 

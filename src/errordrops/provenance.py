@@ -39,7 +39,7 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
         "title": study.title,
         "errordrops": __version__,
         "from_reference": any(run["from_reference"] for run in described),
-        "settings": settings_of(study, data[0]["train_images"]),
+        "settings": settings_of(study, data[0]["train_images"], data[0].get("label")),
         "data": data,
         "numerics": numerics,
         "code": distinct([run["code"] for run in described]),
@@ -50,17 +50,19 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def settings_of(study: Study, train_images: int) -> dict[str, Any]:
-    """The study in numbers, for the report."""
+def settings_of(study: Study, train_images: int, label: str | None = None) -> dict[str, Any]:
+    """The study in numbers, for the report. `label`: what the data call themselves where they are not the original."""
     return {
         "title": study.title,
-        "dataset_label": study.dataset_label,
+        "dataset_label": label or study.dataset_label,
         "model": study.model_label,
         "learning_rate": study.base.learning_rate,
         "momentum": study.base.momentum,
         "nesterov": study.nesterov,
         "weight_decay": study.weight_decay,
         "batch_size": study.base.batch_size,
+        "group_size": study.group_size if study.group_size != study.base.batch_size else None,
+        "warmup": study.warmup,
         "max_batch": study.max_batch,
         "epochs": study.epochs,
         "milestones": list(study.milestones),
@@ -72,6 +74,7 @@ def settings_of(study: Study, train_images: int) -> dict[str, Any]:
         "normalisation": study.dataset["normalisation"],
         "evaluation": dict(study.evaluation),
         "threads": study.threads,
+        "notes": list(study.notes),
         "arms": [{"name": arm.name, "description": arm.description} for arm in study.schedules],
     }
 

@@ -4,14 +4,14 @@ Files in, files out; what is between is in training.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from . import closeups, curves, numerics
+from . import closeups, curves, numerics, processes
 from .batching import updates_per_epoch
 from .checkpoints import State, Store
 from .data import epoch as epochs
@@ -23,6 +23,7 @@ from .plateau import plateau_settings
 from .provenance import distinct
 from .schedules import Setting, phases, shared_epochs
 from .study import Study, check_batches
+from .team import TeamTrainer
 from .training import Trainer, bring_to, known_epochs, train
 
 
@@ -40,17 +41,25 @@ class Session:
         self.facts = prepare.facts(self.layout.data)
         check_batches(study.path, "arms", study.arm(self.run.arm), self.facts["train_images"])
         pixels = self.facts["shape"][1] * self.facts["shape"][2]
-        self.numerics = numerics.choose(self.device, study.precision, study.threads, study.base.batch_size, pixels)
+        self.numerics = numerics.choose(self.device, study.precision, study.threads, study.group_size, pixels)
+        processes.join(self.numerics.device)
         self.recipe = recipe(study, self.run)
-        self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": asdict(self.numerics)}
+        known_by = numerics.identity(self.numerics)
+        self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": known_by}
         self.keys = key_chain(self.base, self.run.settings)
-        self.store = Store(self.layout.store(code_digest()))
+        self.store = processes.store(self.layout.store(code_digest()))
 
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
         device = torch.device(self.numerics.device)
-        data = epochs.load(self.layout.data, device, dataset["pad"], dataset["flip"])
-        return Trainer.create(self.recipe, data, self.numerics)
+        if dataset["name"] == "imagenet":
+            from .data import stored  # torchvision takes longer to import than a short run's epoch
+
+            data = stored.load(self.layout.data, device, dataset["flip"])
+        else:
+            data = epochs.load(self.layout.data, device, dataset["pad"], dataset["flip"])
+        kind = TeamTrainer if processes.count() > 1 else Trainer
+        return kind.create(self.recipe, data, self.numerics)
 
     def updates_of(self, setting: Setting) -> int:
         """Parameter updates of an epoch under a setting."""
@@ -85,14 +94,16 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=looks, extras=run.extras)
     run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
-    folder = layout.run(run.arm, run.seed)
+    if processes.rank():
+        return
+    folder, store = layout.run(run.arm, run.seed), Store(store.folder)
     _link_checkpoints(store, keys, folder / "checkpoints")
     write_csv(folder / "curve.csv", curves.run_rows(study.name, run.arm, run.seed, run.settings, records))
     write_json(folder / "run.json", _describe(session, records))
 
 
 def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
-    """Train a run whose schedule depends on its own validation error; the session then has the settings that it got."""
+    """Train a run whose schedule depends on its own error; the session then has the settings that it got."""
     study, planned, trainer = session.study, session.run, session.trainer()
     total, errors = len(planned.settings), []
     for epoch in range(1, total + 1):
@@ -102,7 +113,7 @@ def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
         record = session.store.record(keys[epoch])
         if record["diverged"]:
             break
-        errors.append(record["values"]["validation"]["error_recomputed"])
+        errors.append(record["values"][planned.plateau.judged]["error_recomputed"])
     shared = shared_epochs(settings, planned.settings) if planned.parent else 0
     session.run, session.keys = replace(planned, settings=settings, fork_epoch=shared), keys
 
@@ -121,7 +132,8 @@ def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callab
         (study.name, run.arm, run.seed),
     )
     say(f"close-ups of {run.arm} seed {run.seed}: {len(rows)} rows")
-    write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows))
+    if not processes.rank():
+        write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows))
 
 
 def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
@@ -146,7 +158,8 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         equal = _equal(first.state(), parent.state()), _equal(first.state(), second.state())
         rows.append((study.name, run.arm, run.seed, m, *equal))
         say(f"unchanged forks of {run.arm} seed {run.seed} at epoch {m}: equal to parent, to sibling: {equal}")
-    write_csv(layout.run(run.arm, run.seed) / "audit.csv", pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS))
+    if not processes.rank():
+        write_csv(layout.run(run.arm, run.seed) / "audit.csv", pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS))
 
 
 def _equal(one: State, other: State) -> bool:

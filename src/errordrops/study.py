@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .arms import Arm, activation_twins, cut_sweep, placebos, resolve_arm
+from .arms import Arm, cut_sweep, placebos, resolve_arm
 from .schedules import Setting, canonical
 from .studychecks import DATASET_LABELS, TRAIN_IMAGES, check_dataset, check_milestones, check_model
 from .studyfile import REPOSITORY, StudyError, read, wrong
+from .twins import activation_twins, optimizer_twins
 
 __all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 DEFAULTS = {
@@ -24,7 +25,12 @@ DEFAULTS = {
     "averages": [],
     "placebos": [],
     "activations": [],
+    "optimizers": [],
+    "notes": [],
+    "published": [],
     "unchanged_fork": 0,
+    "group_size": None,
+    "warmup": None,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 CONTROL = "none"  # the arm that all others are compared with
@@ -60,6 +66,10 @@ class Study:
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] | None = None
     companion: str | None = None
+    notes: tuple[str, ...] = ()
+    published: tuple[Mapping[str, Any], ...] = ()
+    group_size: int = 0
+    warmup: Mapping[str, Any] | None = None
 
     @property
     def schedules(self) -> tuple[Arm, ...]:
@@ -119,8 +129,10 @@ def find(name: str, folder: str | Path = "config/studies") -> Path:
     return path
 
 
-def load(name: str, folder: str | Path = "config/studies", data_dir: str | None = None) -> Study:
-    """Read and check a study. `data_dir` replaces the folder that the file names, if any.
+def load(
+    name: str, folder: str | Path = "config/studies", data_dir: str | None = None, depth: int | None = None
+) -> Study:
+    """Read and check a study. `data_dir` replaces the folder that the file names, if any, `depth` that of the network.
 
     Raises StudyError with one message for whatever is wrong first.
     """
@@ -128,6 +140,8 @@ def load(name: str, folder: str | Path = "config/studies", data_dir: str | None 
     content = read(path)
     if data_dir:
         content["dataset"]["data_dir"] = data_dir
+    if depth:
+        content["model"]["depth"] = int(depth)
     return _resolve(path, content)
 
 
@@ -176,6 +190,7 @@ def _resolve(path: Path, content: dict) -> Study:
     if content["activations"] and content["model"]["family"] == "imagenet-resnet":
         raise wrong(path, "activations", "torchvision's ResNets have ReLU only; take a cifar-resnet or a wide-resnet")
     families = placebos(path, content["placebos"], arms) + activation_twins(path, content["activations"], arms)
+    families += optimizer_twins(path, content["optimizers"], arms, base.learning_rate)
     if "cut_sweep" in content:
         families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
     for family in families:
@@ -185,6 +200,9 @@ def _resolve(path: Path, content: dict) -> Study:
             )
         check_batches(path, "cut_sweep", family, train_images)
         arms.append(family)
+    for index, entry in enumerate(content["published"]):
+        if entry["arm"] not in {arm.name for arm in arms}:
+            raise wrong(path, f"published[{index}].arm", f"no arm {entry['arm']!r}")
     evaluation = EVALUATION | content.get("evaluation", {})
     if train_images is not None:
         evaluation["train_images"] = min(evaluation["train_images"], train_images)
@@ -213,6 +231,10 @@ def _resolve(path: Path, content: dict) -> Study:
         claims=content.get("claims", {}),
         probes=_probes(path, content, arms) if "probes" in content else None,
         companion=content.get("companion"),
+        notes=tuple(content["notes"]),
+        published=tuple(e for e in content["published"] if e.get("depth") in (None, content["model"]["depth"])),
+        group_size=content["group_size"] or content["batch_size"],
+        warmup=_warmup(path, content, arms),
     )
 
 
@@ -235,6 +257,15 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
     if CONTROL not in probes["arms"]:
         raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
     return probes
+
+
+def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any] | None:
+    """The warm-up, if any. Raises StudyError where an arm changes its setting within it."""
+    warmup = content["warmup"]
+    for arm in arms if warmup else ():
+        if arm.milestones and arm.milestones[0] < warmup["epochs"]:
+            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {arm.milestones[0]} epochs")
+    return dict(warmup) if warmup else None
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:

@@ -9,9 +9,12 @@ DATASET_LABELS = {
     "fashion-mnist-sample": "Fashion-MNIST (a sample of 1,600 images)",
     "cifar10": "CIFAR-10",
     "image-folder": "a folder of images",
+    "imagenet": "ImageNet",
 }
 TRAIN_IMAGES = {"fashion-mnist": 60_000, "fashion-mnist-sample": 1_000, "cifar10": 50_000}
 TEST_IMAGES = {"fashion-mnist": 10_000, "fashion-mnist-sample": 600, "cifar10": 10_000}
+# for estimates alone: the folder may hold a part of it, or other pictures
+EXPECTED_IMAGES = {"imagenet": (1_281_167, 50_000)}
 
 
 def check_milestones(path: Path, key: str, values: list[int], epochs: int) -> None:
@@ -47,15 +50,31 @@ def check_dataset(path: Path, dataset: dict) -> None:
         for key in ("data_dir", "image_size"):
             if key not in dataset:
                 raise wrong(path, f"dataset.{key}", "an image folder needs it")
+    elif name == "imagenet":
+        _check_imagenet(path, dataset)
     elif "image_size" in dataset:
         raise wrong(
             path,
             "dataset.image_size",
             f"only an image folder is resized, {DATASET_LABELS[name]} is taken as it is",
         )
+    if "cache_side" in dataset and name != "imagenet":
+        raise wrong(path, "dataset.cache_side", f"{DATASET_LABELS[name]} is kept in memory")
+    if dataset.get("cache_side", 10**9) < dataset.get("image_size", 0):
+        raise wrong(path, "dataset.cache_side", f"smaller than image_size ({dataset['image_size']})")
     folder = dataset.get("data_dir")
     if folder is not None and not Path(folder).expanduser().is_dir():
         raise wrong(path, "dataset.data_dir", f"no folder {folder}")
+
+
+def _check_imagenet(path: Path, dataset: dict) -> None:
+    """Its augmentation is torchvision's RandomResizedCrop, its normalisation that of each channel."""
+    if "image_size" not in dataset:
+        raise wrong(path, "dataset.image_size", "imagenet needs it: height and width of the crops, 224 as a rule")
+    if dataset["pad"]:
+        raise wrong(path, "dataset.pad", "pictures of imagenet are cropped and resized at random, not padded")
+    if dataset["normalisation"] != "channel":
+        raise wrong(path, "dataset.normalisation", "pictures of imagenet are normalised by channel")
 
 
 def check_model(path: Path, model: dict) -> None:

@@ -5,25 +5,27 @@ What a run does in epoch e depends only on the state at the end of e - 1, the se
 
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .averages import Average, start
-from .batching import batch_sizes, passes
+from .batching import Pass, batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import CheckpointError, State, Store, capture, restore
 from .corrections import corrections, pack, unpack
-from .data.epoch import Data, Epoch, Images
+from .data.epoch import Data, Images
 from .evaluation import Answers, answers, recomputed
+from .graphs import Graphs, Piece, graphs_for
 from .models import build
 from .numerics import Numerics, describe
-from .optimizer import SGD
+from .optimizer import Optimizer, optimizer_for
 from .plan import AVERAGED_TEST, AVERAGES, VALIDATION
 from .schedules import Setting
 
@@ -34,31 +36,48 @@ class Trainer:
 
     data: Data
     model: nn.Module
-    optimizer: SGD
+    optimizer: Optimizer
     averages: list[Average]
     numerics: Numerics
     group_size: int
     seed: int
     statistics_images: int
     train_eval_images: int
+    graphs: Graphs | None = None
+    warmup: Mapping[str, Any] | None = None
+
+    def __post_init__(self):
+        device = self.data.mean.device
+        self._norms = batch_norms(self.model)
+        self._loss_sum, self._wrong = torch.zeros((), device=device), torch.zeros((), dtype=torch.int64, device=device)
 
     @classmethod
     def create(cls, recipe: Mapping[str, Any], data: Data, numerics: Numerics) -> "Trainer":
         """Build model and optimiser from a recipe (see `plan.recipe`)."""
-        channels = data.train.images.shape[1]
-        model = build(recipe["model"], channels, data.classes, recipe["seed"]).to(numerics.device)
+        model = build(recipe["model"], data.channels, data.classes, recipe["seed"]).to(numerics.device)
         evaluation = recipe["evaluation"]
         return cls(
             data,
             model,
-            SGD(list(model.parameters()), recipe["weight_decay"], recipe["nesterov"]),
+            optimizer_for(list(model.parameters()), recipe),
             start(model, recipe.get("averages", ())),
             numerics,
             recipe["group_size"],
             recipe["seed"],
             evaluation["statistics_images"],
             evaluation["train_images"],
+            graphs_for(numerics.device),
+            recipe.get("warmup"),
         )
+
+    def rate(self, epoch: int, done: float, setting: Setting) -> float:
+        """The learning rate of an update after the share `done` of an epoch: the setting's, less during a warm-up,
+        whose rate rises evenly from `from` (Goyal et al. 2017, section 2.2).
+        """
+        if not self.warmup or epoch > self.warmup["epochs"]:
+            return setting.learning_rate
+        first, share = self.warmup["from"], (epoch - 1 + done) / self.warmup["epochs"]
+        return first + (setting.learning_rate - first) * share
 
     def state(self) -> State:
         return capture(self.model, self.optimizer, self.averages)
@@ -77,29 +96,49 @@ class Trainer:
             passes(size, self.group_size, self.numerics.images_per_pass)
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
-        images_of_epoch = Epoch(self.data, self.seed, epoch, setting.order)
+        images_of_epoch = self.data.epoch(self.seed, epoch, setting.order)
         pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
-        norms, parameters = batch_norms(self.model), self.optimizer.parameters
-        device = self.data.mean.device
-        loss_sum, wrong = torch.zeros((), device=device), []
+        self._loss_sum.zero_()
+        self._wrong.zero_()
         self.model.train()
-        for update, batch in enumerate(batches, start=1):
-            images_in_batch = sum(p.images for p in batch)
-            for one in batch:
-                images, labels = next(pieces)
-                set_groups(norms, one.groups)
-                with self.numerics.autocast():
-                    logits = self.model(images)
-                loss = cross_entropy(logits.float(), labels, reduction="sum")
-                (loss / images_in_batch).backward()
-                loss_sum += loss.detach()
-                wrong.append(logits.detach().argmax(1) != labels)
-            self.optimizer.step(setting.learning_rate, setting.momentum)
-            for average in self.averages:
-                average.update(parameters, len(batches))
-            after_update(update)
+        for number, batch in enumerate(batches, start=1):
+            rate = self.rate(epoch, (number - 1) / len(batches), setting)
+            self.update(batch, pieces, replace(setting, learning_rate=rate), len(batches))
+            after_update(number)
         n = len(self.data.train)
-        return {"error": 100 * torch.cat(wrong).sum().item() / n, "loss": loss_sum.item() / n}, len(batches)
+        return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(batches)
+
+    def update(self, batch: list[Pass], pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
+        """One update by a batch, of which `pieces` gives the passes; `updates` is how many the epoch has."""
+        # Of a batch too large for one pass no more than a pass is to be in memory at once: it is not recorded. Nor is a
+        # warm-up, in which every update has a rate of its own.
+        if self.graphs and not self.warmup and sum(one.images for one in batch) <= self.numerics.images_per_pass:
+            given = [next(pieces) for _ in batch]
+            work = partial(self._update, batch, setting=setting, updates=updates)
+            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed)
+        else:
+            self._update(batch, pieces, setting, updates)
+
+    def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
+        images_in_batch = sum(one.images for one in batch)
+        for one, (images, labels) in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
+            set_groups(self._norms, one.groups)
+            with self.numerics.autocast():
+                logits = self.model(images)
+            loss = cross_entropy(logits.float(), labels, reduction="sum")
+            (loss / images_in_batch).backward()
+            self._loss_sum += loss.detach()
+            self._wrong += (logits.detach().argmax(1) != labels).sum()
+        self.optimizer.step(setting.learning_rate, setting.momentum)
+        for average in self.averages:
+            average.update(self.optimizer.parameters, updates)
+
+    def _changed(self) -> list[Tensor]:
+        """Every tensor that an update changes."""
+        buffers = [tensor for tensors in self.optimizer.buffers.values() for tensor in tensors]
+        averages = [tensor for average in self.averages for tensor in average.weights]
+        own = [*self.optimizer.parameters, *self.model.buffers(), self._loss_sum, self._wrong]
+        return [*own, *buffers, *averages]
 
     def evaluate(self, extras: Collection[str] = ()) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
         """({split: {metric: value}}, {"recomputed" and, if asked for, "averaged": answers to the test set}).

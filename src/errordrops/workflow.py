@@ -52,7 +52,7 @@ class Workflow:
         self.study = cache(self._study)
 
     def _study(self, name: str) -> Study:
-        return load(name, self.config["studies"], self.config.get("data_dir"))
+        return load(name, self.config["studies"], self.config.get("data_dir"), self.config.get("depth"))
 
     def layout(self, study: str) -> Layout:
         return Layout.of(study, self.config["results"])
@@ -62,10 +62,65 @@ class Workflow:
         pairs = {"--studies": self.config["studies"], "--results": self.config["results"]}
         if self.config.get("data_dir"):
             pairs["--data-dir"] = self.config["data_dir"]
+        if self.config.get("depth"):
+            pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
 
     def training_options(self) -> str:
-        return f"--device {self.config['device']}" + (" --from-reference" if self.config.get("from") else "")
+        reference = " --from-reference" if self.config.get("from") else ""
+        return f"--device {self.config['device']} --workers {self.workers}{reference}"
+
+    @property
+    def processes(self) -> int:
+        """Processes that train one run together on each node."""
+        return self.config.get("processes", 1)
+
+    @property
+    def nodes(self) -> int:
+        return self.config.get("nodes", 1)
+
+    @property
+    def workers(self) -> int:
+        """Processes that read images from disk, beside each that trains; only for studies that need them."""
+        return self.config.get("workers", 0)
+
+    def on_disk(self, study: str) -> bool:
+        """Whether the images of a study stay on disk."""
+        return self.study(study).dataset["name"] == "imagenet"
+
+    def data_cores(self, study: str) -> int:
+        """Cores of the step that makes the data."""
+        return max(1, self.workers * self.processes) if self.on_disk(study) else 1
+
+    def cores(self, study: str) -> int:
+        """Cores, on each node, of a step that trains."""
+        return self.processes * (self.study(study).threads + (self.workers if self.on_disk(study) else 0))
+
+    def training_resources(self) -> dict[str, Any]:
+        """What a step that trains takes: a GPU for each process unless the device is cpu; on several nodes also what
+        Snakemake's slurm plugin wants to know.
+        """
+        gpus = {"gpu": 0 if self.config["device"] == "cpu" else self.processes * self.nodes}
+        if self.nodes == 1:
+            return gpus
+        # one task a node, which is torchrun; -1: not one for each GPU
+        return gpus | {"nodes": self.nodes, "tasks": self.nodes, "tasks_per_gpu": -1, "mpi": "srun"}
+
+    def launch(self, study: str, arm: str, seed: str) -> str:
+        """The command that starts Python for a step that trains: torchrun for several processes, on each node of a
+        Slurm job for several nodes.
+        """
+        if self.processes * self.nodes == 1 or self.reference_run(study, arm, seed):
+            return "python"
+        torchrun = f"python -m torch.distributed.run --nproc-per-node {self.processes}"
+        if self.nodes == 1:
+            return f"{torchrun} --standalone"
+        gpus = "" if self.config["device"] == "cpu" else f" --gpus-per-node={self.processes}"
+        step = f"srun --nodes={self.nodes} --ntasks={self.nodes} --cpus-per-task={self.cores(study)}{gpus}"
+        first = "$(scontrol show hostnames $(squeue -h -j $SLURM_JOB_ID -o %N) | head -n 1)"
+        place = f"{first}:$((29400 + SLURM_JOB_ID % 1000))"
+        meeting = f"--rdzv-backend c10d --rdzv-id $SLURM_JOB_ID --rdzv-endpoint {place}"
+        return f"{step} {torchrun} --nnodes {self.nodes} {meeting}"
 
     def run(self, study: str, arm: str, seed: str) -> plan.Run:
         return plan.find_run(self.study(study), arm, int(seed))
@@ -128,7 +183,8 @@ class Workflow:
     def numerics(self, study: str) -> dict[str, Any]:
         """What else a run's bits depend on: a change retrains."""
         loaded = self.study(study)
-        return {"threads": loaded.threads, "precision": loaded.precision, "device": self.config["device"]}
+        several = {"processes": self.processes * self.nodes} if self.processes * self.nodes > 1 else {}
+        return {"threads": loaded.threads, "precision": loaded.precision, "device": self.config["device"]} | several
 
     def run_files(self, study: str, step: str) -> list[str]:
         """What a step (train, closeups, audit, a probe) makes of every run of a study that has it."""

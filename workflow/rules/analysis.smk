@@ -45,6 +45,7 @@ rule analyse:
             "study.py",
             "studychecks.py",
             "studyfile.py",
+            "twins.py",
             *BASICS,
         ),
     output:

@@ -13,16 +13,17 @@ rule train:
     priority: 10
     conda:
         CONDA
-    threads: lambda w: study_of(w.study).threads
+    threads: lambda w: flow.cores(w.study)
     resources:
-        gpu=0,
+        **flow.training_resources(),
     params:
         key=checked(lambda w: flow.run_key(w.study, w.arm, w.seed)),
         numerics=checked(lambda w: flow.numerics(w.study)),
         options=flow.options(),
         training=flow.training_options(),
+        launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
-        "python -m errordrops train {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} >> {log} 2>&1"
+        "{params.launch} -m errordrops train {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} >> {log} 2>&1"
 
 
 rule closeups:
@@ -34,14 +35,15 @@ rule closeups:
         RUN / "closeups.log",
     conda:
         CONDA
-    threads: lambda w: study_of(w.study).threads
+    threads: lambda w: flow.cores(w.study)
     resources:
-        gpu=0,
+        **flow.training_resources(),
     params:
         options=flow.options(),
         training=flow.training_options(),
+        launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
-        "python -m errordrops closeups {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
+        "{params.launch} -m errordrops closeups {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
 
 
 rule probe:
@@ -55,14 +57,15 @@ rule probe:
         probe="|".join(PROBES),
     conda:
         CONDA
-    threads: lambda w: study_of(w.study).threads
+    threads: lambda w: flow.cores(w.study)
     resources:
-        gpu=0,
+        **flow.training_resources(),
     params:
         options=flow.options(),
         training=flow.training_options(),
+        launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
-        "python -m errordrops probe {wildcards.study} {wildcards.arm} {wildcards.seed} {wildcards.probe} {params.options} {params.training} > {log} 2>&1"
+        "{params.launch} -m errordrops probe {wildcards.study} {wildcards.arm} {wildcards.seed} {wildcards.probe} {params.options} {params.training} > {log} 2>&1"
 
 
 rule audit:
@@ -74,11 +77,12 @@ rule audit:
         RUN / "audit.log",
     conda:
         CONDA
-    threads: lambda w: study_of(w.study).threads
+    threads: lambda w: flow.cores(w.study)
     resources:
-        gpu=0,
+        **flow.training_resources(),
     params:
         options=flow.options(),
         training=flow.training_options(),
+        launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
-        "python -m errordrops audit {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
+        "{params.launch} -m errordrops audit {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"

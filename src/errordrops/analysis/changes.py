@@ -66,10 +66,12 @@ def milestone_changes(
     about_error = curves["metric"].str.match("error|loss") & curves["arm"].isin([*milestones, CONTROL])
     table = wide(curves[about_error]).reindex(columns=range(last + 1))
     study = curves["study"].iloc[0]
+    by_epoch = dict(
+        zip(table.index, table.to_numpy(float), strict=True)
+    )  # plain arrays: many times faster to look into
     rows = []
-    for (arm, seed, split, metric), values in table.iterrows():
-        control_row = (CONTROL, seed, split, metric)
-        control = table.loc[control_row] if control_row in table.index else None
+    for (arm, seed, split, metric), values in by_epoch.items():
+        control = by_epoch.get((CONTROL, seed, split, metric))
         at = milestones.get(arm, [])
         # the control has no phases that a window could reach into
         spans = [w for m in at for w in windows([m], last, epochs)] if arm == CONTROL else windows(at, last, epochs)
@@ -82,9 +84,9 @@ def milestone_changes(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _mean(values: pd.Series, window: range) -> float:
+def _mean(values: np.ndarray, window: range) -> float:
     """NaN if an epoch is missing: a mean over other epochs would be another number."""
-    return float(values[list(window)].mean(skipna=False))
+    return float(values[window.start : window.stop].mean())
 
 
 def milestone_summary(changes: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,9 @@ COLUMNS = "study arm split metric epoch n mean low high updates updates_nominal 
 
 
 def schedules(study: Study, train_images: int) -> pd.DataFrame:
-    """Columns arm, epoch (from 1), learning_rate, batch_size, updates (in that epoch), headline (shown at first)."""
+    """Columns arm, epoch (from 1), learning_rate, batch_size, updates (in that epoch), headline (shown at first),
+    momentum.
+    """
     first = study.headline
     rows = [
         (
@@ -20,11 +22,12 @@ def schedules(study: Study, train_images: int) -> pd.DataFrame:
             s.batch_size,
             updates_per_epoch(train_images, s.batch_size),
             arm.name in first,
+            s.momentum,
         )
         for arm in study.schedules
         for epoch, s in enumerate(arm.settings, start=1)
     ]
-    return pd.DataFrame(rows, columns="arm epoch learning_rate batch_size updates headline".split())
+    return pd.DataFrame(rows, columns="arm epoch learning_rate batch_size updates headline momentum".split())
 
 
 def final_values(study: Study, curves: pd.DataFrame, train_images: int) -> pd.DataFrame:

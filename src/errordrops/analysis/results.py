@@ -21,6 +21,7 @@ from . import (
     mechanism,
     noise,
     placebo,
+    published,
     same_claims,
     simulation,
     speed,
@@ -48,6 +49,7 @@ def results(
     collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
     margin = study.claims.get("equivalent_error")
     fast = speed.speed(study, curves, margin, epoch_seconds) if margin else pd.DataFrame(columns=speed.COLUMNS)
+    tuned = published.optimizers(study, curves)
     probed = mechanism.mechanism(study, probes)
     tables = {
         "schedules": final.schedules(study, train_images),
@@ -83,6 +85,9 @@ def results(
         "mechanism": probed,
         "mechanism_summary": mechanism.summary(probed),
         "undying": mechanism.undying(study, curves),
+        "published": published.published(study, curves),
+        "optimizers": tuned,
+        "optimizer_summary": published.optimizer_summary(tuned),
     }
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])

@@ -4,7 +4,7 @@ Drawn once an epoch on the processor, so that every device sees the same images 
 images at once on the training device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ CHUNK = 8192  # images augmented at once: bounds memory, costs no time
 
 @dataclass(frozen=True)
 class Images:
-    """Images (n, C, H, W) uint8 and labels (n,) int64 on one device."""
+    """Images (n, C, H, W) uint8 and labels (n,) int64 on one device (`stored.StoredImages`: on disk)."""
 
     images: Tensor
     labels: Tensor
@@ -28,11 +28,19 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, start: int, stop: int) -> "Images":
+        return Images(self.images[start:stop], self.labels[start:stop])
+
     def first(self, n: int) -> "Images":
         return Images(self.images[:n], self.labels[:n])
 
     def last(self, n: int) -> "Images":
         return Images(self.images[-n:], self.labels[-n:])
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """The images (size, C, H, W) uint8, in order."""
+        for start in range(0, len(self), size):
+            yield self.images[start : start + size]
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,14 @@ class Data:
     classes: int
     pad: int
     flip: bool
+
+    @property
+    def channels(self) -> int:
+        return self.train.images.shape[1]
+
+    def epoch(self, seed: int, epoch: int, order: int = 0) -> "Epoch":
+        """The training images of an epoch, in its order and augmented."""
+        return Epoch(self, seed, epoch, order)
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 to float32 (n, C, H, W) in channels-last layout: (x - mean) / std."""
@@ -101,13 +117,17 @@ class Epoch:
                 images = shift_and_flip(images, rows, columns, self._flipped[part], data.pad)
             yield images, data.train.labels[index]
 
-    def pieces(self, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Normalised images (size, C, H, W) float32 and labels (size,), piece by piece; sizes sum to n."""
+    def pieces(self, sizes: list[int], wanted: Sequence[bool] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised images (size, C, H, W) float32 and labels (size,), piece by piece; sizes sum to n.
+
+        `wanted`: which pieces are given, all if None; the others are passed over.
+        """
         chunks = self._chunks()
         images, labels = next(chunks)
-        for size in sizes:
+        for i, size in enumerate(sizes):
             while len(labels) < size:
                 more_images, more_labels = next(chunks)
                 images, labels = torch.cat([images, more_images]), torch.cat([labels, more_labels])
-            yield self._data.normalise(images[:size]), labels[:size]
+            if wanted is None or wanted[i]:
+                yield self._data.normalise(images[:size]), labels[:size]
             images, labels = images[size:], labels[size:]

@@ -1,13 +1,36 @@
 """A folder of images, as ImageNet comes and as anybody can lay out pictures of their own."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from torchvision.datasets import ImageFolder
+from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 from torchvision.transforms.v2.functional import center_crop, resize
 
 from .sources import DataError
+
+
+def list_folder(folder: Path, half: str, train: str = "train") -> tuple[list[Path], np.ndarray]:
+    """Paths and labels (n,) of the pictures in FOLDER/HALF/CLASS/, sorted; labels are those of FOLDER/`train`.
+
+    Raises DataError for folders that are not there, a class without pictures, and classes that only one half has.
+    """
+    for needed in (folder / train, folder / half):
+        if not needed.is_dir():
+            raise DataError(f"no folder {needed}: an image folder holds {train}/<class>/ and {half}/<class>/")
+    try:
+        classes = find_classes(str(folder / train))[1]
+        own = find_classes(str(folder / half))[1]
+        if own != classes:
+            differ = sorted(set(own) ^ set(classes))
+            raise DataError(
+                f"{folder}: {train} and {half} do not have the same classes; only one has {', '.join(differ[:5])}"
+            )
+        samples = make_dataset(str(folder / half), classes, IMG_EXTENSIONS)
+    except FileNotFoundError as error:
+        raise DataError(f"{folder / half}: {error}") from None
+    return [Path(path) for path, _ in samples], np.asarray([label for _, label in samples])
 
 
 def read_folder(folder: Path, half: str, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -16,32 +39,28 @@ def read_folder(folder: Path, half: str, size: int) -> tuple[np.ndarray, np.ndar
     Pictures of another size are brought to it: shorter side to `size`, then the middle cut out.
     Raises DataError that names the folder or the file.
     """
-    train = folder / "train"
-    for needed in (train, folder / half):
-        if not needed.is_dir():
-            raise DataError(f"no folder {needed}: an image folder holds train/<class>/ and test/<class>/")
-    try:
-        listing = ImageFolder(str(folder / half))
-        classes = ImageFolder(str(train)).class_to_idx if half != "train" else listing.class_to_idx
-    except (FileNotFoundError, RuntimeError) as error:
-        raise DataError(f"{folder / half}: {error}") from None
-    if listing.class_to_idx != classes:
-        differ = sorted(set(listing.class_to_idx) ^ set(classes))
-        raise DataError(
-            f"{folder}: train and {half} do not have the same classes; only one has {', '.join(differ[:5])}"
-        )
-    images = np.empty((len(listing.samples), 3, size, size), np.uint8)
-    for row, (path, _) in enumerate(listing.samples):
-        images[row] = _read_image(Path(path), size)
-    return images, np.asarray(listing.targets)
+    paths, labels = list_folder(folder, half)
+    images = np.empty((len(paths), 3, size, size), np.uint8)
+    for row, path in enumerate(paths):
+        image = read_rgb(path)
+        if image.size != (size, size):
+            image = center_crop(resize(image, [size], antialias=True), [size, size])
+        images[row] = np.asarray(image).transpose(2, 0, 1)
+    return images, labels
 
 
-def _read_image(path: Path, size: int) -> np.ndarray:
+def read_rgb(path: Path) -> Image.Image:
+    """A picture as 8-bit RGB: grey, CMYK and palettes converted, 16 bits a channel scaled. Raises DataError."""
     try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        with warnings.catch_warnings(), Image.open(path) as opened:
+            warnings.simplefilter("ignore")  # damaged EXIF, of which some ImageNet files have some
+            if opened.mode.startswith("I"):  # PIL would cut grey values above 255 off
+                grey = np.asarray(opened)
+                if grey.min() < 0 or grey.max() > 65535:
+                    raise DataError(f"{path} has grey values beyond 16 bits; save it with 8 or 16 bits a channel")
+                return Image.fromarray((grey / 257).round().astype(np.uint8)).convert("RGB")
+            if opened.mode == "F":
+                raise DataError(f"{path} has floating-point pixels; save it with 8 or 16 bits a channel")
+            return opened.convert("RGB")
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} cannot be read as an image ({error})") from None
-    if image.size != (size, size):
-        image = center_crop(resize(image, [size], antialias=True), [size, size])
-    return np.asarray(image).transpose(2, 0, 1)

@@ -58,36 +58,46 @@ def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray
     return mean.astype(np.float32), std.astype(np.float32)
 
 
-def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = print) -> dict:
-    """Fetch the data set of a study, draw its subsets, write `out` and return the metadata.
+def chosen(dataset: Mapping[str, Any], labels: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """What of each half a study uses: {"train": indices, "test": indices} and, where asked for, "validation" of the
+    training half. Leading and trailing parts of each are random samples of it.
 
-    Raises DataError if the data cannot be had, hold fewer images than wanted, or lack a class.
+    Raises DataError for more images than there are, or a class that a subset lacks.
     """
-    halves, source = _read(dataset, say)
-    arrays = {}
-    for half, wanted in (("train", dataset.get("train_size")), ("test", dataset.get("test_size"))):
-        images, labels = halves[half]
-        if wanted and wanted > len(labels):
-            raise DataError(f"dataset.{half}_size: {wanted} images wanted, but {source} has {len(labels)}")
-        order = stratified_order(labels, wanted or len(labels))
-        arrays[f"{half}_images"] = np.ascontiguousarray(images[order])
-        arrays[f"{half}_labels"] = labels[order].astype(np.int64)
+    orders = {}
+    for half in ("train", "test"):
+        there, wanted = labels[half], dataset.get(f"{half}_size")
+        if wanted and wanted > len(there):
+            raise DataError(f"dataset.{half}_size: {wanted} images wanted, but {source} has {len(there)}")
+        orders[half] = stratified_order(there, wanted or len(there))
         if half == "train" and dataset.get("validation_size"):
-            left = np.setdiff1d(np.arange(len(labels)), order)
+            left = np.setdiff1d(np.arange(len(there)), orders[half])
             if dataset["validation_size"] > len(left):
                 raise DataError(
                     f"dataset.validation_size: {dataset['validation_size']} images wanted, but {source} has only "
                     f"{len(left)} beside the training images"
                 )
-            left = left[stratified_order(labels[left], dataset["validation_size"], VALIDATION_SEED)]
-            arrays["validation_images"] = np.ascontiguousarray(images[left])
-            arrays["validation_labels"] = labels[left].astype(np.int64)
-    classes = {half: set(np.unique(arrays[f"{half}_labels"]).tolist()) for half in ("train", "test")}
+            orders["validation"] = left[stratified_order(there[left], dataset["validation_size"], VALIDATION_SEED)]
+    classes = {half: set(np.unique(labels[half][orders[half]]).tolist()) for half in ("train", "test")}
     if classes["train"] != classes["test"]:
         raise DataError(
             f"dataset: {len(classes['train'])} classes are left in the training set and {len(classes['test'])} in the "
             "test set; take more images (train_size, test_size)"
         )
+    return orders
+
+
+def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = print) -> dict:
+    """Fetch the data set of a study, draw its subsets, write `out` and return the metadata.
+
+    Raises DataError if the data cannot be had, hold fewer images than wanted, or lack a class.
+    """
+    halves, source, label = _read(dataset, say)
+    arrays = {}
+    for part, order in chosen(dataset, {half: labels for half, (_, labels) in halves.items()}, source).items():
+        images, labels = halves["train" if part == "validation" else part]
+        arrays[f"{part}_images"] = np.ascontiguousarray(images[order])
+        arrays[f"{part}_labels"] = labels[order].astype(np.int64)
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
     checksum = hashlib.sha256()
     for name in sorted(arrays):
@@ -97,6 +107,7 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
     facts = {
         "name": dataset["name"],
         "source": source,
+        **({"label": label} if label else {}),
         "checksum": checksum.hexdigest(),
         "train_images": len(arrays["train_labels"]),
         "test_images": len(arrays["test_labels"]),
@@ -112,26 +123,35 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
 
 
 def facts(path: Path) -> dict:
-    """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape."""
+    """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape; label where
+    the data are a copy that is not the original.
+    """
     with safe_open(path, framework="numpy") as file:
         return json.loads(file.metadata()["facts"])
 
 
-def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str]:
-    """{"train": (images, labels), "test": ...} as arrays, and the source in words."""
+def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str, str | None]:
+    """{"train": (images, labels), "test": ...} as arrays, the source in words, and the name of a copy, where it is one
+    that is not the original.
+    """
     name = dataset["name"]
     named = Path(dataset["data_dir"]) if dataset.get("data_dir") else None
     if name == "fashion-mnist-sample":
         with resources.files(__package__).joinpath("sample/fashion-mnist-sample.npz").open("rb") as file:
             stored = np.load(file, allow_pickle=False)
             halves = {h: (stored[f"{h}_images"][:, None], stored[f"{h}_labels"]) for h in ("train", "test")}
-        return halves, "the sample that ships with errordrops"
+        return halves, "the sample that ships with errordrops", None
     if name == "image-folder":
         from .folder import read_folder
 
-        return {
-            h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")
-        }, "a folder of images"
+        halves = {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}
+        return halves, "a folder of images", None
+    if name == "cifar10" and named is not None:
+        from .cifar_folder import is_folder_copy, read_copy
+
+        if is_folder_copy(named.expanduser()):
+            halves, compression = read_copy(named.expanduser())
+            return halves, f"a folder of {compression} pictures named by the user", f"CIFAR-10 ({compression})"
     from torchvision.datasets import CIFAR10, FashionMNIST
 
     fetch, kind = {
@@ -144,4 +164,4 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
         loaded = kind(str(root), train=half == "train")
         images, labels = np.asarray(loaded.data), np.asarray(loaded.targets)
         halves[half] = (images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2), labels)
-    return halves, source
+    return halves, source, None

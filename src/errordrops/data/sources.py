@@ -186,5 +186,6 @@ def cifar10(named: Path | None, cache: Path, say: Callable[[str], None]) -> tupl
         failures.append(f"torchvision's download: {error}")
     raise DataError(
         "CIFAR-10 could not be had from any source:\n  " + "\n  ".join(failures) + "\nName a folder that holds "
-        f"{CIFAR10.base_folder}/ with data_dir (in config/config.yaml, or --config data_dir=FOLDER)."
+        f"{CIFAR10.base_folder}/, or all images as train/<class>/ and test/<class>/, with data_dir (in "
+        "config/config.yaml, or --config data_dir=FOLDER)."
     )

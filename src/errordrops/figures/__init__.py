@@ -62,6 +62,8 @@ FIGURES = {
         Figure("dead_units", ("probes", "undying", "mechanism_summary")),
         Figure("landscape", ("probes",)),
         Figure("toy", ("mechanism_summary",)),
+        Figure("cross_entropy", ("curves", "schedules", "published")),
+        Figure("optimizers", ("curves", "schedules", "optimizers", "optimizer_summary")),
     )
 }
 

@@ -10,8 +10,9 @@ BRANCHES = {"changed": [1, 0], "unchanged": [3, 3]}
 
 def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
     """One panel a milestone m, from m - 1 to m + 1; points are evaluations, bands the range over seeds."""
-    rows, every = table(tables["closeups"]), parts.arms(tables["schedules"])
-    rows = rows[rows["arm"].isin(every)]
+    every = parts.arms(tables["schedules"])
+    closeups = tables["closeups"][tables["closeups"]["arm"].astype(str).isin(every)]
+    rows = table(closeups)
     if rows.empty:
         return parts.note("No close-ups were recorded in this study")
     at = sorted(set(rows["milestone"]))
@@ -28,7 +29,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
         views.append(alt.layer(*layers).properties(width=width, height=height, title=heading))
     chart = alt.concat(*views, columns=columns, spacing=14)
     chart = chart.resolve_scale(color="shared", shape="shared", strokeDash="shared", x="independent", y="shared")
-    return parts.finish(chart, *text(tables["closeups"], rows, shown))
+    return parts.finish(chart, *text(closeups, rows, shown))
 
 
 def table(closeups: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,12 @@ import textwrap
 import pandas as pd
 
 COUNTED = "The title claims a fall only where the 95 % t-interval lies below zero."
+OPTIMIZERS = {
+    "momentum": "SGD with momentum",
+    "nesterov": "Nesterov momentum",
+    "sgd": "SGD without momentum",
+    "adam": "Adam",
+}
 LINE = 76  # characters of a title that fit the width of a figure
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from .. import processes
 from ..curves import PROBE_COLUMNS
 from ..files import write_csv
 from ..layout import Layout
@@ -28,4 +29,5 @@ def probe_run(name: str, study: Study, run: Run, layout: Layout, device: str, sa
     rows = PROBES[name](Subject(Session(study, run, layout, device)))
     say(f"probe {name} of {run.arm} seed {run.seed}: {len(rows)} numbers")
     table = pd.DataFrame([(study.name, run.arm, run.seed, name, *one) for one in rows], columns=PROBE_COLUMNS)
-    write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table)
+    if not processes.rank():
+        write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table)

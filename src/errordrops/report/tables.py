@@ -28,9 +28,9 @@ def phases(study: Study) -> str:
             continue
         for i, run in enumerate(runs):
             first = run[0]
-            scale = None
-            if momentum is not None and images:
-                scale = noise_scale(Setting(first.learning_rate, first.batch_size, momentum), images)
+            scale, own = None, getattr(first, "momentum", momentum)
+            if own is not None and images:
+                scale = noise_scale(Setting(first.learning_rate, first.batch_size, own), images)
             numbers = [short(first.learning_rate), short(first.batch_size), short(first.updates)]
             known = NOTHING if missing(scale) else short(float(f"{scale:.3g}"))
             rows.append([cell(arm) if i == 0 else "", f"{first.epoch}–{run[-1].epoch}", *numbers, known])
@@ -188,7 +188,9 @@ def settings(study: Study) -> str:
     names = {
         "dataset_label": "Data", "train_size": "Training images", "model": "Model", "optimiser": "Optimiser",
         "learning_rate": "Base learning rate", "momentum": "Momentum", "weight_decay": "Weight decay",
-        "batch_size": "Base batch size", "max_batch": "Largest batch allowed", "epochs": "Epochs",
+        "batch_size": "Base batch size", "max_batch": "Largest batch allowed",
+        "group_size": "Images in a ghost group of batch norm", "warmup": "Warm-up of the learning rate",
+        "epochs": "Epochs",
         "milestones": "Milestones (after epoch)", "factor": "Factor at a milestone", "seeds": "Seeds",
         "nesterov": "Nesterov momentum", "pad": "Random crop, padding (pixels)", "flip": "Random flip",
         "normalisation": "Normalisation of images", "evaluation": "Images per evaluation",
