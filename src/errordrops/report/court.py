@@ -105,15 +105,21 @@ def predictions(study: Study, heard: Hearing) -> str:
                 cell(names[row.explanation]) if row.explanation != last else "",
                 f"{cell(claim['statement'])}<br><code>{cell(row.claim)}</code>{source}{core}",
                 threshold(claim),
-                f"{interval(claim['value'], claim['ci_low'], claim['ci_high'])} {cell(claim['unit'])}",
-                MARKS[row.status],
-                shown(study if row.study == study.name else heard.study, row.figure, study),
+                f"{measured(claim)} {cell(claim['unit'])}",
+                MARKS[row.status] + shown(study if row.study == study.name else heard.study, row.figure, study),
             ]
         )
         last = row.explanation
-    head = ["Explanation", "It predicts", "Threshold", "Measured", "Outcome", "Figure"]
+    head = ["Explanation", "It predicts", "Threshold", "Measured", "Outcome"]
     caption = "Predictions and what was measured, 95\u00a0% intervals over seeds"
     return floating("tbl-court", table(head, rows, left=2), caption, " .court")
+
+
+def measured(claim: Mapping) -> str:
+    """The value with its interval; with four digits where two would show nothing but zeros."""
+    numbers = [claim[name] for name in ("value", "ci_low", "ci_high")]
+    tiny = all(missing(n) or abs(n) < 0.005 for n in numbers) and any(numbers)
+    return interval(*numbers, digits=4 if tiny else 2)
 
 
 def threshold(claim: Mapping) -> str:
@@ -125,10 +131,10 @@ def threshold(claim: Mapping) -> str:
 
 
 def shown(owner: Study, figure: str, page: Study) -> str:
-    """A link to a figure of `owner`, if the page shows it: its own figures, and those of the court."""
+    """A line with a link to a figure of `owner`, if the page shows it: its own figures, and those of the court."""
     if figure not in owner.figures or (owner is not page and figure not in FIGURES):
         return ""
-    return f'<a href="#fig-{figure.replace("_", "-")}">figure</a>'
+    return f'<br><a href="#fig-{figure.replace("_", "-")}">figure</a>'
 
 
 def beside_toy(study: Study) -> str:
@@ -145,7 +151,7 @@ def beside_toy(study: Study) -> str:
     if not found:
         return ""
     return (
-        "Excess loss of the weights over their average, five or so epochs after the milestone as a multiple of that at "
-        f"the milestone: {listed(found)}. The model has the curvatures and the noise measured along the leading "
+        "Excess loss of the weights over their average, some epochs after the milestone as a multiple of that at the "
+        f"milestone: {listed(found)}. The model has the curvatures and the noise measured along the leading "
         "directions before the change, and nothing else."
     )

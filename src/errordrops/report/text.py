@@ -35,8 +35,8 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     """A number with a true minus sign, a dash if there is none; `sign` shows the plus as well."""
     if missing(value):
         return NOTHING
-    text = f"{value:{'+' if sign else ''},.{digits}f}"
-    return text.replace("-", MINUS)
+    rounded = round(float(value), digits) + 0.0  # no minus before zeros
+    return f"{rounded:{'+' if sign else ''},.{digits}f}".replace("-", MINUS)
 
 
 def short(value: float | None) -> str:
