@@ -92,9 +92,9 @@ class Study:
         return {(arm, epoch): tuple(rest) for arm, epoch, *rest in zip(*columns, strict=True)}
 
 
-def read(folder: Path) -> Study:
+def read(folder: Path, committed: bool = False) -> Study:
     """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be: the
-    page says so.
+    page says so. `committed`: results of an earlier version, which may lack figures that there are now.
     """
     tables = {}
     try:
@@ -107,7 +107,8 @@ def read(folder: Path) -> Study:
             )
         claims = json.loads((folder / "claims.json").read_text())
         provenance = json.loads((folder / "provenance.json").read_text())
-        figures = {name: found for name in FIGURES if (found := figure(folder, name))}
+        drawn = [name for name in FIGURES if not committed or (folder / "figures" / f"{name}.json").exists()]
+        figures = {name: found for name in drawn if (found := figure(folder, name))}
     except FileNotFoundError as error:
         raise ReportError(f"The report needs {error.filename}, which is not there.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:
