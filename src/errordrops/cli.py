@@ -184,7 +184,7 @@ def keep(args: argparse.Namespace) -> None:
     kept = Layout.reference(_study(args).name)
     runs, whole = reference.keep(_layout(args), kept)
     rest = "with analysis, claims, provenance and page" if whole else "the study is not complete: runs alone"
-    say(f"{runs} runs kept in {kept.root}, {rest}")
+    say(f"{runs} runs trained here kept in {kept.root}, {rest}")
 
 
 def _study(args: argparse.Namespace) -> study.Study:

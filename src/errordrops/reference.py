@@ -97,4 +97,8 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     small = [path for kind in ("analysis/*.csv", "figures/*.json", "figures/*.svg") for path in results.root.glob(kind)]
     for path in sorted([*whole, *small]):
         write_bytes(reference.root / path.relative_to(results.root), path.read_bytes())
+    facts = json.loads(results.provenance.read_text())
+    # of the reference itself nothing comes from the reference
+    runs = [run | {"from_reference": False} for run in facts["runs"]]
+    write_json(reference.provenance, facts | {"from_reference": False, "runs": runs})
     return len(own), True
