@@ -11,6 +11,7 @@ import pandas as pd
 from ..analysis.court import judged, outcomes
 from . import charts
 from .about import model_on_data
+from .probes import probes
 from .study import Study
 from .text import cell, count, floating, interval, listed, missing, number, plain, table
 
@@ -60,6 +61,7 @@ def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> st
         summed_up(heard.verdicts),
         predictions(study, heard),
         *(charts.figure(probed, name) for name in FIGURES if name in probed.figures),
+        probes(probed),
         texts["separates"].strip(),
         texts["toy"].strip(),
         beside_toy(probed),
