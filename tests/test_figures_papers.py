@@ -39,13 +39,20 @@ published:
 
 @pytest.fixture(scope="module")
 def planned(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "planted.yaml").write_text(FILE)
-    return study.load("planted", folder)
+    return load(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="module")
 def tables(planned):
+    return all_tables(planned)
+
+
+def load(folder):
+    (folder / "planted.yaml").write_text(FILE)
+    return study.load("planted", folder)
+
+
+def all_tables(planned):
     curves = planted_study.curves(planned, jitter=0.5)
     found = published.optimizers(planned, curves)
     return {

@@ -15,6 +15,7 @@ import planted_evidence
 import test_court
 import test_figures_mechanism_a
 import test_figures_mechanism_b
+import test_figures_papers
 from errordrops import figures, report
 from errordrops.analysis import court
 from test_report import SETTINGS
@@ -39,6 +40,8 @@ def address(tmp_path_factory):
     ours, theirs = test_figures_mechanism_a.tables(), test_figures_mechanism_b.all_tables()
     both = {name: pd.concat([ours[name], theirs[name]], ignore_index=True) for name in ("probes", "mechanism_summary")}
     more |= {"mechanism": ours["mechanism"], "undying": theirs["undying"], **both}
+    quoted = test_figures_papers.all_tables(test_figures_papers.load(tmp_path_factory.mktemp("study")))
+    more |= {name: quoted[name] for name in ("published", "optimizers", "optimizer_summary")}
     for name in more.keys() - {"probes"} - planted.tables().keys() - {"curves"}:
         more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
     predicted = court.court_claims(test_court.STUDY, test_court.tables())
