@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import __version__, study
+from . import __version__, explain_options, study
 from .errors import UserError
 from .figures import FIGURES
 from .layout import Layout
@@ -204,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
     }
+    explain_options.add_to(commands)
     for name, (function, purpose) in steps.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(function=function)
@@ -235,6 +236,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         args.function(args)
     except (UserError, FileNotFoundError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors", "numba"):

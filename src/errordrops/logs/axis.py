@@ -19,8 +19,8 @@ class Axis:
 
     unit: epoch, step, or record where the log has neither. labels: shape (rows,), the number that holds at each row.
     whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or 1
-    (an epoch with label e is complete after e + 1 - base epochs). batches: batches per epoch at each row, or None.
-    restarts: labels at which the log goes back to an earlier epoch or step.
+    (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an earlier
+    epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None.
     """
 
     unit: str
@@ -28,6 +28,7 @@ class Axis:
     whole: bool
     base: int
     restarts: list[float]
+    completed: np.ndarray | None = None
 
 
 def columns_of(table: pd.DataFrame, role: str, named: dict[str, str]) -> list[str]:
@@ -62,7 +63,13 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         else:
             labels, whole = _within(table, labels, metrics), False
     base = 0 if len(labels) and np.nanmin(labels) < 1 else 1
-    return Axis("step" if column == step else "epoch", labels, whole, base, restarts), table, notes + more
+    if whole:
+        completed = labels + (1 - base)
+    elif column == step:
+        completed = _filled(table[epoch]) if epoch is not None else None
+    else:
+        completed = labels
+    return Axis("step" if column == step else "epoch", labels, whole, base, restarts, completed), table, notes + more
 
 
 def _varies(column: pd.Series) -> bool:

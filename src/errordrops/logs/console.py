@@ -69,7 +69,8 @@ class Reading:
         context = ""
         if found := TRAIN_EPOCH.search(line):
             context = SPLITS[found[1].lower()]
-            row |= {"epoch": float(found[2]), "batch": float(found[4]), "batches per epoch": float(found[5])}
+            row |= {"epoch": float(found[2]), "batch": float(found[4])}
+            row |= {"batches per epoch": float(found[5])} if context == "train" else {}
             line = line[: found.start()] + " " + line[found.end() :]
         elif found := TIMM.search(line):
             context = "train"
