@@ -15,7 +15,7 @@ from . import schedule as schedules
 from .events import Event, explained
 from .schedule import Change, Schedule
 
-EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone why".split()
+EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone why found".split()
 CHANGE_COLUMNS = "milestone label what before after".split()
 
 
@@ -171,6 +171,7 @@ def event_facts(event: Event) -> dict[str, Any]:
         "cause": event.cause,
         "milestone": finite(milestone(event), 12),
         "why": event.why,
+        "found": "blind" if event.blind else "by looking at the change of the schedule",
     }
 
 

@@ -12,6 +12,7 @@ from .schedule import Change, Schedule
 NEARBY = 1  # evaluated points: noise, and logs that write the rate one record early or late
 SIDE = 5  # points on either side by which a curve is said to have moved
 PERIODIC = 5
+VISIBLE = 3.0  # robust deviations, as benchmarks/detectors.py says what a visible drop is
 FEW_EPOCHS = 12  # of so few epochs each is a pass that shows
 
 
@@ -35,6 +36,7 @@ class Event:
     cause: str = ""
     change: Change | None = None
     why: str = ""
+    blind: bool = True
 
     @property
     def label(self) -> float:
@@ -57,8 +59,12 @@ def found(log: Log) -> list[Event]:
 def explained(log: Log, schedule: Schedule) -> tuple[list[Event], list[Change]]:
     """(all events, each with its cause; changes of the schedule that left none)."""
     events = [_at_change(event, schedule) for event in found(log)]
-    seen = {event.change for event in events if event.change and event.kind != "recovery"}
+    told = {(event.change, event.curve.name) for event in events if event.change}
+    more = [event for change in schedule.changes for event in _looked_for(change, log)]
+    events += [event for event in more if (event.change, event.curve.name) not in told]
+    seen = {event.change for event in events if event.change}
     events = [event if event.cause else _otherwise(event, events, log, schedule) for event in events]
+    events.sort(key=lambda e: (e.curve.rows[e.point], log.judged.index(e.curve)))
     return events, [change for change in schedule.changes if change not in seen]
 
 
@@ -74,6 +80,35 @@ def _at_change(event: Event, schedule: Schedule) -> Event:
     if not candidates or event.kind == "recovery":
         return event
     return replace(event, cause="schedule", change=min(candidates, key=lambda c: c[:2])[2])
+
+
+def _looked_for(change: Change, log: Log) -> list[Event]:
+    """What curves show at a change, also where nothing was found blind: a fall (or rise, where the noise grew) that stands out
+    of the curve's one-point changes by VISIBLE robust deviations and lasts."""
+    events = []
+    for curve in log.judged:
+        first, last = change.points(curve)
+        signs = {True: (1,), False: (-1,), None: (1,)}[change.cut]
+        falls = -np.diff(curve.values)
+        spread = 1.4826 * float(np.median(np.abs(falls - np.median(falls)))) if len(falls) else 0.0
+        if spread <= 0 or first < SIDE or last > len(curve.values) - SIDE:
+            continue
+        points = np.arange(max(SIDE, first), min(last + NEARBY, len(curve.values) - SIDE) + 1)
+        for sign in signs:
+            point = int(points[np.argmax(sign * falls[points - 1])])
+            height = float(sign * falls[point - 1] / spread)
+            before = float(np.median(curve.values[point - SIDE : point]))
+            after = float(np.median(curve.values[point : point + SIDE]))
+            trend = float(np.median(falls[max(0, point - 2 * SIDE) : point - 1])) * SIDE
+            if height > VISIBLE and sign * (before - after) > max(spread, 2 * sign * trend):
+                sure = height / (height + VISIBLE)
+                kind = "drop" if sign > 0 else "rise"
+                noise = float("nan")
+                events.append(
+                    Event(kind, log.axis.unit, curve, point, before - after, after / before if before else noise, noise, sure,
+                          "schedule", change, blind=False)
+                )  # fmt: skip
+    return events
 
 
 def _otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -> Event:

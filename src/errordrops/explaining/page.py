@@ -13,7 +13,7 @@ from ..errors import UserError
 from ..files import write_bytes, write_text
 from ..report.charts import bundle, spec_json
 from ..report.text import cell
-from .sentences import after, answer, because, moments, safe, schedule, size, told, verdict, when
+from .sentences import after, answer, because, moments, rhythms, safe, schedule, size, told, told_rhythm, verdict, when
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -88,7 +88,7 @@ def body(explanation: "Explanation") -> list[str]:
 def details(explanation: "Explanation") -> list[str]:
     """The table of drops and rises, what was missed, the curves, notes."""
     out = []
-    groups = moments([e for e in explanation.events if e.kind != "recovery"])
+    groups = moments([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])
     if groups:
         rows = [
             f"<tr><th scope=\"row\">{cell(when(g[0]))}</th><td>{'<br>'.join(cell(size(e)) for e in g)}</td>"
@@ -97,6 +97,7 @@ def details(explanation: "Explanation") -> list[str]:
         ]
         head = '<tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Why</th></tr>'
         out += ['<div class="table">', f"<table><thead>{head}</thead>", "<tbody>", *rows, "</tbody></table>", "</div>"]
+    out += [f"<p>{cell(told_rhythm(group))}.</p>" for group in rhythms(explanation)]
     if explanation.unseen:
         listed = "; ".join(f"{told(c)} {after(c, explanation)}" for c in explanation.unseen[:20])
         out.append(f"<p>Changes of the schedule without a visible effect: {cell(listed)}.</p>")

@@ -144,11 +144,13 @@ def after(change: Change, explanation: "Explanation") -> str:
 def happened(explanation: "Explanation") -> list[str]:
     """A paragraph for each drop and rise; recoveries in one line."""
     lines = []
-    for group in moments([e for e in explanation.events if e.kind != "recovery"]):
+    lasting = [e for e in explanation.events if e.kind != "recovery"]
+    for group in moments([e for e in lasting if e.cause != "periodic"]):
         first = group[0]
         sizes = [size(event) for event in group]
         lines.append(f"{when(first)[:1].upper() + when(first)[1:]}: {'; '.join(sizes)}.")
         lines.append(f"    {because(first, explanation)}")
+    lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     spikes = [e for e in explanation.events if e.kind == "recovery"]
     if spikes:
         places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in moments(spikes)]
@@ -157,13 +159,33 @@ def happened(explanation: "Explanation") -> list[str]:
     return lines
 
 
+def rhythms(explanation: "Explanation") -> list[list[Event]]:
+    """Periodic events, together by curve and kind."""
+    groups: dict[tuple, list[Event]] = {}
+    for event in explanation.events:
+        if event.cause == "periodic":
+            groups.setdefault((event.curve.name, event.kind), []).append(event)
+    return list(groups.values())
+
+
+def told_rhythm(group: list[Event]) -> str:
+    """`From step 211,000 to step 491,000 (13 times): train loss rose by ...`."""
+    first, last = group[0], group[-1]
+    verb = "fell" if first.kind == "drop" else "rose"
+    ends = sorted(abs(e.size) for e in group)
+    amount = "by {:.3g} to {:.3g}".format(ends[0], ends[-1])
+    name = safe(first.curve.name)
+    return f"From {when(first)} to {when(last)}, {len(group)} times: {name} {verb} {amount}. Not the schedule: {first.why}"
+
+
 def size(event: Event) -> str:
     """`test error fell by 8.2 points (to 0.55 of what it was), confidence 0.99`."""
     verb = "fell" if event.kind == "drop" else "rose"
     amount = abs(event.size)
     text = f"{amount:.2f} points" if event.curve.unit == "%" else f"{amount:.3g}"
     ratio = f", to {event.ratio:.2f} of its level" if math.isfinite(event.ratio) and event.ratio > 0 else ""
-    return f"{safe(event.curve.name)} {verb} by {text}{ratio} (confidence {event.confidence:.2f})"
+    blind = "" if event.blind else ", seen only by looking at this change"
+    return f"{safe(event.curve.name)} {verb} by {text}{ratio} (confidence {event.confidence:.2f}{blind})"
 
 
 def because(event: Event, explanation: "Explanation") -> str:
