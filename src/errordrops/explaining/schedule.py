@@ -74,10 +74,26 @@ def from_log(log: Log) -> Schedule:
         if name == "learning rate" or changes:
             sources.append(name)
     if "learning rate" not in names and not found:
-        return Schedule("unknown", "")
+        return from_hint(log)
     kind = {(True, True): "steps and smooth", (True, False): "steps", (False, True): "smooth"}.get((bool(found), smooth))
     changes = sorted(found, key=lambda change: change.by_row)
     return Schedule(kind or "constant", f"the log's {' and '.join(sources)}", changes)
+
+
+def from_hint(log: Log) -> Schedule:
+    """The schedule by the milestones that the log's configuration names, if it does and they lie within the log."""
+    if log.hint is None:
+        return Schedule("unknown", "")
+    key, numbers = log.hint
+    source = f"the log's configuration, {key}"
+    if not numbers:
+        return Schedule("constant", source)
+    last = float(np.nanmax(_clock(log, max(numbers), None)[0]))
+    within = [n for n in numbers if n < last]
+    if not within:
+        return Schedule("unknown", "")
+    found = stated(log, within)
+    return Schedule(found.kind, f"{source}: {', '.join(f'{n:g}' for n in numbers)}", found.changes)
 
 
 def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[list[Change], bool]:
@@ -109,10 +125,11 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
 
 def _numbers(log: Log, grid: Curve, row: int, point: int) -> tuple[float, float]:
     """(label, milestone) of a change that is first seen at a row and a point of the finest curve."""
-    label = float(log.axis.labels[min(row, len(log.axis.labels) - 1)])
-    if log.axis.whole and log.axis.completed is not None:
-        return label, float(log.axis.completed[row] - 1)
-    return label, float(point)
+    axis = log.axis
+    seen = row if axis.own is None or axis.own[row] else int(grid.rows[point])
+    if axis.whole and axis.completed is not None:
+        return float(axis.labels[seen]), float(axis.completed[seen] - 1)
+    return float(axis.labels[row]), float(point)
 
 
 def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None = None) -> Schedule:

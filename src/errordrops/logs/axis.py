@@ -20,7 +20,8 @@ class Axis:
     unit: epoch, step, or record where the log has neither. labels: shape (rows,), the number that holds at each row.
     whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or 1
     (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an earlier
-    epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None.
+    epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None. own: whether a row
+    has a label of its own, shape (rows,).
     """
 
     unit: str
@@ -29,6 +30,7 @@ class Axis:
     base: int
     restarts: list[float]
     completed: np.ndarray | None = None
+    own: np.ndarray | None = None
 
 
 def columns_of(table: pd.DataFrame, role: str, named: dict[str, str]) -> list[str]:
@@ -69,7 +71,9 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         completed = _filled(table[epoch]) if epoch is not None else None
     else:
         completed = labels
-    return Axis("step" if column == step else "epoch", labels, whole, base, restarts, completed), table, notes + more
+    own = table[column].notna().to_numpy()
+    unit = "step" if column == step else "epoch"
+    return Axis(unit, labels, whole, base, restarts, completed, own), table, notes + more
 
 
 def _varies(column: pd.Series) -> bool:

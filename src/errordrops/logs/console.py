@@ -38,7 +38,8 @@ LONGEST = 4000  # characters; a longer line is data, not a report
 class Reading:
     """The state that lines leave behind for those after them."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: frozenset[str] = frozenset()) -> None:
+        self.keep = keep
         self.rows: list[dict[str, float]] = []
         self.percent: set[str] = set()
         self.running: set[str] = set()
@@ -105,6 +106,9 @@ class Reading:
             for word in SPLIT.finditer(between):
                 split = SPLITS[word[1].lower()]
             at = pair.end()
+            if own := next((k for k in self.keep if (pair["name"] + " ").endswith((f" {k} ", f"\t{k} ")) or pair["name"] == k), None):
+                row[own] = _value(pair)
+                continue
             name = _last_words(pair["name"])
             if name is None or pair["unit"] not in (None, "%"):
                 for word in SPLIT.finditer(pair["name"] + " "):
@@ -176,14 +180,14 @@ def _two_bars(rows: list[dict[str, float]], percent: set[str]) -> None:
                     percent |= {f"{split} {name}"} if name in percent else set()
 
 
-def read(lines: list[str]) -> Records:
-    """Records of console text; NotThisFormat where no line names a metric with a number."""
-    reading = Reading()
+def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
+    """Records of console text; NotThisFormat where no line names a metric, or a name in `keep`, with a number."""
+    reading = Reading(keep)
     for line in lines:
         if 3 < len(line) < LONGEST and any(c.isdigit() for c in line) or 0 < len(line) < 80 and SPLIT.search(line):
             reading.line(line)
     _two_bars(reading.rows, reading.percent)
-    metrics = {name for row in reading.rows for name in row if (m := meaning(name)) and m.role == "metric"}
+    metrics = {name for row in reading.rows for name in row if name in keep or (m := meaning(name)) and m.role == "metric"}
     if not metrics:
         raise NotThisFormat("no line names a loss, error or accuracy with a number")
     return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running)

@@ -47,7 +47,8 @@ class Curve:
 class Log:
     """What was understood of a log.
 
-    settings: `learning rate`, `batch size`, `batches per epoch`, each a pair of arrays (rows, values).
+    settings: `learning rate`, `batch size`, `batches per epoch`, each a pair of arrays (rows, values). hint: (key,
+    milestones) that the log's configuration names.
     columns: (name, what it was taken for) of every column. records: how many there are.
     """
 
@@ -59,6 +60,7 @@ class Log:
     columns: list[tuple[str, str]]
     notes: list[str]
     records: int
+    hint: tuple[str, list[float]] | None = None
     judged: list[Curve] = field(default_factory=list)
 
     @property
@@ -103,7 +105,7 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
     judged = [curve for curve in curves if not curve.left_out]
     known = {name: found for name, found in settings.items() if found is not None}
-    return Log(source, records.format, axis, curves, known, told, records.notes + notes, len(table), judged)
+    return Log(source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged)
 
 
 def _told(found: Meaning | None, resolved: Meaning | None) -> str:
@@ -137,10 +139,27 @@ def _splits(metrics: dict[str, Meaning], table: pd.DataFrame) -> dict[str, Meani
             split = VALIDATION
         elif not split and found.label not in held_labels and found.label in trained:
             split = next(iter(sorted(held)), TEST)
-        elif not split and (held or "perplexity" in held_labels):
+        elif not split and not held and _apart(name, metrics, table):
+            split = VALIDATION
+        elif not split and held:
             split = TRAIN
         out[name] = replace(found, split=split)
+    if not held and any(m.split in HELD_OUT for m in out.values()):
+        out = {n: replace(m, split=m.split or TRAIN) for n, m in out.items()}
+    for split in {m.split for m in out.values()}:  # the only loss of a split is its loss
+        losses = {m.label for m in out.values() if m.split == split and m.kind == "loss" and m.label != "perplexity"}
+        if len(losses) == 1:
+            out = {n: replace(m, label="loss") if m.split == split and m.label in losses else m for n, m in out.items()}
     return out
+
+
+def _apart(name: str, metrics: dict[str, Meaning], table: pd.DataFrame) -> bool:
+    """Whether an error never stands in a record with a loss, and there are fewer of it: it was evaluated by itself."""
+    if metrics[name].kind == "loss":
+        return False
+    mine = table[name].notna()
+    losses = [table[n].notna() for n, m in metrics.items() if m.kind == "loss"]
+    return bool(losses) and not any((mine & other).any() for other in losses) and mine.sum() < max(o.sum() for o in losses)
 
 
 def _scales(table: pd.DataFrame, splits: dict[str, Meaning], percent: set[str]) -> dict[str, float]:
@@ -315,5 +334,5 @@ def _lesser(curve: Curve, best: dict[str, Curve]) -> bool:
     if f"{curve.split} error".strip() in best:
         return True
     rivals = [c for c in best.values() if c.split == curve.split and c.metric.startswith("100 - ")]
-    rank = lambda c: (0 if "map" in c.metric and "95" in c.metric else 1 if "map" in c.metric else 2)  # noqa: E731
+    rank = lambda c: (0 if "mAP" in c.metric and "95" in c.metric else 1 if "mAP" in c.metric else 2)  # noqa: E731
     return min(rivals, key=rank) is not curve

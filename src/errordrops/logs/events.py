@@ -137,10 +137,14 @@ def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> R
     if len(runs) > 1:
         others = ", ".join(sorted(run or "." for run in runs if run != chosen)[:6])
         notes.append(f"the folder holds {len(runs)} runs; this is {chosen or '.'}, the one with the most values (also: {others})")
-    columns = {name: joined(parts) for name, parts in runs[chosen].items()}
+    columns = one_clock({name: joined(parts) for name, parts in runs[chosen].items()}, notes)
+    epochs = columns.pop("", None)
     table = pd.concat(columns, axis=1) if len(columns) > 1 else next(iter(columns.values())).to_frame(next(iter(columns)))
     table = table.sort_index()
     table.insert(0, "step", table.index.astype(float))
+    if epochs is not None:
+        place = np.searchsorted(epochs.index, table.index, side="left").clip(max=len(epochs) - 1)
+        table.insert(0, "epoch", epochs.to_numpy()[place])
     return Records("TensorBoard events", table.reset_index(drop=True), notes=notes)
 
 
@@ -151,6 +155,29 @@ def _run_and_prefix(folder: str) -> tuple[str, str]:
     if parts and any(word in SPLITS for word in words(parts[-1])):
         return "/".join(parts[:-1]), next(word for word in words(parts[-1]) if word in SPLITS)
     return folder, ""
+
+
+def one_clock(columns: dict[str, pd.Series], notes: list[str]) -> dict[str, pd.Series]:
+    """The same series on one clock, where some count epochs and others steps (many scripts log training by step and
+    evaluation by epoch): epochs become the steps at their end, and under the name "" stands which epoch that is."""
+    longest = max(int(series.index.max()) for series in columns.values())
+    first = min(int(series.index.min()) for series in columns.values())
+    by_epoch = {
+        name: series
+        for name, series in columns.items()
+        if len(series) >= 5 and (np.diff(series.index) == 1).all() and series.index.max() < longest / 3 and series.index[0] < 2
+    }
+    others = [name for name in columns if name not in by_epoch]
+    if not by_epoch or not any((m := meaning(name)) and m.role == "metric" for name in others) or first < 0:
+        return columns
+    last = max(int(series.index.max()) for series in by_epoch.values())
+    base = min(int(series.index.min()) for series in by_epoch.values())
+    length = longest / (last - base + 1)
+    notes.append(f"some tags count epochs, others steps; an epoch was taken for {length:.6g} steps")
+    ends = lambda index: np.round((np.asarray(index) - base + 1) * length).astype(np.int64)  # noqa: E731
+    moved = {name: pd.Series(series.to_numpy(), index=ends(series.index)) for name, series in by_epoch.items()}
+    every = np.arange(base, last + 1)
+    return columns | moved | {"": pd.Series(every.astype(float), index=ends(every))}
 
 
 def joined(parts: list[Series]) -> pd.Series:

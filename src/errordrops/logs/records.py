@@ -22,7 +22,8 @@ class Records:
     table: one row per record, oldest first; a column per name in the log, of floats, NaN where a record does not say.
     steps_only: the rows are ordered by step (TensorBoard, MLflow), not by being written. percent: columns written with
     a percent sign. running: columns that hold averages since the epoch began, so that its last value is the epoch's.
-    notes: what a reader of the answer should know (lines skipped, file cut off).
+    notes: what a reader of the answer should know (lines skipped, file cut off). hint: (key, milestones) that the log's
+    configuration names.
     """
 
     format: str
@@ -30,6 +31,7 @@ class Records:
     percent: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
+    hint: tuple[str, list[float]] | None = None
 
 
 def from_rows(format: str, rows: list[dict[str, float]], **more) -> Records:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import caffe, console, events, folders, jsons, tables
+from . import caffe, console, events, folders, hints, jsons, tables
 from .records import LogError, NotThisFormat, Records
 from .text import decoded, encoding, lines
 from .words import meaning
@@ -34,11 +34,11 @@ REFUSED = {
     b":W&B": "it is the raw record of Weights & Biases; export the run's history as CSV",
 }
 TEXT_READERS: tuple[tuple[str, Callable], ...] = (
-    ("JSON", lambda text, rows: jsons.read_file(text)),
-    ("Caffe", lambda text, rows: caffe.read(rows)),
-    ("JSON lines", lambda text, rows: jsons.read_lines(rows)),
-    ("table", lambda text, rows: tables.read_text("\n".join(rows))),
-    ("console text", lambda text, rows: console.read(rows)),
+    ("JSON", lambda text, rows, stem, keep: jsons.read_file(text)),
+    ("Caffe", lambda text, rows, stem, keep: caffe.read(rows)),
+    ("JSON lines", lambda text, rows, stem, keep: jsons.read_lines(rows)),
+    ("table", lambda text, rows, stem, keep: tables.read_text("\n".join(rows), stem, keep)),
+    ("console text", lambda text, rows, stem, keep: console.read(rows, keep)),
 )
 HELP = (
     "Name the columns with --column NAME=MEANING, for instance --column 'top_one=test accuracy' --column t=epoch; "
@@ -141,11 +141,12 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
     tried = []
     for name, reader in TEXT_READERS:
         try:
-            records = understood(reader(text, rows), path, keep)
+            records = understood(reader(text, rows, path.stem, keep), path, keep)
         except NotThisFormat as error:
             tried.append(f"{name} ({error})")
             continue
         records.notes += [note] if note else []
+        records.hint = hints.milestones(text)
         return records
     raise LogError(f"{path} is in no format that is known here. Tried: {'; '.join(tried)}. {HELP}")
 

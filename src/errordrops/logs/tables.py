@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from . import reshape
 from .records import NotThisFormat, Records
 from .words import meaning
 
@@ -28,7 +29,7 @@ def split(line: str, mark: str) -> list[str]:
     return [cell.strip().strip("\"'").replace("\x00", ",") for cell in line.split(mark)]
 
 
-def layout(head: list[str]) -> tuple[str, int, list[str]]:
+def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, int, list[str]]:
     """(delimiter, number of the header line, names). NotThisFormat where no line looks like a header of what follows.
 
     A header may be commented out with #, %, or //; lines before it are passed over.
@@ -38,7 +39,7 @@ def layout(head: list[str]) -> tuple[str, int, list[str]]:
         widths = [len(split(line, mark)) if line.strip() else 0 for line in head]
         for start, line in enumerate(head[:60]):
             names = split(re.sub(r"^\s*(#+|%+|//)\s*", "", line), mark)
-            if len(names) < 2 or not any(meaning(name) for name in names if name):
+            if len(names) < 2 or not any(meaning(name) or name in keep for name in names if name):
                 continue
             if sum(bool(CELL.fullmatch(name)) for name in names) > len(names) / 3:
                 continue  # a row of numbers
@@ -88,24 +89,26 @@ def numbers(column: pd.Series) -> tuple[pd.Series, bool]:
     return values, bool((found[1] == "%").any())
 
 
-def read_text(text: str) -> Records:
-    """A table that is in memory as text."""
+def read_text(text: str, stem: str = "", keep: frozenset[str] = frozenset()) -> Records:
+    """A table that is in memory as text; `stem` is the name of its file, which may be all that names its values. `keep` are
+    names that count as understood."""
     head = text[: 1 << 18].split("\n")[:HEAD]
-    mark, start, names = layout([line.rstrip("\r") for line in head])
-    return _parsed(io.StringIO(text), mark, start, names, head)
+    mark, start, names = layout([line.rstrip("\r") for line in head], keep)
+    return _parsed(io.StringIO(text), mark, start, names, head, stem=stem)
 
 
 def read_large(path: Path, name: str, keep: frozenset[str] = frozenset()) -> Records:
     """A table that is better not held as text: pandas reads from the file the columns that are understood or in `keep`."""
     with path.open("rb") as file:
         head = file.read(1 << 18).decode(name, errors="replace").split("\n")[:HEAD]
-    mark, start, names = layout([line.rstrip("\r") for line in head])
+    mark, start, names = layout([line.rstrip("\r") for line in head], keep)
     wanted = [n for n in names if meaning(n) or n in keep]
     return _parsed(path, mark, start, names, head, wanted, encoding=name, encoding_errors="replace")
 
 
 def _parsed(
-    source: io.StringIO | Path, mark: str, start: int, names: list[str], head: list[str], wanted: list[str] | None = None, **more
+    source: io.StringIO | Path, mark: str, start: int, names: list[str], head: list[str], wanted: list[str] | None = None,
+    stem: str = "", **more
 ) -> Records:
     following = [split(line.rstrip("\r"), mark) for line in head[start + 1 :] if line.strip()]
     width = Counter(len(cells) for cells in following).most_common(1)[0][0]
@@ -124,6 +127,7 @@ def _parsed(
         table = pd.read_csv(source, low_memory=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise NotThisFormat(f"its cells cannot be read as a table ({str(error).splitlines()[0][:120]})") from error
+    table = reshape.reshaped(table, stem)
     percent, columns_read = set(), {}
     for name in table.columns:
         columns_read[name], signed = numbers(table[name])

@@ -42,7 +42,7 @@ RATE_SETTINGS = frozenset(
 FILLERS = frozenset(
     """avg average mean total overall epoch step global trainer metrics metric the on of set data dataset running
     smooth smoothed current cur curr loss value val_ scalar scalars top 1 1err at in is per batch categorical sparse binary ema
-    multiclass model main run net network output classification images image final raw info root""".split()
+    multiclass model main run net network output classification images image final raw info root log logs history results stats curves""".split()
 )
 JOINED = re.compile(
     r"^(train|training|validation|valid|val|test|eval|dev|tr|te)"
@@ -146,8 +146,9 @@ def _metric(found: list[str], known: set[str]) -> Meaning | None:
         rest = [w for w in found if w not in FILLERS | ACCURACIES | set(SPLITS)]
         return Meaning("metric", kind="accuracy", label="error", rank=int(bool(rest)))
     if known & SCORES or known & {"prec"}:
-        named = [w for w in found if w not in FILLERS - {"top", "1"} | set(SPLITS)]
-        return Meaning("metric", kind="accuracy", label=f"100 - {' '.join(named)}")
+        named = [w for w in found if w not in FILLERS - {"top", "1"} | set(SPLITS) and len(w) > 1]
+        score = re.sub(r"\bmap", "mAP", " ".join(named)).replace("iou", "IoU")
+        return Meaning("metric", kind="accuracy", label=f"100 - {score}")
     return None
 
 
