@@ -99,15 +99,16 @@ def _looked_for(change: Change, log: Log) -> list[Event]:
             height = float(sign * falls[point - 1] / spread)
             before = float(np.median(curve.values[point - SIDE : point]))
             after = float(np.median(curve.values[point : point + SIDE]))
-            trend = float(np.median(falls[max(0, point - 2 * SIDE) : point - 1])) * SIDE
-            if height > VISIBLE and sign * (before - after) > max(spread, 2 * sign * trend):
+            near = falls[max(0, point - 24) : point - 1]
+            noise = 1.4826 * float(np.median(np.abs(near - np.median(near)))) / math.sqrt(2)
+            trend = float(curve.values[point - 2 * SIDE : point - SIDE].mean() - before) if point >= 2 * SIDE else 0.0
+            if height > VISIBLE and sign * (before - after) > max(spread, 2 * noise, 2 * sign * trend):
                 sure = height / (height + VISIBLE)
                 kind = "drop" if sign > 0 else "rise"
-                noise = float("nan")
+                ratio = after / before if before else math.nan
                 events.append(
-                    Event(kind, log.axis.unit, curve, point, before - after, after / before if before else noise, noise, sure,
-                          "schedule", change, blind=False)
-                )  # fmt: skip
+                    Event(kind, log.axis.unit, curve, point, before - after, ratio, math.nan, sure, "schedule", change, blind=False)
+                )
     return events
 
 

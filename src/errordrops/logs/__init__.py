@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import registry
 from .curves import Curve, Log, understand
-from .records import LogError, Records
+from .records import LogError, NotThisFormat, Records
 from .tables import numbers
 
 __all__ = ["Curve", "Log", "LogError", "read_frame", "read_log"]
@@ -38,4 +38,8 @@ def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Lo
         raise LogError("two columns of the table have the same name")
     read = {name: numbers(frame[name]) for name in frame.columns}
     records = Records("table", pd.DataFrame({n: v for n, (v, _) in read.items()}), {n for n, (_, p) in read.items() if p})
-    return understand(registry.understood(records, Path("the table"), frozenset(columns or ())), "the table", columns)
+    try:
+        registry.understood(records, Path("the table"), frozenset(columns or ()))
+    except NotThisFormat as error:
+        raise LogError(f"the table cannot be explained: {error}") from error
+    return understand(records, "the table", columns)

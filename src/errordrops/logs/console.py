@@ -27,11 +27,16 @@ TIMM = re.compile(r"\btrain\w*\s*:\s*(\d+)\s*\[\s*(\d+)\s*/\s*(\d+)", re.I)
 BATCH = re.compile(r"\b(?:batch|step|iter(?:ation)?|it)\b\s*[:=]?\s*[\[(]?\s*(\d+)\s*/\s*(\d+)", re.I)
 BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
-SPLIT = re.compile(r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\]_.-]|$)", re.I)
+SPLIT = re.compile(r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)", re.I)
 LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
-EXTREMES = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std"}
+AT = re.compile(r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,-])", re.I)
+GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
+TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
+BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
+# words before a name that make it another quantity: the best so far, the time it cost
+OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time"}
 LONGEST = 4000  # characters; a longer line is data, not a report
 
 
@@ -52,10 +57,15 @@ class Reading:
         if found := DARKNET.match(line):
             self.rows.append({"step": float(found[1]), "train loss": float(found[2]), "lr": float(found[3])})
             return
+        line = BEST.sub(" ", line) if "est" in line else line
         text, context = self._counters(line, row)
+        if found := GLUON.search(text):
+            train, val, loss = (float(n) for n in found.groups())
+            row |= {"train accuracy": train, "val accuracy": val, "train loss": loss}
+            text = text[: found.start()] + " " + text[found.end() :]
         if "epoch" in row and row["epoch"] != self.epoch:
             self.epoch, self.section = row["epoch"], ""
-        if RESULT.search(line) and not context:
+        if RESULT.search(line) and not context and not SPLIT.search(line):
             context = "test"
         elif not re.search(r"\d", text) and (heading := SPLIT.search(text)) and len(text) < 80:
             self.section = SPLITS.get(heading[1].lower(), "")
@@ -68,6 +78,9 @@ class Reading:
     def _counters(self, line: str, row: dict[str, float]) -> tuple[str, str]:
         """Take epoch, step and progress out of the line; (the rest, the split they name)."""
         context = ""
+        if found := AT.search(line):
+            row["epoch" if found[1].lower() == "epoch" else "step"] = float(found[2])
+            return line[: found.start()] + line[found.end() :], context
         if found := TRAIN_EPOCH.search(line):
             context = SPLITS[found[1].lower()]
             row |= {"epoch": float(found[2]), "batch": float(found[4])}
@@ -83,16 +96,19 @@ class Reading:
             if inner := INNER.match(rest):
                 row |= {"batch": float(inner[1]), "batches per epoch": float(inner[2])}
                 rest = rest[inner.end() :]
-            line = line[: found.start()] + " ; " + rest
+            line = f"{line[: found.start()]} ; {rest}"
         if "batch" not in row and (found := BATCH.search(line)):
             count, whole = float(found[1]), float(found[2])
             if "epoch" in row or self.epoch is not None:
                 row |= {"batch": count} | ({"batches per epoch": whole} if "epoch" in row else {})
             else:
                 row["step"] = count
-            line = line[: found.start()] + " ; " + line[found.end() :]
+            line = f"{line[: found.start()]} ; {line[found.end() :]}"
         elif self.epoch is None and "epoch" not in row and (found := LINE_COUNTER.match(line)):
             row["step"] = float(found[1])
+        elif "epoch" not in row and (found := TUTORIAL.match(line)):
+            row |= {"epoch": float(found[1]), "batch": float(found[2])}
+            line = line[found.end() :]
         return line, context
 
     def _pairs(self, text: str, row: dict[str, float], context: str) -> None:
@@ -101,6 +117,7 @@ class Reading:
         bar = BAR.search(text)
         unfinished = bool(bar) and (bar[1] or bar[4]) != (bar[2] or bar[5])
         at = 0
+        taken: list[tuple[str, str, str, re.Match]] = []
         for pair in PAIR.finditer(text):
             between = text[at : pair.start()] + " "
             for word in SPLIT.finditer(between):
@@ -110,7 +127,9 @@ class Reading:
                 row[own] = _value(pair)
                 continue
             name = _last_words(pair["name"])
-            if name is None or pair["unit"] not in (None, "%"):
+            if pair["unit"] not in (None, "%"):
+                continue
+            if name is None:
                 for word in SPLIT.finditer(pair["name"] + " "):
                     split = SPLITS[word[1].lower()]
                 continue
@@ -124,12 +143,17 @@ class Reading:
             if unfinished:
                 continue  # a running average on its way
             split = known.split or split
-            full = name if known.split else f"{split or self.section} {name}".strip()
+            taken.append((name, known.split, split, pair))
+        explicit = {(given, meaning(name).label) for name, given, _, _ in taken if given}
+        for name, given, split, pair in taken:
+            if not given and (split, meaning(name).label) in explicit:
+                split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
+            full = name if given else f"{split or self.section} {name}".strip()
             if pair["unit"] == "%" or pair["percent"] or pair["of"]:
                 self.percent.add(full)
             if pair["average"] and not pair["of"] and not pair["percent"]:
                 self.running.add(full)
-            row[full] = number
+            row[full] = _value(pair)
 
 
 def _last_words(name: str) -> str | None:
@@ -141,7 +165,7 @@ def _last_words(name: str) -> str | None:
     best = None
     for start in range(len(parts) - 1, -1, -1):
         candidate = " ".join(parts[start:])
-        if best is not None and parts[start].lower() in EXTREMES:
+        if best is not None and parts[start].lower() in OTHERWISE:
             return None
         found = meaning(candidate)
         if found is None:

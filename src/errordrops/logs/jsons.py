@@ -12,6 +12,7 @@ from .records import NotThisFormat, Records, from_rows
 from .words import meaning
 
 DEEPEST = 6  # how far records are searched for inside other things
+LIST = re.compile(r"(?<![\w.])([A-Za-z][\w ./@-]{1,40}?)[\"']?\s*[:=]\s*(?:np\.array\(|array\(|torch\.tensor\(|tensor\()?\[([-+.\deE,\s]{8,}|[-+.\deE,\snaif]{8,})\]")
 LONGEST = 20_000  # characters of one line that may be a Python dictionary
 MODE = re.compile(r"(train|val|valid|validation|test|eval)(ing|uation)?", re.IGNORECASE)
 
@@ -54,6 +55,20 @@ def read_lines(lines: list[str]) -> Records:
     notes = [f"{broken} lines with a brace hold no whole JSON object; they were passed over"] if broken else []
     records = from_rows("JSON lines", rows, notes=notes)
     return _with_modes(records, rows)
+
+
+def read_lists(text: str) -> Records:
+    """Lists of numbers with a name, anywhere in text: `train_losses = [2.3, 1.9, ...]`."""
+    lists = {}
+    for found in LIST.finditer(text):
+        values = [number(part) for part in found[2].split(",") if part.strip()]
+        if len(values) > 4 and meaning(found[1]):
+            lists[found[1]] = [np.nan if v is None else v for v in values]
+    records = next(_series(lists), None)
+    if records is None:
+        raise NotThisFormat("no list of five numbers or more has the name of a loss, error or accuracy")
+    records.format = "lists in text"
+    return records
 
 
 def _split(name: str) -> bool:

@@ -15,6 +15,10 @@ class NotThisFormat(Exception):
     """A reader looked and says that the file is not of its kind; the reason is told if no other reader takes it."""
 
 
+class TooFew(NotThisFormat):
+    """The format is the reader's own, but there are too few numbers to make a curve."""
+
+
 @dataclass
 class Records:
     """A log as its format has it.

@@ -9,16 +9,17 @@ import lzma
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from . import caffe, console, events, folders, hints, jsons, tables
-from .records import LogError, NotThisFormat, Records
+from .records import LogError, NotThisFormat, Records, TooFew
 from .text import decoded, encoding, lines
 from .words import meaning
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 LARGE = 64 << 20  # bytes; beyond it a table is read column by column
-LARGEST = 1 << 29  # bytes of text that is not a table, and of a file that was packed
+LARGEST = 1 << 28  # bytes of text that is not a table, and of a file that was packed
 RUNS_CODE = (
     "it is a pickle, and loading a pickle runs whatever code is in it. Write the numbers as CSV or JSON instead, "
     "for instance pandas.DataFrame(history).to_csv('log.csv')"
@@ -38,6 +39,7 @@ TEXT_READERS: tuple[tuple[str, Callable], ...] = (
     ("Caffe", lambda text, rows, stem, keep: caffe.read(rows)),
     ("JSON lines", lambda text, rows, stem, keep: jsons.read_lines(rows)),
     ("table", lambda text, rows, stem, keep: tables.read_text("\n".join(rows), stem, keep)),
+    ("lists in text", lambda text, rows, stem, keep: jsons.read_lists(text)),
     ("console text", lambda text, rows, stem, keep: console.read(rows, keep)),
 )
 HELP = (
@@ -59,6 +61,8 @@ def read(path: Path, keep: frozenset[str] = frozenset()) -> Records:
         if not path.is_file():
             raise LogError(f"{path} is neither a file nor a folder")
         return _file(path, keep)
+    except NotThisFormat as error:
+        raise LogError(f"{path} cannot be explained: {error}. {HELP}") from error
     except OSError as error:
         raise LogError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -138,16 +142,21 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
     if "\r" in text and "\n" not in text and "\x1b" not in text and text.count("\r") > 3 and "," in text:
         text = text.replace("\r", "\n")  # a table with the line ends of an old Macintosh
     rows = lines(text)
-    tried = []
+    tried, few = [], ""
     for name, reader in TEXT_READERS:
         try:
             records = understood(reader(text, rows, path.stem, keep), path, keep)
+        except TooFew as error:
+            few = few or f"{path} was read as {name}, but {error}"
+            continue
         except NotThisFormat as error:
             tried.append(f"{name} ({error})")
             continue
         records.notes += [note] if note else []
         records.hint = hints.milestones(text)
         return records
+    if few:
+        raise LogError(few)
     raise LogError(f"{path} is in no format that is known here. Tried: {'; '.join(tried)}. {HELP}")
 
 
@@ -157,6 +166,6 @@ def understood(records: Records, path: Path, keep: frozenset[str]) -> Records:
     metrics = [name for name in names if name in keep or ((m := meaning(name)) and m.role == "metric")]
     if not metrics:
         raise NotThisFormat(f"none of its columns is understood: {', '.join(names[:12])}")
-    if max(int(records.table[name].notna().sum()) for name in metrics) < 2:
-        raise NotThisFormat("it holds fewer than two values of a curve")
+    if max(int(np.isfinite(records.table[name]).sum()) for name in metrics) < 2:
+        raise TooFew(f"it holds fewer than two finite values of any curve ({', '.join(metrics[:6])}): nothing to explain")
     return records

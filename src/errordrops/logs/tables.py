@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
         widths = [len(split(line, mark)) if line.strip() else 0 for line in head]
         for start, line in enumerate(head[:60]):
             names = split(re.sub(r"^\s*(#+|%+|//)\s*", "", line), mark)
-            if len(names) < 2 or not any(meaning(name) or name in keep for name in names if name):
+            known = sum(bool(name) and (meaning(name) is not None or name in keep) for name in names)
+            if len(names) < 2 or not (known or mark != " "):
                 continue
             if sum(bool(CELL.fullmatch(name)) for name in names) > len(names) / 3:
                 continue  # a row of numbers
@@ -47,11 +49,10 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
             rows = [row for row in rows if not re.fullmatch(r"[\s|:+=-]+", " ".join(row[1]))]  # a ruled line
             if not rows:
                 continue
-            known = sum(meaning(name) is not None for name in names)
             fitting = [cells for w, cells in rows if abs(w - len(names)) <= (mark == " ")]
             numeric = np.mean([any(CELL.fullmatch(c) and c for c in cells) for cells in fitting]) if fitting else 0
-            score = len(fitting) / len(rows) * numeric + 0.01 * known - 0.02 * (mark == " ") - 0.001 * start
-            if len(fitting) >= 0.7 * len(rows) and numeric > 0.7 and (best is None or score > best[0]):
+            score = len(fitting) / len(rows) * numeric + 0.01 * known - 0.02 * (mark == " ") - 0.001 * start - (known == 0)
+            if len(fitting) >= 0.6 * len(rows) and numeric > 0.7 and (best is None or score > best[0]):
                 best = (score, mark, start, names)
     if best is None:
         raise NotThisFormat("no line names columns that later lines fill with numbers")
@@ -124,7 +125,9 @@ def _parsed(
     options |= {"usecols": wanted and [n for n in wanted if n in columns], "index_col": False}
     options |= {"na_values": ["None", "none", "-", "--"], "skipinitialspace": True, "on_bad_lines": "skip"}
     try:
-        table = pd.read_csv(source, low_memory=False, **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)  # cells beyond the header's are left out
+            table = pd.read_csv(source, low_memory=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise NotThisFormat(f"its cells cannot be read as a table ({str(error).splitlines()[0][:120]})") from error
     table = reshape.reshaped(table, stem)
