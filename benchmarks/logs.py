@@ -2,16 +2,17 @@
 
     python benchmarks/logs.py FOLDER [--out results/gallery.csv]
 
-FOLDER holds index.csv (columns id, repo, path, dataset, model, kind, milestones, local_file; milestones are first epochs
-at a new setting, separated by ;) and uniform/ID.csv (columns epoch, metric, split, value), which says what epochs count.
-Each log is read as it was published. Where it tells no learning rate or batch size, its drops are laid beside the
-milestones of the index, as a user would state them; what is found does not depend on that.
+FOLDER holds index.csv (columns id, repo, path, dataset, model, kind, milestones, local_file; milestones are first
+epochs at a new setting, separated by ;) and uniform/ID.csv (columns epoch, metric, split, value), which says what
+epochs count. Each log is read as it was published. Where it tells no learning rate or batch size, its drops are laid
+beside the milestones of the index, as a user would state them; what is found does not depend on that.
 
 Judged is the test error, of logs without one the training loss. A milestone must be found where it is visible, in the
-sense of detectors.py: where within one evaluated epoch of it the curve falls by more than 3 robust deviations of all its
-one-epoch changes. One row per log:
+sense of detectors.py: where within one evaluated epoch of it the curve falls by more than 3 robust deviations of all
+its one-epoch changes. One row per log:
 
-visible      milestones that must be found, and found: how many were, within one evaluated point; exact: at the very point
+visible      milestones that must be found
+found        how many were, within one evaluated point; exact: at the very point
 attributed   of those found, how many the answer lays to the schedule, at this milestone
 other        drops at no milestone; blamed: how many of them the answer lays to the schedule all the same
 """

@@ -12,7 +12,8 @@ import pandas as pd
 from ..errors import UserError
 from ..logs import Curve, Log, read_frame, read_log
 from . import schedule as schedules
-from .events import Event, explained
+from .events import explained
+from .moments import Event
 from .schedule import Change, Schedule
 
 EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone why found".split()
@@ -24,7 +25,8 @@ class Explanation:
     """What happened in a log and why; printed, it is the answer in plain words.
 
     `drops`, `rises`, `recoveries` (falls that only end a spike), `missed` (changes of the schedule without a visible
-    drop) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg, .json.
+    drop) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg or
+    .json.
     """
 
     log: Log

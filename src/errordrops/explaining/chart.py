@@ -1,4 +1,4 @@
-"""The picture of an answer: judged curves, drops and rises on them, changes of the schedule, the learning rate below."""
+"""The picture of an answer: judged curves, drops and rises on them, changes of the schedule, the rate below."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ import pandas as pd
 from ..figures import theme
 from ..figures.words import joined, wrap
 from ..logs import Curve
-from .events import Event
+from .moments import Event
 from .schedule import Change
 from .sentences import number, safe, verdict
 
@@ -56,7 +56,9 @@ def described(explanation: "Explanation") -> str:
     return f"{names} by {explanation.log.axis.unit}. {verdict(explanation)}"
 
 
-def panel(explanation: "Explanation", curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]) -> alt.LayerChart:
+def panel(
+    explanation: "Explanation", curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]
+) -> alt.LayerChart:
     """One panel of curves with marks and rules; `ends`: whether it is the first, and the last."""
     unit = explanation.log.axis.unit
     x = axis(unit, span, ends[1])
@@ -70,10 +72,11 @@ def panel(explanation: "Explanation", curves: list[Curve], kind: str, span: tupl
     looks = [style(c, [d for d in curves[:place] if d.split == c.split]) for place, c in enumerate(curves)]
     key = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400, columns=4, labelLimit=220, offset=4)
     lines = alt.Chart(table).mark_line(strokeWidth=1.6, clip=True)
+    colours, dashes = (alt.Scale(domain=names, range=[look[i] for look in looks]) for i in (0, 1))
     lines = lines.encode(
         x, y,
-        color=alt.Color("curve:N", scale=alt.Scale(domain=names, range=[look[0] for look in looks]), legend=key),
-        strokeDash=alt.StrokeDash("curve:N", scale=alt.Scale(domain=names, range=[look[1] for look in looks]), legend=key),
+        color=alt.Color("curve:N", scale=colours, legend=key),
+        strokeDash=alt.StrokeDash("curve:N", scale=dashes, legend=key),
         tooltip=["curve:N", alt.Tooltip("label:Q", title=unit), alt.Tooltip("value:Q", format=".4~g")],
     )  # fmt: skip
     layers = [*rules(explanation.schedule.changes, span, ends[0], unit), lines]
@@ -120,9 +123,10 @@ def events(marks: list[Event], unit: str) -> list[alt.Chart]:
     """Triangles at drops and rises, with the facts as a tooltip."""
     rows = pd.DataFrame([
         {
-            "label": e.label, "value": float(e.curve.values[e.point]), "kind": e.kind, "curve": safe(e.curve.name)[:LONGEST],
+            "label": e.label, "value": float(e.curve.values[e.point]), "kind": e.kind,
+            "curve": safe(e.curve.name)[:LONGEST], "cause": safe(e.cause),
             "size": round(abs(e.size), 3), "ratio": round(e.ratio, 3) if np.isfinite(e.ratio) else None,
-            "confidence": round(e.confidence, 2), "cause": safe(e.cause),
+            "confidence": round(e.confidence, 2),
         }
         for e in marks
     ])  # fmt: skip
@@ -133,7 +137,9 @@ def events(marks: list[Event], unit: str) -> list[alt.Chart]:
             alt.X("label:Q"), alt.Y("value:Q"),
             shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=[MARKS[k][0] for k in kinds]), legend=None),
             fill=alt.Fill("kind:N", scale=alt.Scale(domain=kinds, range=[MARKS[k][1] for k in kinds]), legend=None),
-            tooltip=["curve:N", "kind:N", alt.Tooltip("label:Q", title=unit), "size:Q", "ratio:Q", "confidence:Q", "cause:N"],
+            tooltip=[
+                "curve:N", "kind:N", alt.Tooltip("label:Q", title=unit), "size:Q", "ratio:Q", "confidence:Q", "cause:N",
+            ],
         )
     ]  # fmt: skip
 
@@ -146,9 +152,15 @@ def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit
     if rows.empty:
         return []
     rule = alt.Chart(rows).mark_rule(color=theme.GREY, strokeDash=[3, 3], strokeWidth=1, opacity=0.9)
-    layers = [rule.encode(alt.X("label:Q"), tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("what:N", title="change")])]
+    layers = [
+        rule.encode(
+            alt.X("label:Q"), tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("what:N", title="change")]
+        )
+    ]
     if labelled and (shown := roomy(rows, span)):
-        text = alt.Chart(rows.iloc[shown]).mark_text(style="guide-label", align="left", dx=4, dy=4, baseline="top", fontSize=11)
+        text = alt.Chart(rows.iloc[shown]).mark_text(
+            style="guide-label", align="left", dx=4, dy=4, baseline="top", fontSize=11
+        )
         layers.append(text.encode(alt.X("label:Q"), y=alt.value(0), text="what:N"))
     return layers
 
@@ -158,15 +170,19 @@ def roomy(rows: pd.DataFrame, span: tuple[float, float]) -> list[int]:
     width = max(span[1] - span[0], 1e-9)
     places = [WIDTH * (label - span[0]) / width for label in rows["label"]]
     ends = [*places[1:], WIDTH + 20]
-    return [i for i, (x, end) in enumerate(zip(places, ends, strict=True)) if 6.2 * len(rows["what"].iloc[i]) + 6 < end - x]
+    return [
+        i for i, (x, end) in enumerate(zip(places, ends, strict=True)) if 6.2 * len(rows["what"].iloc[i]) + 6 < end - x
+    ]
 
 
 def said(change: Change) -> str:
     """`rate ÷ 10`, `batch × 3`, `stated`."""
-    if change.before is None or not change.before or not change.after:
-        return "stated"
+    if not change.before or not change.after:
+        return "stated" if change.after is None else f"rate {number(change.after)}"
     factor = change.after / change.before
-    name = {"learning rate": "rate", "batch size": "batch", "batches per epoch": "batches"}.get(change.what, change.what)
+    name = {"learning rate": "rate", "batch size": "batch", "batches per epoch": "batches"}.get(
+        change.what, change.what
+    )
     return f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
 
 
@@ -181,7 +197,13 @@ def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.LayerChar
     table = pd.DataFrame({"label": labels[chosen], "rate": values[chosen]}).query("rate > 0").drop_duplicates()
     unit = explanation.log.axis.unit
     wide = len(table) and table["rate"].max() > 5 * table["rate"].min()
-    y = alt.Y("rate:Q", scale=alt.Scale(type="log" if wide else "linear"), axis=alt.Axis(title="Rate", tickCount=3, grid=False, format="~g"))
+    y = alt.Y(
+        "rate:Q",
+        scale=alt.Scale(type="log" if wide else "linear"),
+        axis=alt.Axis(title="Rate", tickCount=3, grid=False, format="~g"),
+    )
     line = alt.Chart(table).mark_line(interpolate="step-after", color=theme.GREY, strokeWidth=1.8, clip=True)
-    line = line.encode(axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")])
+    line = line.encode(
+        axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")]
+    )
     return alt.layer(*rules(explanation.schedule.changes, span, False, unit), line).properties(width=WIDTH, height=LOW)

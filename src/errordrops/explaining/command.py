@@ -9,6 +9,7 @@ from ..errors import UserError
 from .answer import explain
 from .sentences import columns, wrapped
 
+
 def run(args: argparse.Namespace) -> None:
     """Explain a log; words or JSON go to standard output. UserError for what cannot be read."""
     named = dict(pair(text) for text in args.column)

@@ -13,7 +13,8 @@ from ..errors import UserError
 from ..files import write_bytes, write_text
 from ..report.charts import bundle, spec_json
 from ..report.text import cell
-from .sentences import after, answer, because, moments, rhythms, safe, schedule, size, told, told_rhythm, verdict, when
+from .moments import together
+from .sentences import after, answer, because, rhythms, safe, schedule, size, told, told_rhythm, verdict, when
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -23,7 +24,7 @@ ENDINGS = (".html", ".png", ".svg", ".json")
 
 
 def write(explanation: "Explanation", path: Path) -> Path:
-    """Write the file that the ending of `path` names. UserError for another ending, or a folder that cannot be written."""
+    """Write the file that the ending of `path` names. UserError for another ending, or where it cannot be written."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise UserError(f"{path} must end in {', '.join(ENDINGS)}")
@@ -88,10 +89,10 @@ def body(explanation: "Explanation") -> list[str]:
 def details(explanation: "Explanation") -> list[str]:
     """The table of drops and rises, what was missed, the curves, notes."""
     out = []
-    groups = moments([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])
+    groups = together([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])
     if groups:
         rows = [
-            f"<tr><th scope=\"row\">{cell(when(g[0]))}</th><td>{'<br>'.join(cell(size(e)) for e in g)}</td>"
+            f'<tr><th scope="row">{cell(when(g[0]))}</th><td>{"<br>".join(cell(size(e)) for e in g)}</td>'
             f"<td>{cell(because(g[0], explanation))}</td></tr>"
             for g in groups
         ]
@@ -101,8 +102,13 @@ def details(explanation: "Explanation") -> list[str]:
     if explanation.unseen:
         listed = "; ".join(f"{told(c)} {after(c, explanation)}" for c in explanation.unseen[:20])
         out.append(f"<p>Changes of the schedule without a visible effect: {cell(listed)}.</p>")
-    out += [f"<p class=\"note\">{cell(safe(note))}.</p>" for note in explanation.log.notes]
-    return [*out, "<details><summary>The answer as text</summary>", f"<pre>{plain(answer(explanation))}</pre>", "</details>"]
+    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in explanation.log.notes]
+    return [
+        *out,
+        "<details><summary>The answer as text</summary>",
+        f"<pre>{plain(answer(explanation))}</pre>",
+        "</details>",
+    ]
 
 
 def plain(text: str) -> str:

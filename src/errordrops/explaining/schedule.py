@@ -7,7 +7,7 @@ division at a milestone and the rise of a warm restart have.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -61,23 +61,51 @@ class Schedule:
 
 
 def from_log(log: Log) -> Schedule:
-    """The schedule that the log's own columns tell."""
+    """The schedule that the log tells: its columns, messages of reductions, or else its configuration."""
     names = [name for name in ("learning rate", "batches per epoch", "batch size") if name in log.settings]
     if "batches per epoch" in names and "batch size" in names:
         names.remove("batch size")  # how many batches there were is what happened; the size may be what is to come
+    if "learning rate" in names and _only_configured(log):
+        names.remove("learning rate")
     found, smooth, sources = [], False, []
     for name in names:
-        rows, values = log.settings[name]
-        changes, gradual = sudden(log, name, rows, values)
+        changes, gradual = sudden(log, name, *log.settings[name])
         found += changes
         smooth |= gradual and name == "learning rate"
         if name == "learning rate" or changes:
             sources.append(name)
-    if "learning rate" not in names and not found:
+    if "learning rate" not in names and "reductions" in log.settings:
+        found += reductions(log)
+        sources.append("messages that the learning rate was reduced")
+    if not (found or smooth) and log.hint and log.hint[1] and (hinted := from_hint(log)).changes:
+        return hinted  # the rate that stands in each record is the configured one
+    if not found and "learning rate" not in names:
         return from_hint(log)
-    kind = {(True, True): "steps and smooth", (True, False): "steps", (False, True): "smooth"}.get((bool(found), smooth))
-    changes = sorted(found, key=lambda change: change.by_row)
-    return Schedule(kind or "constant", f"the log's {' and '.join(sources)}", changes)
+    kinds = {(True, True): "steps and smooth", (True, False): "steps", (False, True): "smooth"}
+    kind = kinds.get((bool(found), smooth), "constant")
+    return Schedule(kind, f"the log's {' and '.join(sources)}", sorted(found, key=lambda change: change.by_row))
+
+
+def _only_configured(log: Log) -> bool:
+    """Whether the rate is written once or twice, as a setting, and not along with the training."""
+    rows, values = log.settings["learning rate"]
+    return bool(len(rows) < 3 and np.ptp(values) == 0 and len(log.main.values) >= 3 * len(rows) + 3)
+
+
+def reductions(log: Log) -> list[Change]:
+    """Changes of which only messages tell, such as `reducing learning rate to 0.001`; they hold afterwards."""
+    grid = max(log.curves, key=lambda curve: len(curve.rows))
+    rows, values = log.settings["reductions"]
+    before: float | None = None
+    changes = []
+    for row, value in zip(rows, values, strict=True):
+        point = int(np.searchsorted(grid.rows, row, side="right"))
+        if value != before and point < len(grid.rows):
+            label, milestone = _numbers(log, grid, int(grid.rows[point]), point)
+            change = Change("learning rate", before, float(value), True, int(row), int(row) + 1, label, milestone)
+            changes.append(replace(change, counted=log.axis.whole))
+        before = float(value)
+    return changes
 
 
 def from_hint(log: Log) -> Schedule:
@@ -109,7 +137,9 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
         near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
         if any(abs(logs[j]) > abs(logs[k]) / CALM or abs(steps[j]) > abs(steps[k]) / CALM for j in near):
             continue
-        inside = np.arange(max(at[k], 0), at[k + 1] + 1)  # the records of this interval; the largest step in it is the change
+        inside = np.arange(
+            max(at[k], 0), at[k + 1] + 1
+        )  # the records of this interval; the largest step in it is the change
         if len(inside) < 2:
             continue
         inner = int(np.abs(np.diff(np.log(np.maximum(values[inside], floor)))).argmax())
@@ -184,8 +214,8 @@ def parse(text: str, log: Log, steps_per_epoch: float | None = None) -> Schedule
             raise ValueError
     except ValueError:
         raise UserError(
-            f"--lr-schedule {text!r} is not understood: say step:30:0.1 (every 30 epochs times 0.1), multistep:30,60:0.1, "
-            f"constant, or one of {', '.join(SMOOTH)}"
+            f"--lr-schedule {text!r} is not understood: say step:30:0.1 (every 30 epochs times 0.1), "
+            f"multistep:30,60:0.1, constant, or one of {', '.join(SMOOTH)}"
         ) from None
     rows, _ = _clock(log, max(times), steps_per_epoch)
     last = float(np.nanmax(rows))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..figures.words import count, joined
-from .events import Event
+from .moments import Event, together
 from .schedule import Change
 
 if TYPE_CHECKING:
@@ -51,29 +51,9 @@ def answer(explanation: "Explanation") -> str:
     return "\n".join(parts).rstrip()
 
 
-def moments(events: list[Event]) -> list[list[Event]]:
-    """Events of several curves at one time together: within one point of the coarser curve, one kind at a time."""
-    groups: list[list[Event]] = []
-    for event in sorted(events, key=lambda e: (e.label, e.curve.kind, e.curve.split == "train")):
-        for group in groups:
-            first = group[0]
-            if first.kind == event.kind and first.change == event.change and _together(first, event):
-                group.append(event)
-                break
-        else:
-            groups.append([event])
-    return [sorted(group, key=lambda e: (e.curve.kind, e.curve.split == "train")) for group in groups]
-
-
-def _together(one: Event, other: Event) -> bool:
-    gap = abs(one.label - other.label)
-    steps = [e.label - float(e.curve.labels[e.point - 1]) for e in (one, other) if e.point > 0]
-    return bool(gap <= max(steps, default=1.0) + 1e-9)
-
-
 def verdict(explanation: "Explanation") -> str:
     """The first line: what the drops are due to."""
-    drops = moments([e for e in explanation.events if e.kind == "drop"])
+    drops = together([e for e in explanation.events if e.kind == "drop"])
     if not drops:
         if explanation.schedule.changes:
             return "No sudden, lasting drop was found, although the schedule changes: see below."
@@ -91,7 +71,8 @@ def verdict(explanation: "Explanation") -> str:
         return f"{len(at)} of {len(drops)} drops {verb} at a change of the schedule ({times}); {where} {rest} not."
     if not explanation.schedule.known:
         return f"{count(len(drops), 'sudden drop')} ({where}); the log tells no learning rate, so the cause is open."
-    return f"{count(len(drops), 'sudden drop')} ({where}), none of them at a change of the schedule."
+    which = "not" if len(drops) == 1 else "none of them"
+    return f"{count(len(drops), 'sudden drop')} ({where}), {which} at a change of the schedule."
 
 
 def when(event: Event) -> str:
@@ -124,8 +105,10 @@ def schedule(explanation: "Explanation") -> str:
 
 def told(change: Change) -> str:
     """`learning rate 0.1 to 0.01`, `batches per epoch 188 to 63`, `the schedule changes`."""
-    if change.before is None or change.after is None:
+    if change.after is None:
         return "a change"
+    if change.before is None:
+        return f"{change.what} reduced to {number(change.after)}"
     if change.before == 1.0 and change.counted and change.after < 1:
         return f"learning rate times {number(change.after)} (as stated)"
     return f"{change.what} {number(change.before)} to {number(change.after)}"
@@ -135,8 +118,12 @@ def after(change: Change, explanation: "Explanation") -> str:
     """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting."""
     axis = explanation.log.axis
     if axis.unit == "epoch" and axis.whole:
-        return f"after {count(int(change.milestone), 'epoch')}" if float(change.milestone).is_integer() else f"after {change.milestone:g} epochs"
-    if axis.unit == "record" or change.before is None and change.milestone != change.label:
+        return (
+            f"after {count(int(change.milestone), 'epoch')}"
+            if float(change.milestone).is_integer()
+            else f"after {change.milestone:g} epochs"
+        )
+    if axis.unit == "record" or (change.before is None and change.milestone != change.label):
         return f"after {number(change.milestone)} points"
     return f"at {axis.unit} {number(change.label)}"
 
@@ -145,7 +132,7 @@ def happened(explanation: "Explanation") -> list[str]:
     """A paragraph for each drop and rise; recoveries in one line."""
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
-    for group in moments([e for e in lasting if e.cause != "periodic"]):
+    for group in together([e for e in lasting if e.cause != "periodic"]):
         first = group[0]
         sizes = [size(event) for event in group]
         lines.append(f"{when(first)[:1].upper() + when(first)[1:]}: {'; '.join(sizes)}.")
@@ -153,9 +140,12 @@ def happened(explanation: "Explanation") -> list[str]:
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     spikes = [e for e in explanation.events if e.kind == "recovery"]
     if spikes:
-        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in moments(spikes)]
+        places = [
+            f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in together(spikes)
+        ]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
-        lines.append(f"No drops, but the ends of spikes, after which the curve is where it was before: {', '.join(places[:5])}{more}.")
+        listed = f"{', '.join(places[:5])}{more}"
+        lines.append(f"No drops, but the ends of spikes, after which the curve is where it was before: {listed}.")
     return lines
 
 
@@ -173,9 +163,11 @@ def told_rhythm(group: list[Event]) -> str:
     first, last = group[0], group[-1]
     verb = "fell" if first.kind == "drop" else "rose"
     ends = sorted(abs(e.size) for e in group)
-    amount = "by {:.3g} to {:.3g}".format(ends[0], ends[-1])
+    amount = f"by {ends[0]:.3g} to {ends[-1]:.3g}"
     name = safe(first.curve.name)
-    return f"From {when(first)} to {when(last)}, {len(group)} times: {name} {verb} {amount}. Not the schedule: {first.why}"
+    return (
+        f"From {when(first)} to {when(last)}, {len(group)} times: {name} {verb} {amount}. Not the schedule: {first.why}"
+    )
 
 
 def size(event: Event) -> str:
@@ -192,13 +184,19 @@ def because(event: Event, explanation: "Explanation") -> str:
     """The cause in a sentence."""
     change = event.change
     if change is None:
-        return f"Not at a change of the schedule: {event.why}." if explanation.schedule.known else f"Cause open: {event.why}."
+        return (
+            f"Not at a change of the schedule: {event.why}."
+            if explanation.schedule.known
+            else f"Cause open: {event.why}."
+        )
     first, last = change.points(event.curve)
     off = 0 if first <= event.point <= last else min(event.point - first, event.point - last, key=abs)
-    where = "in the first point after it" if off == 0 else f"one point {'later' if off > 0 else 'before the log shows it'}"
+    where = (
+        "in the first point after it" if off == 0 else f"one point {'later' if off > 0 else 'before the log shows it'}"
+    )
     up = event.kind == "rise"
-    known = change.before is not None
-    what = f"{told(change)} {after(change, explanation)}" if known else f"the change that you stated {after(change, explanation)}"
+    named = told(change) if change.after is not None else f"the change ({explanation.schedule.source})"
+    what = f"{named} {after(change, explanation)}"
     effect = " A higher rate (or smaller batch) means more noise." if up and change.cut is False else ""
     return f"At a change of the schedule: {what}, {where}.{effect}"
 
@@ -211,13 +209,17 @@ def missed(explanation: "Explanation") -> list[str]:
     listed = [f"{told(c)} {after(c, explanation)}" for c in unseen[:8]]
     more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
     seen = [e.change.by_row for e in explanation.events if e.change]
-    late = " Later changes leave little noise to take away, so that is common." if seen and unseen[-1].by_row > min(seen) else ""
+    late = (
+        " Later changes leave little noise to take away, so that is common."
+        if seen and unseen[-1].by_row > min(seen)
+        else ""
+    )
     return [f"Without a visible effect: {'; '.join(listed)}{more}.{late}"]
 
 
 def looks_like(explanation: "Explanation") -> str:
     """With no schedule known: what the times and shapes of the drops look like."""
-    drops = moments([e for e in explanation.events if e.kind == "drop"])
+    drops = together([e for e in explanation.events if e.kind == "drop"])
     if explanation.schedule.known or not drops:
         return ""
     held = any(e.curve.split != "train" for group in drops for e in group)
@@ -236,8 +238,11 @@ def looks_like(explanation: "Explanation") -> str:
     if all(any(e.variance < 0.5 for e in group) for group in drops):
         signs.append("with less noise after them")
     where = joined([when(group[0]) for group in drops])
-    if len(signs) >= 2 and (held or len(drops) > 1) or ("at round numbers" in signs and len(drops) > 1):
-        return f"Drops at {where}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). Check your scheduler, and give it with --milestones."
+    if (len(signs) >= 2 and (held or len(drops) > 1)) or ("at round numbers" in signs and len(drops) > 1):
+        return (
+            f"Drops at {where}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "
+            "Check your scheduler, and give it with --milestones."
+        )
     found = f" ({joined(signs)})" if signs else ""
     return f"Drops at {where}{found}: check the scheduler, restarts, augmentation and data at these times."
 
@@ -260,13 +265,20 @@ def _flat(event: Event) -> bool:
 def columns(explanation_log) -> list[str]:
     """`--list`: each column and what it was taken for, each curve and why it is not judged."""
     log = explanation_log
-    lines = [f"{safe(log.source)}: {log.format}, {count(log.records, 'record')}, counted by {log.axis.unit}", "", "Columns:"]
+    lines = [
+        f"{safe(log.source)}: {log.format}, {count(log.records, 'record')}, counted by {log.axis.unit}",
+        "",
+        "Columns:",
+    ]
     width = min(40, max((len(safe(name)) for name, _ in log.columns), default=0))
     lines += [f"  {safe(name):<{width}}  {meaning or '(not understood)'}" for name, meaning in log.columns]
     lines += ["", "Curves:"]
     for curve in log.curves:
-        points = f"{len(curve.values)} points from {log.axis.unit} {number(curve.labels[0])} to {number(curve.labels[-1])}"
+        points = (
+            f"{len(curve.values)} points from {log.axis.unit} {number(curve.labels[0])} to {number(curve.labels[-1])}"
+        )
         how = f", {curve.how}" if curve.how else ""
-        lines.append(f"  {safe(curve.name):<24} {points}{how}{'' if not curve.left_out else f'; not judged: {safe(curve.left_out)}'}")
+        why = f"; not judged: {safe(curve.left_out)}" if curve.left_out else ""
+        lines.append(f"  {safe(curve.name):<24} {points}{how}{why}")
     lines += [f"Note: {safe(note)}." for note in log.notes]
     return lines

@@ -5,6 +5,7 @@ learning rate and a point of a curve are compared; epochs and steps are its labe
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,10 @@ class Axis:
     """Labels of the rows of a table.
 
     unit: epoch, step, or record where the log has neither. labels: shape (rows,), the number that holds at each row.
-    whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or 1
-    (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an earlier
-    epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None. own: whether a row
-    has a label of its own, shape (rows,).
+    whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or
+    1 (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an
+    earlier epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None.
+    own: whether a row has a label of its own, shape (rows,).
     """
 
     unit: str
@@ -58,7 +59,11 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
     table = _in_order(table, column, metrics)
     labels, table, restarts, more = _restarted(table, column)
     whole = column == epoch and _whole(table[column])
-    few = whole and len(np.unique(labels)) < 10 and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
+    few = (
+        whole
+        and len(np.unique(labels)) < 10
+        and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
+    )
     if few:  # an epoch holds many points
         if step is not None and table[step].dropna().is_monotonic_increasing and step != column:
             labels, whole, column = _filled(table[step]), False, step
@@ -133,7 +138,7 @@ def _restarted(table: pd.DataFrame, column: str) -> tuple[np.ndarray, pd.DataFra
     edges = [0, *backs, len(labels)]
     first = labels[0]
     kept[: edges[1]] = True
-    for start, end in zip(edges[1:-1], edges[2:], strict=True):
+    for start, end in pairwise(edges[1:]):
         at = labels[start]
         if at <= first + 1e-9:  # a run from the beginning
             runs += 1

@@ -5,7 +5,9 @@ import re
 from .records import NotThisFormat, Records, from_rows
 
 NUMBER = r"([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan|inf))"
-ITERATION = re.compile(rf"\bIteration (\d+)(?: \([^)]*\))?(, Testing net \(#(\d+)\)|, loss = {NUMBER}|, lr = {NUMBER})?")
+ITERATION = re.compile(
+    rf"\bIteration (\d+)(?: \([^)]*\))?(, Testing net \(#(\d+)\)|, loss = {NUMBER}|, lr = {NUMBER})?"
+)
 OUTPUT = re.compile(rf"\b(Train|Test) net output #(\d+): (\S+) = {NUMBER}")
 
 

@@ -16,22 +16,38 @@ PAIR = re.compile(
     rf"(?P<name>{WORD}(?:[ ]+(?:{WORD}|\(\w+\))){{0,5}})(?:[ ]*\[[^\]\d]*\])?"
     rf"[\s\"']*(?:[:=|>]+|\bis\b|\bof\b|\bat\b)?[\s\"']*(?:tensor\(|\[|\()?\s*"
     rf"(?P<number>{NUMBER})(?![\d-]*[-:]\d\d\b)"
-    rf"(?:/(?P<of>\d+(?:\.\d+)?))?[ ]?(?P<unit>%|(?:ms|s|secs?|seconds|mins?|minutes|h|hours|it/s|s/it|[GM]B?)(?![\w@/]))?"
+    rf"(?:/(?P<of>\d+(?:\.\d+)?))?[ ]?"
+    rf"(?P<unit>%|(?:ms|s|secs?|seconds|mins?|minutes|h|hours|it/s|s/it|[GM]B?)(?![\w@/]))?"
     rf"(?:\s*[(\[]\s*(?:avg:?\s*)?(?P<average>{NUMBER})\s*(?P<percent>%)?\s*[)\]])?",
     re.IGNORECASE,
 )
-EPOCH = re.compile(r"\b(?:epochs?|ep|epoch no\.?)\b\s*[#:=|-]?\s*[\[(#]?\s*(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(\d+))?", re.I)
+EPOCH = re.compile(
+    r"\b(?:epochs?|ep|epoch no\.?)\b\s*[#:=|-]?\s*[\[(#]?\s*(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(\d+))?", re.I
+)
 INNER = re.compile(r"\]?\s*\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
-TRAIN_EPOCH = re.compile(r"\b(train|test|val|valid|eval)\w*\s*:\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.I)
+TRAIN_EPOCH = re.compile(
+    r"\b(train|test|val|valid|eval)\w*\s*:\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.I
+)
 TIMM = re.compile(r"\btrain\w*\s*:\s*(\d+)\s*\[\s*(\d+)\s*/\s*(\d+)", re.I)
 BATCH = re.compile(r"\b(?:batch|step|iter(?:ation)?|it)\b\s*[:=]?\s*[\[(]?\s*(\d+)\s*/\s*(\d+)", re.I)
 BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
-SPLIT = re.compile(r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)", re.I)
+SPLIT = re.compile(
+    r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)", re.I
+)
 LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
-AT = re.compile(r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,-])", re.I)
+AT = re.compile(
+    r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,-])",
+    re.I,
+)
+REDUCED = re.compile(
+    r"\b(?:reduc|decay|drop|lower|decreas|divid)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
+    rf"\bto:?\s+({NUMBER})",
+    re.I,
+)
+SET = re.compile(rf"\b(?:learning[ _]rate|lr)\b[^=:0-9]*?(?:of group \d+ )?\bto:?\s+({NUMBER})", re.I)
 GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
 TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
@@ -59,6 +75,9 @@ class Reading:
             return
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = self._counters(line, row)
+        if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
+            row["lr reduced to" if REDUCED.search(text) else "lr"] = float(found[1].replace(",", ""))
+            text = text[: found.start()] + " ; " + text[found.end() :]
         if found := GLUON.search(text):
             train, val, loss = (float(n) for n in found.groups())
             row |= {"train accuracy": train, "val accuracy": val, "train loss": loss}
@@ -123,7 +142,10 @@ class Reading:
             for word in SPLIT.finditer(between):
                 split = SPLITS[word[1].lower()]
             at = pair.end()
-            if own := next((k for k in self.keep if (pair["name"] + " ").endswith((f" {k} ", f"\t{k} ")) or pair["name"] == k), None):
+            if own := next(
+                (k for k in self.keep if (pair["name"] + " ").endswith((f" {k} ", f"\t{k} ")) or pair["name"] == k),
+                None,
+            ):
                 row[own] = _value(pair)
                 continue
             name = _last_words(pair["name"])
@@ -208,10 +230,16 @@ def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
     """Records of console text; NotThisFormat where no line names a metric, or a name in `keep`, with a number."""
     reading = Reading(keep)
     for line in lines:
-        if 3 < len(line) < LONGEST and any(c.isdigit() for c in line) or 0 < len(line) < 80 and SPLIT.search(line):
+        if (3 < len(line) < LONGEST and any(c.isdigit() for c in line)) or (0 < len(line) < 80 and SPLIT.search(line)):
             reading.line(line)
     _two_bars(reading.rows, reading.percent)
-    metrics = {name for row in reading.rows for name in row if name in keep or (m := meaning(name)) and m.role == "metric"}
+    metrics = {
+        name for row in reading.rows for name in row if name in keep or ((m := meaning(name)) and m.role == "metric")
+    }
+    if any("lr" in row for row in reading.rows):
+        for row in reading.rows:
+            if "lr reduced to" in row:
+                row["lr"] = row.pop("lr reduced to")
     if not metrics:
         raise NotThisFormat("no line names a loss, error or accuracy with a number")
     return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running)

@@ -47,7 +47,7 @@ class Curve:
 class Log:
     """What was understood of a log.
 
-    settings: `learning rate`, `batch size`, `batches per epoch`, each a pair of arrays (rows, values). hint: (key,
+    settings: `learning rate`, `reductions` of it, `batch size`, `batches per epoch`, each (rows, values). hint: (key,
     milestones) that the log's configuration names.
     columns: (name, what it was taken for) of every column. records: how many there are.
     """
@@ -99,13 +99,16 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     curves = _without_repeats(sorted(curves, key=_place), {c: splits[c].rank for c in metrics}, set(given))
     settings = {
         "learning rate": _setting(table, columns_of(table, "lr", roles)),
+        "reductions": _setting(table, columns_of(table, "reduced", roles)),
         "batch size": _setting(table, columns_of(table, "batch", roles)),
         "batches per epoch": _setting(table, columns_of(table, "batches", roles)),
     }
     told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
     judged = [curve for curve in curves if not curve.left_out]
     known = {name: found for name, found in settings.items() if found is not None}
-    return Log(source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged)
+    return Log(
+        source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged
+    )
 
 
 def _told(found: Meaning | None, resolved: Meaning | None) -> str:
@@ -159,7 +162,9 @@ def _apart(name: str, metrics: dict[str, Meaning], table: pd.DataFrame) -> bool:
         return False
     mine = table[name].notna()
     losses = [table[n].notna() for n, m in metrics.items() if m.kind == "loss"]
-    return bool(losses) and not any((mine & other).any() for other in losses) and mine.sum() < max(o.sum() for o in losses)
+    return (
+        bool(losses) and not any((mine & other).any() for other in losses) and mine.sum() < max(o.sum() for o in losses)
+    )
 
 
 def _scales(table: pd.DataFrame, splits: dict[str, Meaning], percent: set[str]) -> dict[str, float]:
@@ -177,7 +182,7 @@ def _scales(table: pd.DataFrame, splits: dict[str, Meaning], percent: set[str]) 
 
 
 def _grid(table: pd.DataFrame, axis: Axis, splits: dict[str, Meaning]) -> np.ndarray | None:
-    """Labels at which held-out data were evaluated, if that was done FEW times or more; None where epochs are the grid."""
+    """Labels at which held-out data were evaluated, if FEW times or more; None where epochs are the grid."""
     if axis.whole:
         return None
     found = [axis.labels[np.isfinite(table[n])] for n, m in splits.items() if m.split in HELD_OUT]
@@ -278,8 +283,8 @@ def _windows(labels: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Points
 
 
 def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
-    """(rows, values) of the first of these columns that has positive numbers."""
-    for name in names:
+    """(rows, values) of the first of these columns that changes, else of the first that has positive numbers."""
+    for name in sorted(names, key=lambda n: table[n].nunique() < 2):
         values = table[name].to_numpy(dtype=float)
         rows = np.flatnonzero(np.isfinite(values) & (values >= 0))
         if len(rows) and (values[rows] > 0).any():
@@ -334,5 +339,5 @@ def _lesser(curve: Curve, best: dict[str, Curve]) -> bool:
     if f"{curve.split} error".strip() in best:
         return True
     rivals = [c for c in best.values() if c.split == curve.split and c.metric.startswith("100 - ")]
-    rank = lambda c: (0 if "mAP" in c.metric and "95" in c.metric else 1 if "mAP" in c.metric else 2)  # noqa: E731
+    rank = lambda c: 0 if "mAP" in c.metric and "95" in c.metric else 1 if "mAP" in c.metric else 2  # noqa: E731
     return min(rivals, key=rank) is not curve

@@ -51,7 +51,9 @@ def messages(path: Path, notes: list[str]) -> Iterator[bytes]:
                     return
             length = HEADER.unpack_from(rest, at)[0]
             if length > LARGEST:
-                notes.append(f"{path.name} holds something else than records from some byte on; what comes before it was read")
+                notes.append(
+                    f"{path.name} holds something else than records from some byte on; what comes before it was read"
+                )
                 return
             while len(rest) - at < 16 + length:
                 more = file.read(max(CHUNK, length))
@@ -119,8 +121,8 @@ def _number(value) -> float | None:
 
 
 def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> Records:
-    """One table of all files. The tags of a subfolder get its name in front (Keras: train/epoch_loss), and of subfolders
-    that are runs of their own (their names say no split) the one with the most values is taken."""
+    """One table of all files. The tags of a subfolder get its name in front (Keras: train/epoch_loss), and of
+    subfolders that are runs of their own (their names say no split) the one with the most values is taken."""
     notes: list[str] = []
     runs: dict[str, dict[str, list[Series]]] = {}
     for path in sorted(files, key=lambda p: (p.name, str(p))):
@@ -136,10 +138,14 @@ def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> R
     chosen = max(weight, key=lambda run: (weight[run], run))
     if len(runs) > 1:
         others = ", ".join(sorted(run or "." for run in runs if run != chosen)[:6])
-        notes.append(f"the folder holds {len(runs)} runs; this is {chosen or '.'}, the one with the most values (also: {others})")
+        notes.append(
+            f"the folder holds {len(runs)} runs; this is {chosen or '.'}, the one with the most values (also: {others})"
+        )
     columns = one_clock({name: joined(parts) for name, parts in runs[chosen].items()}, notes)
     epochs = columns.pop("", None)
-    table = pd.concat(columns, axis=1) if len(columns) > 1 else next(iter(columns.values())).to_frame(next(iter(columns)))
+    table = (
+        pd.concat(columns, axis=1) if len(columns) > 1 else next(iter(columns.values())).to_frame(next(iter(columns)))
+    )
     table = table.sort_index()
     table.insert(0, "step", table.index.astype(float))
     if epochs is not None:
@@ -165,7 +171,10 @@ def one_clock(columns: dict[str, pd.Series], notes: list[str]) -> dict[str, pd.S
     by_epoch = {
         name: series
         for name, series in columns.items()
-        if len(series) >= 5 and (np.diff(series.index) == 1).all() and series.index.max() < longest / 3 and series.index[0] < 2
+        if len(series) >= 5
+        and (np.diff(series.index) == 1).all()
+        and series.index.max() < longest / 3
+        and series.index[0] < 2
     }
     others = [name for name in columns if name not in by_epoch]
     if not by_epoch or not any((m := meaning(name)) and m.role == "metric" for name in others) or first < 0:

@@ -51,7 +51,9 @@ def read(root: Path, reader: Callable, keep: frozenset[str]) -> Records:
         if named:
             records = reader(named[0], keep)
             others = ", ".join(str(path.relative_to(root)) for path in named[1:5])
-            records.notes.append(f"read from {named[0].relative_to(root)}" + (f" (also there: {others})" if others else ""))
+            records.notes.append(
+                f"read from {named[0].relative_to(root)}" + (f" (also there: {others})" if others else "")
+            )
             return records
     logs = [path for path in below if path.suffix.lower() in (".csv", ".tsv", ".json", ".jsonl", ".log", ".txt")]
     if len(logs) == 1:

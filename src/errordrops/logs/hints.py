@@ -1,6 +1,7 @@
 """What a log's own configuration says about the schedule, for logs that do not write the learning rate itself."""
 
 import re
+from itertools import pairwise
 
 LOOKED_AT = 1 << 18  # characters; configurations stand at the beginning, or in each record
 KEYS = (
@@ -13,7 +14,7 @@ CAFFE = re.compile(r"^stepvalue: (\d+)\s*$", re.MULTILINE)
 
 
 def milestones(text: str) -> tuple[str, list[float]] | None:
-    """(key, numbers) of a list of milestones that a configuration names; an empty list where it says that there are none."""
+    """(key, numbers) of the milestones that a configuration names; no numbers where it says that there are none."""
     head = text[:LOOKED_AT] + (text[-4096:] if len(text) > LOOKED_AT else "")
     if values := CAFFE.findall(head):
         return "stepvalue", _increasing(values)
@@ -26,4 +27,4 @@ def milestones(text: str) -> tuple[str, list[float]] | None:
 
 def _increasing(values: list[str]) -> list[float]:
     numbers = [float(value) for value in values if len(value.strip()) < 12]
-    return numbers if all(a < b for a, b in zip(numbers, numbers[1:], strict=False)) and numbers[:1] > [0] else []
+    return numbers if all(a < b for a, b in pairwise(numbers)) and numbers[:1] > [0] else []

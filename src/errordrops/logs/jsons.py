@@ -12,7 +12,10 @@ from .records import NotThisFormat, Records, from_rows
 from .words import meaning
 
 DEEPEST = 6  # how far records are searched for inside other things
-LIST = re.compile(r"(?<![\w.])([A-Za-z][\w ./@-]{1,40}?)[\"']?\s*[:=]\s*(?:np\.array\(|array\(|torch\.tensor\(|tensor\()?\[([-+.\deE,\s]{8,}|[-+.\deE,\snaif]{8,})\]")
+LIST = re.compile(
+    r"(?<![\w.])([A-Za-z][\w ./@-]{1,40}?)[\"']?\s*[:=]\s*(?:np\.array\(|array\(|torch\.tensor\(|tensor\()?"
+    r"\[([-+.\deE,\snaif]{8,})\]"
+)
 LONGEST = 20_000  # characters of one line that may be a Python dictionary
 MODE = re.compile(r"(train|val|valid|validation|test|eval)(ing|uation)?", re.IGNORECASE)
 
@@ -40,7 +43,7 @@ def read_lines(lines: list[str]) -> Records:
     rows, broken = [], 0
     for line in lines:
         first = line.find("{")
-        if first < 0 or '"' not in line and "'" not in line:
+        if first < 0 or ('"' not in line and "'" not in line):
             continue
         value = _object(line[first:])
         if value is None:
@@ -101,7 +104,11 @@ def number(value: Any) -> float | None:
             return float(value)
         except OverflowError:
             return None
-    if isinstance(value, str) and len(value) < 40 and (match := re.fullmatch(r"\s*([-+.\deE]+|nan|inf)\s*%?\s*", value)):
+    if (
+        isinstance(value, str)
+        and len(value) < 40
+        and (match := re.fullmatch(r"\s*([-+.\deE]+|nan|inf)\s*%?\s*", value))
+    ):
         try:
             return float(match[1])
         except ValueError:
@@ -171,7 +178,10 @@ def _matrix(rows: list[list]):
     head, body = rows[0], rows[1:]
     if all(isinstance(name, str) for name in head) and head:
         body = [row for row in body if isinstance(row, list) and len(row) == len(head)]
-        yield from_rows("JSON table", [{n: v for n, c in zip(head, row, strict=True) if (v := number(c)) is not None} for row in body])
+        yield from_rows(
+            "JSON table",
+            [{n: v for n, c in zip(head, row, strict=True) if (v := number(c)) is not None} for row in body],
+        )
 
 
 def _lists(value: dict, prefix: str, depth: int):
@@ -198,7 +208,9 @@ def _series(lists: dict[str, list[float]]):
         return
     longest = max(lengths, key=lambda n: (lengths[n], n))
     table = pd.DataFrame({name: values for name, values in lists.items() if len(values) == longest}, dtype=float)
-    others = [name for name, values in lists.items() if len(values) != longest and (m := meaning(name)) and m.role == "metric"]
+    others = [
+        name for name, values in lists.items() if len(values) != longest and (m := meaning(name)) and m.role == "metric"
+    ]
     notes = [f"lists of another length were left out: {', '.join(others[:6])}"] if others else []
     if {"train_losses", "test_losses", "minibatch_train_losses"} <= set(lists):  # DeepOBS evaluates once before
         table.insert(0, "epoch", np.arange(longest, dtype=float))

@@ -82,7 +82,9 @@ def _file(path: Path, keep: frozenset[str]) -> Records:
             return _text(path, _unpacked(path, opened), keep)
     name = encoding(head)
     if name is None:
-        raise LogError(f"{path} holds bytes that are no text and no format that is known here (TensorBoard events, Parquet)")
+        raise LogError(
+            f"{path} holds bytes that are no text and no format that is known here (TensorBoard events, Parquet)"
+        )
     if path.stat().st_size > LARGE:
         return _large(path, name, keep)
     return _text(path, path.read_bytes(), keep)
@@ -131,8 +133,8 @@ def _large(path: Path, name: str, keep: frozenset[str]) -> Records:
     except NotThisFormat as error:
         if path.stat().st_size > LARGEST:
             raise LogError(
-                f"{path} is larger than {LARGEST >> 20} MB and no table ({error}); cut out the lines that matter, for instance "
-                "with grep"
+                f"{path} is larger than {LARGEST >> 20} MB and no table ({error}); cut out the lines that matter, "
+                "for instance with grep"
             ) from error
     return _text(path, path.read_bytes(), keep)
 
@@ -167,5 +169,7 @@ def understood(records: Records, path: Path, keep: frozenset[str]) -> Records:
     if not metrics:
         raise NotThisFormat(f"none of its columns is understood: {', '.join(names[:12])}")
     if max(int(np.isfinite(records.table[name]).sum()) for name in metrics) < 2:
-        raise TooFew(f"it holds fewer than two finite values of any curve ({', '.join(metrics[:6])}): nothing to explain")
+        raise TooFew(
+            f"it holds fewer than two finite values of any curve ({', '.join(metrics[:6])}): nothing to explain"
+        )
     return records

@@ -77,7 +77,11 @@ def without_run(table: pd.DataFrame) -> pd.DataFrame:
     runs: dict[str, list[str]] = {}
     for column in table.columns:
         run, dash, metric = str(column).partition(" - ")
-        if dash and metric and (str(column).endswith(("__MIN", "__MAX")) or f"{column}__MIN" in table.columns or meaning(metric)):
+        if (
+            dash
+            and metric
+            and (str(column).endswith(("__MIN", "__MAX")) or f"{column}__MIN" in table.columns or meaning(metric))
+        ):
             runs.setdefault(run, []).append(column)
     if not runs:
         return table

@@ -51,7 +51,9 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
                 continue
             fitting = [cells for w, cells in rows if abs(w - len(names)) <= (mark == " ")]
             numeric = np.mean([any(CELL.fullmatch(c) and c for c in cells) for cells in fitting]) if fitting else 0
-            score = len(fitting) / len(rows) * numeric + 0.01 * known - 0.02 * (mark == " ") - 0.001 * start - (known == 0)
+            score = (
+                len(fitting) / len(rows) * numeric + 0.01 * known - 0.02 * (mark == " ") - 0.001 * start - (known == 0)
+            )
             if len(fitting) >= 0.6 * len(rows) and numeric > 0.7 and (best is None or score > best[0]):
                 best = (score, mark, start, names)
     if best is None:
@@ -91,15 +93,15 @@ def numbers(column: pd.Series) -> tuple[pd.Series, bool]:
 
 
 def read_text(text: str, stem: str = "", keep: frozenset[str] = frozenset()) -> Records:
-    """A table that is in memory as text; `stem` is the name of its file, which may be all that names its values. `keep` are
-    names that count as understood."""
+    """A table that is in memory as text; `stem` is the name of its file, which may be all that names its values. `keep`
+    are names that count as understood."""
     head = text[: 1 << 18].split("\n")[:HEAD]
     mark, start, names = layout([line.rstrip("\r") for line in head], keep)
     return _parsed(io.StringIO(text), mark, start, names, head, stem=stem)
 
 
 def read_large(path: Path, name: str, keep: frozenset[str] = frozenset()) -> Records:
-    """A table that is better not held as text: pandas reads from the file the columns that are understood or in `keep`."""
+    """A table that is better not held as text: pandas reads from the file what is understood or in `keep`."""
     with path.open("rb") as file:
         head = file.read(1 << 18).decode(name, errors="replace").split("\n")[:HEAD]
     mark, start, names = layout([line.rstrip("\r") for line in head], keep)
@@ -108,14 +110,22 @@ def read_large(path: Path, name: str, keep: frozenset[str] = frozenset()) -> Rec
 
 
 def _parsed(
-    source: io.StringIO | Path, mark: str, start: int, names: list[str], head: list[str], wanted: list[str] | None = None,
-    stem: str = "", **more
+    source: io.StringIO | Path,
+    mark: str,
+    start: int,
+    names: list[str],
+    head: list[str],
+    wanted: list[str] | None = None,
+    stem: str = "",
+    **more,
 ) -> Records:
     following = [split(line.rstrip("\r"), mark) for line in head[start + 1 :] if line.strip()]
     width = Counter(len(cells) for cells in following).most_common(1)[0][0]
     if mark == "|":
         width = max(width, len(names)) + 2  # the bars at both ends make empty cells
-        columns = ["", *named(names, len(names)), ""] if head[start].strip().startswith("|") else named(names, len(names))
+        columns = (
+            ["", *named(names, len(names)), ""] if head[start].strip().startswith("|") else named(names, len(names))
+        )
         columns = [name or f"edge {place}" for place, name in enumerate(columns)]
     else:
         columns = named(names, width)

@@ -31,7 +31,9 @@ def decoded(content: bytes) -> tuple[str, str]:
         content = content[:-1]
     text = content.decode(name, errors="replace")
     strange = text.count("\ufffd")
-    note = f"{strange} bytes are not text in {name.removesuffix('-sig').upper()}; they were passed over" if strange else ""
+    note = (
+        f"{strange} bytes are not text in {name.removesuffix('-sig').upper()}; they were passed over" if strange else ""
+    )
     return text.lstrip("\ufeff"), note
 
 

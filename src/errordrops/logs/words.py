@@ -21,7 +21,9 @@ LOSSES = frozenset(
 )
 ACCURACIES = frozenset("acc accuracy acc1 accs accuracies top1 prec1 correctness".split())
 ERRORS = frozenset("err error err1 error1 errors misclassification wer cer".split())
-SCORES = frozenset("precision recall f1 map map50 map75 map95 miou iou auc auroc dice ap ap50 ap75 jaccard bleu".split())
+SCORES = frozenset(
+    "precision recall f1 map map50 map75 map95 miou iou auc auroc dice ap ap50 ap75 jaccard bleu".split()
+)
 PERPLEXITY = frozenset("ppl perplexity".split())
 FIFTH = frozenset("acc5 top5 prec5 err5 error5".split())
 EPOCH = frozenset("epoch ep epochs epoc".split())
@@ -32,7 +34,8 @@ OTHER = frozenset(
     weight weights decay date timestamp size samples seen flops param params parameters temp temperature power util
     momentum scale tok tokens tps dt mfu ms throughput fps load patience seed worker workers depth alpha beta
     smoothing wall elapsed duration hours minutes id rank world hist histogram conf threshold delta gap diff
-    max min maximum minimum highest lowest lower upper ratio reg regularization regularisation regularizer penalty since ago step_avg avg_step""".split()
+    max min maximum minimum highest lowest lower upper ratio reg
+    regularization regularisation regularizer penalty since ago""".split()
 )
 RATE_SETTINGS = frozenset(
     """decay schedule sched scheduler factor gamma policy min max init initial warmup final ratio size mult
@@ -41,8 +44,9 @@ RATE_SETTINGS = frozenset(
 # words that say nothing about which curve it is
 FILLERS = frozenset(
     """avg average mean total overall epoch step global trainer metrics metric the on of set data dataset running
-    smooth smoothed current cur curr loss value val_ scalar scalars top 1 1err at in is per batch categorical sparse binary ema
-    multiclass model main run net network output classification images image final raw info root log logs history results stats curves""".split()
+    smooth smoothed current cur curr loss value val_ scalar scalars top 1 1err at in is per batch categorical sparse
+    binary ema multiclass model main run net network output classification images image final raw info root
+    log logs history results stats curves""".split()
 )
 JOINED = re.compile(
     r"^(train|training|validation|valid|val|test|eval|dev|tr|te)"
@@ -55,10 +59,10 @@ SHORT = {"trl": "train loss", "tel": "test loss", "vl": "", "tl": "", "rate": ""
 class Meaning:
     """What a column is.
 
-    role: epoch, step, lr, batch (batch size), batches (batches per epoch) or metric. For a metric: split (train,
-    validation, test, or empty where the name does not say), kind as the drop detector takes it (error, accuracy, loss)
-    and label, the metric's name in the answer: error, loss, top-5 error, ... `rank` is 0 for the plain column, more
-    for one that repeats another (`acc_ema`, `train_loss_step`, `base_lr`).
+    role: epoch, step, lr, reduced (a rate that is written when it was reduced), batch (batch size), batches (per epoch)
+    or metric. For a metric: split (train, validation, test, or empty where the name does not say), kind as the drop
+    detector takes it (error, accuracy, loss) and label, its name in the answer: error, loss, top-5 error, ... `rank` is
+    0 for the plain column, more for one that repeats another (`acc_ema`, `train_loss_step`, `base_lr`).
     """
 
     role: str
@@ -72,10 +76,17 @@ def words(name: str) -> list[str]:
     """Lower-case words of a name: `valTop1-Acc` gives val, top1, acc."""
     text = name.replace("mAP", " map").replace("mIoU", " miou").replace("IoU", " iou")
     text = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", text).lower()
-    text = re.sub(r"\b(acc|accuracy|prec|precision|top|err|error|hit|hits|recall)[\s@_-]*([15])(?![0-9.])", r" \1\2 ", text)
+    text = re.sub(
+        r"\b(acc|accuracy|prec|precision|top|err|error|hit|hits|recall)[\s@_-]*([15])(?![0-9.])", r" \1\2 ", text
+    )
     text = re.sub(r"(acc|accuracy|prec|precision|top|err|error|hit|hits)[@_-]?([15])(?![0-9.])", r" \1\2 ", text)
     text = text.replace("accuracy1", "acc1").replace("accuracy5", "acc5")
-    text = text.replace("precision1", "prec1").replace("precision5", "prec5").replace("hits1", "acc1").replace("hit1", "acc1")
+    text = (
+        text.replace("precision1", "prec1")
+        .replace("precision5", "prec5")
+        .replace("hits1", "acc1")
+        .replace("hit1", "acc1")
+    )
     found: list[str] = []
     for word in re.findall(r"[a-z]+[0-9]*|[0-9]+", text):
         joined = JOINED.match(word)
@@ -93,6 +104,8 @@ def meaning(name: str) -> Meaning | None:
     split = next((SPLITS[word] for word in found if word in SPLITS), "")
     if len(found) > 1 and found[0] in ("tr", "te") and not known & (LOSSES | ACCURACIES | ERRORS):
         return None
+    if found == ["lr", "reduced", "to"]:
+        return Meaning("reduced")
     rate = _rate(found, known)
     if rate is not None or known & {"lr"} or {"learning", "rate"} <= known:
         return rate
@@ -104,11 +117,17 @@ def meaning(name: str) -> Meaning | None:
         return None
     metric = _metric(found, known)
     if metric is not None:
-        rank = metric.rank + 2 * ("ema" in known) + 2 * ("step" in known or "batch" in known) + 4 * ("minibatch" in known)
+        rank = (
+            metric.rank + 2 * ("ema" in known) + 2 * ("step" in known or "batch" in known) + 4 * ("minibatch" in known)
+        )
         return replace(metric, split=split, rank=rank)
     if known & EPOCH and known <= EPOCH | FILLERS | {"idx", "index", "no", "number", "trainer", "num"} | set(SPLITS):
         return Meaning("epoch", rank=int("epochs" in known) + bool(split))
-    if known & STEP and not known & {"avg", "average"} and known <= STEP | FILLERS | {"idx", "index", "no", "number", "n"} | set(SPLITS):
+    if (
+        known & STEP
+        and not known & {"avg", "average"}
+        and known <= STEP | FILLERS | {"idx", "index", "no", "number", "n"} | set(SPLITS)
+    ):
         return Meaning("step", rank=2 * ("batch" in known) + bool(split))
     return None
 
@@ -133,9 +152,23 @@ def _metric(found: list[str], known: set[str]) -> Meaning | None:
         return Meaning("metric", kind="loss", label="perplexity", rank=1)
     if known & LOSSES or known >= {"cross", "entropy"}:
         rest = [w for w in found if w not in FILLERS | LOSSES | set(SPLITS) | {"cross", "entropy", "softmax"}]
-        same = known & {"loss", "losses", "cost", "ce", "xent", "xentropy", "crossentropy", "nll", "objective", "criterion", "entropy"}
+        same = known & {
+            "loss",
+            "losses",
+            "cost",
+            "ce",
+            "xent",
+            "xentropy",
+            "crossentropy",
+            "nll",
+            "objective",
+            "criterion",
+            "entropy",
+        }
         rest += [] if same else sorted(known & LOSSES)
-        return Meaning("metric", kind="loss", label=" ".join([*rest, "loss"]), rank=int("nll" in known and len(found) > 2))
+        return Meaning(
+            "metric", kind="loss", label=" ".join([*rest, "loss"]), rank=int("nll" in known and len(found) > 2)
+        )
     if known & ERRORS or "error5" in known or "err5" in known or ("top5" in known and "err" in known):
         rest = [w for w in found if w in ("wer", "cer")]
         fifth = fifth or "top5" in known
