@@ -111,7 +111,9 @@ def shift(curve: Curve, point: int) -> tuple[float, float]:
         return 0.0, 0.0
     steps = np.diff(y[max(0, point - 24) : point + 24])
     noise = max(1e-4, 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2))
-    moved = float(np.median(after) - np.median(before)) - float(np.median(np.diff(before))) * SIDE
+    earlier = y[max(0, point - 2 * SIDE) : max(0, point - SIDE)]
+    trend = float(np.median(before) - np.median(earlier)) if len(earlier) >= 3 else 0.0
+    moved = float(np.median(after) - np.median(before)) - trend
     return moved, moved / noise
 
 
