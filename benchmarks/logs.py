@@ -12,7 +12,7 @@ sense of detectors.py: where within one evaluated epoch of it the curve falls by
 its one-epoch changes. One row per log:
 
 visible      milestones that must be found
-found        how many were, within one evaluated point; exact: at the very point
+found        how many were, within one evaluated point; exact: at the very point; blind: without looking at the schedule
 attributed   of those found, how many the answer lays to the schedule, at this milestone
 other        drops at no milestone; blamed: how many of them the answer lays to the schedule all the same
 """
@@ -27,8 +27,8 @@ from errordrops.explaining import Explanation, explain
 from errordrops.files import write_csv
 from scoring import matches, positions, with_milestones
 
-COLUMNS = "source path dataset model kind points milestones visible found exact attributed other blamed".split()
-TOTALS = "visible found exact attributed other blamed".split()
+COLUMNS = "source path dataset model kind points milestones visible found exact blind attributed other blamed".split()
+TOTALS = "visible found exact blind attributed other blamed".split()
 
 
 def judged(table: pd.DataFrame) -> tuple[str, pd.DataFrame]:
@@ -76,6 +76,7 @@ def row(log, folder: Path) -> dict:
         "visible": len(must),
         "found": len(found),
         "exact": sum(p == k for p, k in found.items()),
+        "blind": sum(by_point[p].blind for p in found),
         "attributed": len(right),
         "other": len(others),
         "blamed": sum(by_point[p].change is not None for p in others),
@@ -101,8 +102,8 @@ def summary(rows: pd.DataFrame) -> str:
     allowed = total["found"] + total["other"]
     return (
         f"{len(rows)} logs. Visible milestones: {total['visible']}, found {total['found']} "
-        f"(recall {total['found'] / total['visible']:.3f}), exactly {total['exact']}; attributed rightly "
-        f"{total['attributed']} of {total['found']}. Drops elsewhere: {total['other']} "
+        f"(recall {total['found'] / total['visible']:.3f}), exactly {total['exact']}, blind {total['blind']}; "
+        f"attributed rightly {total['attributed']} of {total['found']}. Drops elsewhere: {total['other']} "
         f"(precision {total['found'] / allowed:.3f}), laid to the schedule {total['blamed']}. "
         f"In {len(quiet)} constant and smooth logs: {quiet['other'].sum()} drops, {quiet['blamed'].sum()} blamed."
     )

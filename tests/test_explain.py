@@ -193,7 +193,10 @@ def test_the_contract_of_json(tmp_path, capsys):
     assert 10 < first["size"] < 25 and 0.3 < first["ratio"] < 0.8 and 0 <= first["confidence"] <= 1
     assert [m["milestone"] for m in found["missed"]] == [59]
     curves = {c["curve"]: c for c in found["curves"]}
-    assert len(curves["validation error"]["value"]) == 60 and curves["train loss"]["value"][0] == written_logs.run()["train_loss"][0]
+    assert (
+        len(curves["validation error"]["value"]) == 60
+        and curves["train loss"]["value"][0] == written_logs.run()["train_loss"][0]
+    )
     json.dumps(found, allow_nan=False)
 
 
@@ -205,7 +208,12 @@ def test_the_command_answers_in_words_lists_and_tells_mistakes(tmp_path, capsys)
     assert "learning rate 0.1 to 0.01 after 25 epochs" in out and max(map(len, out.splitlines())) <= 100
     assert cli.main(["explain", path, "--list"]) == 0
     assert "val_acc     validation error" in capsys.readouterr().out
-    for bad in (["--column", "val_acc"], ["--milestones", "x"], ["--png", str(tmp_path / "a.txt")], ["--svg", "/proc/a.svg"]):
+    for bad in (
+        ["--column", "val_acc"],
+        ["--milestones", "x"],
+        ["--png", str(tmp_path / "a.txt")],
+        ["--svg", "/proc/a.svg"],
+    ):
         assert cli.main(["explain", path, *bad]) == 1
         assert capsys.readouterr().err.startswith("errordrops explain: ")
 
@@ -261,7 +269,9 @@ def test_the_page_is_drawn_offline_and_runs_nothing_of_the_log(browser, tmp_path
     tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.goto((tmp_path / "page.html").as_uri())
-    tab.wait_for_function("mode => document.querySelector('.canvas').dataset.drawn === mode", arg=scheme, timeout=20_000)
+    tab.wait_for_function(
+        "mode => document.querySelector('.canvas').dataset.drawn === mode", arg=scheme, timeout=20_000
+    )
     assert tab.evaluate("window.struck === undefined") and not wrong
     assert tab.locator("svg.marks path").count() > 5
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")

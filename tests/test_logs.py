@@ -26,7 +26,7 @@ def test_every_format_tells_the_same_story(write, tmp_path):
     path = write(tmp_path)
     stated = written_logs.MILESTONES if write in written_logs.WITHOUT_RATE else None
     found = explain(path, milestones=stated)
-    held = [c for c in found.log.judged if c.split in ("validation", "test")][0]
+    held = next(c for c in found.log.judged if c.split in ("validation", "test"))
     expected = RUN["val_loss"] if held.kind == "loss" else 100 - RUN["val_acc"]
     np.testing.assert_allclose(held.values, expected, rtol=2e-3, atol=6e-3)
     drops = found.drops[found.drops["curve"] == held.name]

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, parts, tables
+from . import about, charts, court, engines, evidence, gallery, parts, tables
 from .study import ReportError, Study, read
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
@@ -50,6 +50,7 @@ def generated(study: Study, engine: str) -> dict[str, str]:
         "failed": evidence.failed(study, unmet()),
         "evidence": evidence.evidence(study, texts("cause")),
         "court": court.court(study, texts("court")),
+        "gallery": gallery.gallery(study),
         "simulated": evidence.simulated(study),
         "data": about.data(study),
         "commands": about.commands(study),
