@@ -204,7 +204,7 @@ def test_the_command_answers_in_words_lists_and_tells_mistakes(tmp_path, capsys)
     path = str(written_logs.plain_csv(tmp_path))
     assert cli.main(["explain", path]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Both drops are at a change of the schedule (epoch 26 and epoch 46)")
+    assert out.startswith("Both drops are at a change of the schedule (epochs 26 and 46)")
     assert "learning rate 0.1 to 0.01 after 25 epochs" in out and max(map(len, out.splitlines())) <= 100
     assert cli.main(["explain", path, "--list"]) == 0
     assert "val_acc     validation error" in capsys.readouterr().out

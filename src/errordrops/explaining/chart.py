@@ -148,7 +148,9 @@ def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit
     """Rules at changes of the schedule; above the first panel what changed, as far as there is room."""
     if not changes:
         return []
-    rows = pd.DataFrame([{"label": c.label, "what": said(c)} for c in changes if span[0] <= c.label <= span[1]][:200])
+    # the line of a milestone stands at the number of completed epochs, before the first under the new setting
+    places = [(c.label - 1 if c.counted and unit == "epoch" else c.label, said(c)) for c in changes]
+    rows = pd.DataFrame([{"label": x, "what": what} for x, what in places if span[0] <= x <= span[1]][:200])
     if rows.empty:
         return []
     rule = alt.Chart(rows).mark_rule(color=theme.GREY, strokeDash=[3, 3], strokeWidth=1, opacity=0.9)
@@ -202,7 +204,7 @@ def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.LayerChar
         scale=alt.Scale(type="log" if wide else "linear"),
         axis=alt.Axis(title="Rate", tickCount=3, grid=False, format="~g"),
     )
-    line = alt.Chart(table).mark_line(interpolate="step-after", color=theme.GREY, strokeWidth=1.8, clip=True)
+    line = alt.Chart(table).mark_line(interpolate="step-before", color=theme.GREY, strokeWidth=1.8, clip=True)
     line = line.encode(
         axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")]
     )

@@ -59,12 +59,12 @@ def verdict(explanation: "Explanation") -> str:
             return "No sudden, lasting drop was found, although the schedule changes: see below."
         return "No sudden, lasting drop was found in this log."
     at = [group for group in drops if group[0].cause == "schedule"]
-    times = joined([when(group[0]) for group in at])
+    times = listed(at)
     if len(at) == len(drops):
         every = "The drop is" if len(at) == 1 else "Both drops are" if len(at) == 2 else f"All {len(at)} drops are"
         return f"{every} at a change of the schedule ({times}): expected, not a bug."
     others = [group for group in drops if group[0].cause != "schedule"]
-    where = joined([when(group[0]) for group in others])
+    where = listed(others)
     if at:
         verb = "is" if len(at) == 1 else "are"
         rest = "is" if len(others) == 1 else "are"
@@ -73,6 +73,12 @@ def verdict(explanation: "Explanation") -> str:
         return f"{count(len(drops), 'sudden drop')} ({where}); the log tells no learning rate, so the cause is open."
     which = "not" if len(drops) == 1 else "none of them"
     return f"{count(len(drops), 'sudden drop')} ({where}), {which} at a change of the schedule."
+
+
+def listed(groups: list[list[Event]]) -> str:
+    """`epoch 31`, `epochs 31 and 61`."""
+    numbers = [number(group[0].label) for group in groups]
+    return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
 
 
 def when(event: Event) -> str:
@@ -144,8 +150,8 @@ def happened(explanation: "Explanation") -> list[str]:
             f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in together(spikes)
         ]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
-        listed = f"{', '.join(places[:5])}{more}"
-        lines.append(f"No drops, but the ends of spikes, after which the curve is where it was before: {listed}.")
+        spots = f"{', '.join(places[:5])}{more}"
+        lines.append(f"No drops, but the ends of spikes, after which the curve is where it was before: {spots}.")
     return lines
 
 
@@ -206,7 +212,7 @@ def missed(explanation: "Explanation") -> list[str]:
     unseen = explanation.unseen
     if not unseen:
         return []
-    listed = [f"{told(c)} {after(c, explanation)}" for c in unseen[:8]]
+    names = [f"{told(c)} {after(c, explanation)}" for c in unseen[:8]]
     more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
     seen = [e.change.by_row for e in explanation.events if e.change]
     late = (
@@ -214,7 +220,7 @@ def missed(explanation: "Explanation") -> list[str]:
         if seen and unseen[-1].by_row > min(seen)
         else ""
     )
-    return [f"Without a visible effect: {'; '.join(listed)}{more}.{late}"]
+    return [f"Without a visible effect: {'; '.join(names)}{more}.{late}"]
 
 
 def looks_like(explanation: "Explanation") -> str:
@@ -237,7 +243,7 @@ def looks_like(explanation: "Explanation") -> str:
         signs.append("where the curve had flattened")
     if all(any(e.variance < 0.5 for e in group) for group in drops):
         signs.append("with less noise after them")
-    where = joined([when(group[0]) for group in drops])
+    where = listed(drops)
     if (len(signs) >= 2 and (held or len(drops) > 1)) or ("at round numbers" in signs and len(drops) > 1):
         return (
             f"Drops at {where}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "

@@ -5,6 +5,7 @@ the lines that follow; a word such as `test` or `valid` says which split the nam
 """
 
 import re
+import time
 
 from .records import NotThisFormat, Records, from_rows
 from .words import SPLITS, meaning
@@ -48,11 +49,17 @@ REDUCED = re.compile(
     re.I,
 )
 SET = re.compile(rf"\b(?:learning[ _]rate|lr)\b[^=:0-9]*?(?:of group \d+ )?\bto:?\s+({NUMBER})", re.I)
+BLANKS = re.compile(r"\s{9,}")
+BARE = re.compile(rf"(?<![\w/])(train|val|valid|validation|test)\s*[:=]\s*({NUMBER})\s*(%?)(?=\s*(?:,|;|\||$))", re.I)
+COCO = re.compile(r"Average (?:Precision|Recall)\s+\(A[PR]\).*\]\s*=\s*(-?[\d.]+)")
+ALL_SIZES = re.compile(r"\(AP\) @\[ IoU=0\.50:0\.95 \| area=\s*all")
+IMAGES = re.compile(r"\b(?:on|of)(?: the)? \d+ (test|train|val)\w* (?:images|samples|examples)\b", re.I)
 GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
 TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
 # words before a name that make it another quantity: the best so far, the time it cost
 OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time"}
+PATIENCE = 300  # seconds for one log; ten thousand lines take about one
 LONGEST = 4000  # characters; a longer line is data, not a report
 
 
@@ -70,9 +77,15 @@ class Reading:
     def line(self, line: str) -> None:
         """Add the record of a line, if it holds one."""
         row: dict[str, float] = {}
+        line = BLANKS.sub("  ", line)
         if found := DARKNET.match(line):
             self.rows.append({"step": float(found[1]), "train loss": float(found[2]), "lr": float(found[3])})
             return
+        if found := COCO.search(line):  # the COCO evaluation prints a dozen lines; the first is the mAP
+            if ALL_SIZES.search(line):
+                self.rows.append({"val mAP": float(found[1])})
+            return
+        line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = self._counters(line, row)
         if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
@@ -82,6 +95,12 @@ class Reading:
             train, val, loss = (float(n) for n in found.groups())
             row |= {"train accuracy": train, "val accuracy": val, "train loss": loss}
             text = text[: found.start()] + " " + text[found.end() :]
+        bare = BARE.findall(text)
+        if len({name.lower() for name, _, _ in bare}) > 1 and all(
+            0 <= float(n) <= (100 if p else 1) for _, n, p in bare
+        ):
+            row |= {f"{name} accuracy": float(n) / (100 if p else 1) for name, n, p in bare}
+            text = BARE.sub(" ", text)
         if "epoch" in row and row["epoch"] != self.epoch:
             self.epoch, self.section = row["epoch"], ""
         if RESULT.search(line) and not context and not SPLIT.search(line):
@@ -228,8 +247,11 @@ def _two_bars(rows: list[dict[str, float]], percent: set[str]) -> None:
 
 def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
     """Records of console text; NotThisFormat where no line names a metric, or a name in `keep`, with a number."""
-    reading = Reading(keep)
-    for line in lines:
+    reading, start, notes = Reading(keep), time.monotonic(), []
+    for place, line in enumerate(lines):
+        if place % 1000 == 0 and time.monotonic() - start > PATIENCE:
+            notes.append(f"after {PATIENCE} seconds reading stopped at line {place:,} of {len(lines):,}")
+            break
         if (3 < len(line) < LONGEST and any(c.isdigit() for c in line)) or (0 < len(line) < 80 and SPLIT.search(line)):
             reading.line(line)
     _two_bars(reading.rows, reading.percent)
@@ -242,4 +264,4 @@ def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
                 row["lr"] = row.pop("lr reduced to")
     if not metrics:
         raise NotThisFormat("no line names a loss, error or accuracy with a number")
-    return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running)
+    return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running, notes=notes)

@@ -35,7 +35,8 @@ OTHER = frozenset(
     momentum scale tok tokens tps dt mfu ms throughput fps load patience seed worker workers depth alpha beta
     smoothing wall elapsed duration hours minutes id rank world hist histogram conf threshold delta gap diff
     max min maximum minimum highest lowest lower upper ratio reg
-    regularization regularisation regularizer penalty since ago""".split()
+    regularization regularisation regularizer penalty since ago improve improved from
+    saving saved""".split()
 )
 RATE_SETTINGS = frozenset(
     """decay schedule sched scheduler factor gamma policy min max init initial warmup final ratio size mult
