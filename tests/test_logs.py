@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import pickle
 import struct
 import sys
@@ -19,6 +20,9 @@ from errordrops.logs import LogError, read_frame, read_log
 from errordrops.logs.words import meaning
 
 RUN = written_logs.run()
+# ERRORDROPS_FUZZ=5000 tries more inputs of each kind
+EXAMPLES = int(os.environ.get("ERRORDROPS_FUZZ", "60"))
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("write", written_logs.WRITERS, ids=lambda f: f.__name__)
@@ -115,6 +119,7 @@ REFUSED = {
     "noise.csv": (np.random.default_rng(0).bytes(5000), "no text"),
     "deep.json": (b"[" * 100_000, "Tried"),
     "cut.csv.gz": (gzip.compress(RUN.to_csv().encode())[:200], "unpacked"),
+    "broken.csv.gz": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + b"\xff" * 50, "unpacked"),
     "impossible.csv": (b"epoch,val_acc\n" + b"".join(b"%d,%d\n" % (i, 3 * i) for i in range(99)), "exceeds 100 %"),
 }
 
@@ -196,7 +201,7 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@FUZZ
 @given(st.lists(NAMES, min_size=1, max_size=5), st.data(), st.sampled_from(",;\t| "))
 def test_any_table_is_read_or_refused(tmp_path, names, data, mark):
     rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names) + 1), max_size=15))
@@ -206,7 +211,7 @@ def test_any_table_is_read_or_refused(tmp_path, names, data, mark):
     read_anything(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@FUZZ
 @given(
     st.recursive(
         st.one_of(CELLS, st.none(), st.booleans()), lambda x: st.lists(x) | st.dictionaries(NAMES, x), max_leaves=30
@@ -220,7 +225,7 @@ def test_any_json_is_read_or_refused(tmp_path, value):
     read_anything(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@FUZZ
 @given(st.sampled_from(written_logs.WRITERS), st.data())
 def test_any_damage_to_a_log_is_survived(tmp_path_factory, write, data):
     path = write(tmp_path_factory.mktemp("log"))
@@ -234,7 +239,7 @@ def test_any_damage_to_a_log_is_survived(tmp_path_factory, write, data):
     read_anything(path)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@FUZZ
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_refused(tmp_path, content):
     for name in ("log", "log.csv", "events.out.tfevents.1"):

@@ -19,7 +19,9 @@ def found(log: Log) -> list[Event]:
     events = []
     for curve in log.judged:
         ordinals = np.arange(1, len(curve.values) + 1)
-        for drop in find_drops(ordinals, curve.values, curve.kind):
+        with np.errstate(all="ignore"):  # values near the ends of what floats hold
+            drops = find_drops(ordinals, curve.values, curve.kind)
+        for drop in drops:
             point = int(drop.epoch) - 1
             numbers = (drop.size, drop.ratio, drop.variance_ratio, drop.confidence)
             events.append(Event(drop.kind, log.axis.unit, curve, point, *numbers))

@@ -17,6 +17,7 @@ FEW = 10  # points a grid of evaluations or epochs needs to average over
 DENSE = 400  # training points that are kept although evaluations are rarer
 MOST = 2000  # points of a curve; beyond it windows are averaged
 WINDOWS = 500
+HUGE = 1e100
 HELD_OUT = (TEST, VALIDATION)
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
 
@@ -82,9 +83,10 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
         given[name] = stated(words, name)
     table = records.table
     meanings = {name: given.get(name) or meaning(name) for name in table.columns}
-    metrics = [n for n, m in meanings.items() if m and m.role == "metric" and np.isfinite(table[n]).sum() > 1]
+    metrics = [n for n, m in meanings.items() if m and m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
+    metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
     splits = _splits({n: meanings[n] for n in metrics}, table)
     scale = _scales(table, splits, records.percent)
     curves = []
@@ -109,6 +111,11 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     return Log(
         source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged
     )
+
+
+def usable(values: pd.Series | np.ndarray) -> np.ndarray:
+    """Which values are numbers that a curve can have: what has diverged is as good as not evaluated."""
+    return np.abs(np.asarray(values, dtype=float)) < HUGE  # false for NaN
 
 
 def _told(found: Meaning | None, resolved: Meaning | None) -> str:
@@ -169,7 +176,7 @@ def _apart(name: str, metrics: dict[str, Meaning], table: pd.DataFrame) -> bool:
 
 def _scales(table: pd.DataFrame, splits: dict[str, Meaning], percent: set[str]) -> dict[str, float]:
     """100 for accuracies and errors written as fractions, 1 for percent and for losses."""
-    largest = {name: float(np.nanmax(np.where(np.isfinite(table[name]), table[name], np.nan))) for name in splits}
+    largest = {name: float(np.nanmax(np.where(usable(table[name]), table[name], np.nan))) for name in splits}
     errors = [largest[n] for n, m in splits.items() if m.kind == "error"]
     accuracies = [largest[n] for n, m in splits.items() if m.kind == "accuracy" and not m.label.startswith("100 - ")]
     scales = {}
@@ -202,7 +209,7 @@ def _curve(
     notes: list[str],
 ) -> Curve | None:
     values = table[name].to_numpy(dtype=float) * scale
-    rows = np.flatnonzero(np.isfinite(values))
+    rows = np.flatnonzero(usable(values))
     values, labels = values[rows], axis.labels[rows]
     if found.kind == "accuracy":
         if values.size and values.max() > 100 + 1e-6:

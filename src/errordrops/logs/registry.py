@@ -6,6 +6,7 @@ Readers are tried from the strictest to the most lenient; the first whose table 
 import bz2
 import gzip
 import lzma
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def _unpacked(path: Path, opened: Callable) -> bytes:
     try:
         with opened(path) as file:
             content = file.read(LARGEST + 1)
-    except (OSError, EOFError, lzma.LZMAError, ValueError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
         raise LogError(f"{path} is packed and cannot be unpacked: {error}") from error
     if len(content) > LARGEST:
         raise LogError(f"{path} is larger than {LARGEST >> 20} MB when unpacked; unpack it first")
