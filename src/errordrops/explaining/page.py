@@ -14,7 +14,20 @@ from ..files import write_bytes, write_text
 from ..report.charts import bundle, spec_json
 from ..report.text import cell
 from .moments import together
-from .sentences import after, answer, because, rhythms, safe, schedule, size, told, told_rhythm, verdict, when
+from .sentences import (
+    after,
+    answer,
+    because,
+    first,
+    rhythms,
+    safe,
+    schedule,
+    told,
+    told_rhythm,
+    told_sizes,
+    verdict,
+    when,
+)
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -92,7 +105,8 @@ def details(explanation: "Explanation") -> list[str]:
     groups = together([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])
     if groups:
         rows = [
-            f'<tr><th scope="row">{cell(when(g[0]))}</th><td>{"<br>".join(cell(size(e)) for e in g)}</td>'
+            f'<tr><th scope="row">{cell(when(first(g)))}</th>'
+            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g))}</td>"
             f"<td>{cell(because(g[0], explanation))}</td></tr>"
             for g in groups
         ]

@@ -77,8 +77,19 @@ def verdict(explanation: "Explanation") -> str:
 
 def listed(groups: list[list[Event]]) -> str:
     """`epoch 31`, `epochs 31 and 61`."""
-    numbers = [number(group[0].label) for group in groups]
+    numbers = [number(first(group).label) for group in groups]
     return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
+
+
+def first(group: list[Event]) -> Event:
+    """Of events of several curves the one that was evaluated first."""
+    return min(group, key=lambda event: event.label)
+
+
+def told_sizes(group: list[Event]) -> list[str]:
+    """What happened in each curve of a group; curves that were evaluated later say when."""
+    start = first(group).label
+    return [size(e) if e.label == start else f"{size(e)}, evaluated at {when(e)}" for e in group]
 
 
 def when(event: Event) -> str:
@@ -139,10 +150,9 @@ def happened(explanation: "Explanation") -> list[str]:
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
     for group in together([e for e in lasting if e.cause != "periodic"]):
-        first = group[0]
-        sizes = [size(event) for event in group]
-        lines.append(f"{when(first)[:1].upper() + when(first)[1:]}: {'; '.join(sizes)}.")
-        lines.append(f"    {because(first, explanation)}")
+        start = when(first(group))
+        lines.append(f"{start[:1].upper()}{start[1:]}: {'; '.join(told_sizes(group))}.")
+        lines.append(f"    {because(group[0], explanation)}")
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     spikes = [e for e in explanation.events if e.kind == "recovery"]
     if spikes:
@@ -166,8 +176,8 @@ def rhythms(explanation: "Explanation") -> list[list[Event]]:
 
 def told_rhythm(group: list[Event]) -> str:
     """`From step 211,000 to step 491,000 (13 times): train loss rose by ...`."""
-    first, last = group[0], group[-1]
-    verb = "fell" if first.kind == "drop" else "rose"
+    start, last = group[0], group[-1]
+    verb = "fell" if start.kind == "drop" else "rose"
     ends = sorted(abs(e.size) for e in group)
     amount = f"by {ends[0]:.3g} to {ends[-1]:.3g}"
     name = safe(first.curve.name)
@@ -195,8 +205,8 @@ def because(event: Event, explanation: "Explanation") -> str:
             if explanation.schedule.known
             else f"Cause open: {event.why}."
         )
-    first, last = change.points(event.curve)
-    off = 0 if first <= event.point <= last else min(event.point - first, event.point - last, key=abs)
+    low, high = change.points(event.curve)
+    off = 0 if low <= event.point <= high else min(event.point - low, event.point - high, key=abs)
     where = (
         "in the first point after it" if off == 0 else f"one point {'later' if off > 0 else 'before the log shows it'}"
     )
@@ -229,7 +239,7 @@ def looks_like(explanation: "Explanation") -> str:
     if explanation.schedule.known or not drops:
         return ""
     held = any(e.curve.split != "train" for group in drops for e in group)
-    labels = [group[0].label for group in drops]
+    labels = [first(group).label for group in drops]
     axis = explanation.log.axis
     base = axis.base if axis.unit == "epoch" and axis.whole else 0
     completed = [label - base for label in labels] if axis.unit == "epoch" and axis.whole else labels

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from .study import Study
-from .text import NOTHING, cell, count, floating, short, table
+from .text import NOTHING, cell, count, floating, folded, short, table
 
 SUMS = ("visible", "found", "exact", "blind", "attributed", "other", "blamed")
-HEAD = ["Log", "Network, data", "Schedule", "Changes after", "Visible", "Found", "Exact", "Laid to it", "Elsewhere"]
+HEAD = ["Log", "Schedule", "Changes after", "Visible", "Found", "Exact", "Laid to it", "Elsewhere"]
 CAPTION = (
     "Published training logs, read as they are. Changes: epochs (or evaluated windows) completed. Visible: changes at "
     "which test error falls by more than 3 robust deviations of its one-epoch changes; found: within one evaluated "
@@ -22,7 +22,9 @@ def gallery(study: Study) -> str:
         return "<!-- no table of published logs -->\n"
     rows = [row(log) for log in logs.itertuples()]
     heading = "## Other people's logs {#sec-logs}"
-    return "\n\n".join([heading, told(logs), floating("tbl-logs", table(HEAD, rows, left=4), CAPTION, " .facts")])
+    return "\n\n".join(
+        [heading, told(logs), floating("tbl-logs", folded("Every log", table(HEAD, rows, left=3)), CAPTION)]
+    )
 
 
 def told(logs: pd.DataFrame) -> str:
@@ -45,8 +47,8 @@ def told(logs: pd.DataFrame) -> str:
 
 def row(log) -> list[str]:
     """The cells of one log."""
-    where = f"{cell(log.source)}<br><code>{cell(str(log.path).rsplit('/', 1)[-1])}</code>"
     changes = NOTHING if pd.isna(log.milestones) else cell(str(log.milestones).replace(";", ", "))
     numbers = [short(float(value)) for value in (log.visible, log.found, log.exact, log.attributed)]
     elsewhere = f"{int(log.other)} ({int(log.blamed)})" if log.other else "0"
-    return [where, f"{cell(log.model)}, {cell(log.dataset)}", cell(log.kind), changes, *numbers, elsewhere]
+    name = f'{cell(log.source)}<span class="below">{cell(log.model)}, {cell(log.dataset)}</span>'
+    return [name, cell(log.kind), changes, *numbers, elsewhere]
