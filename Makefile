@@ -62,8 +62,8 @@ $(VENV)/.%: pyproject.toml
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev
 	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
-	$(COMPILE) --extra build --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
-	$(COMPILE) --extra build -c requirements-dev.lock pyproject.toml -o requirements-report.lock
+	$(COMPILE) --extra build --extra tensorboard --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --extra build --extra tensorboard -c requirements-dev.lock pyproject.toml -o requirements-report.lock
 
 # What was computed stays; only the environment and Snakemake's notes go.
 clean:

@@ -29,32 +29,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from errordrops.analysis.drops import find_drops
 from errordrops.files import read_table
 from rivals import GRIDS, SLOW, detect
-from scoring import COLUMNS, positions, score
+from scoring import COLUMNS, score, with_milestones
 from synthetic_curves import Curve, make_curves
 
 SEED, SLOW_CURVES = 424242, 240
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "quick" / "runs"
 JUDGED = (("test", "error_recomputed"), ("train_eval", "loss_recomputed"))
-
-
-def with_milestones(name: str, kind: str, table: pd.DataFrame, milestones: list[int]) -> Curve:
-    """A curve that must show its visible milestones and may show the others."""
-    table = table.sort_values("epoch")
-    epochs, values = table["epoch"].to_numpy(), table["value"].to_numpy(dtype=float)
-    falls = -np.diff(values)
-    limit = 3 * 1.4826 * np.median(np.abs(falls - np.median(falls)))
-    known = [m for m in milestones if epochs[0] < m <= epochs[-1]]
-    visible = [
-        m for m, k in zip(known, positions(epochs, known), strict=True) if falls[max(0, k - 2) : k + 1].max() > limit
-    ]
-    optional = tuple(m for m in known if m not in visible)
-    return Curve(name, "", kind, epochs, values, tuple(visible), optional)
 
 
 def reference_curves() -> Iterator[Curve]:

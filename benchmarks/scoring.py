@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 
 from synthetic_curves import Curve
 
@@ -13,6 +14,20 @@ COLUMNS = "precision recall exact false_alarms n drops seconds".split()
 def positions(epochs: np.ndarray, at: Sequence[float]) -> list[int]:
     """The index of each epoch among the evaluated ones; where that one was not evaluated, the next that was."""
     return [int(np.searchsorted(epochs, e)) for e in at]
+
+
+def with_milestones(name: str, kind: str, table: pd.DataFrame, milestones: list[int]) -> Curve:
+    """A curve that must show its visible milestones and may show the others."""
+    table = table.sort_values("epoch")
+    epochs, values = table["epoch"].to_numpy(), table["value"].to_numpy(dtype=float)
+    falls = -np.diff(values)
+    limit = 3 * 1.4826 * np.median(np.abs(falls - np.median(falls)))
+    known = [m for m in milestones if epochs[0] < m <= epochs[-1]]
+    visible = [
+        m for m, k in zip(known, positions(epochs, known), strict=True) if falls[max(0, k - 2) : k + 1].max() > limit
+    ]
+    optional = tuple(m for m in known if m not in visible)
+    return Curve(name, "", kind, epochs, values, tuple(visible), optional)
 
 
 def matches(found: list[int], known: list[int]) -> list[tuple[int, int]]:

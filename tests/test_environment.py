@@ -23,9 +23,8 @@ def bounds(requirements):
 
 
 def test_conda_users_get_the_same_packages_and_bounds():
-    wanted = (
-        PROJECT["dependencies"] + PROJECT["optional-dependencies"]["train"] + PROJECT["optional-dependencies"]["build"]
-    )
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["train"], *extras["build"], *extras["tensorboard"]]
     expected = {CONDA_NAMES.get(name, name): bound for name, bound in bounds(wanted).items()}
     conda = bounds(yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"])
     assert {name: bound for name, bound in conda.items() if name not in ONLY_CONDA} == expected

@@ -1,3 +1,14 @@
 """errordrops: why training and test error of a ResNet drop suddenly at certain epochs, replicated with controls."""
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "explain"]
+
+
+def __getattr__(name: str):
+    """`errordrops.explain`, loaded when it is asked for: pandas and the readers are not needed to know the version."""
+    if name == "explain":
+        from .explaining import explain
+
+        return explain
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

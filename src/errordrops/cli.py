@@ -9,12 +9,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from . import __version__, study
+from . import __version__, explain_options
 from .errors import UserError
 from .figures import FIGURES
 from .layout import Layout
-from .plan import PROBES
+
+if TYPE_CHECKING:
+    from .study import Study
 
 
 def say(message: str) -> None:
@@ -66,6 +69,8 @@ def plan(args: argparse.Namespace) -> None:
 
 
 def data(args: argparse.Namespace) -> None:
+    from .study import check_batches
+
     loaded = _study(args)
     if loaded.dataset["name"] == "imagenet":
         from .data import imagenet
@@ -76,13 +81,13 @@ def data(args: argparse.Namespace) -> None:
 
         facts = prepare(loaded.dataset, _layout(args).data, say)
     for arm in loaded.arms:
-        study.check_batches(loaded.path, "arms", arm, facts["train_images"])
+        check_batches(loaded.path, "arms", arm, facts["train_images"])
     say(f"{facts['train_images']} training and {facts['test_images']} test images from: {facts['source']}")
 
 
 def train(args: argparse.Namespace) -> None:
     from . import reference
-    from .plan import find_run, steps
+    from .plan import PROBES, find_run, steps
 
     loaded, layout = _study(args), _layout(args)
     step = getattr(args, "probe", args.step)
@@ -121,7 +126,7 @@ def collect(args: argparse.Namespace) -> None:
 
     from . import curves
     from .files import read_table, write_parquet
-    from .plan import runs_with
+    from .plan import PROBES, runs_with
     from .reference import FILES
 
     loaded, layout = _study(args), _layout(args)
@@ -187,8 +192,10 @@ def keep(args: argparse.Namespace) -> None:
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")
 
 
-def _study(args: argparse.Namespace) -> study.Study:
-    return study.load(args.study, args.studies, args.data_dir, args.depth)
+def _study(args: argparse.Namespace) -> "Study":
+    from .study import load
+
+    return load(args.study, args.studies, args.data_dir, args.depth)
 
 
 def _layout(args: argparse.Namespace) -> Layout:
@@ -204,7 +211,8 @@ def _duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """All commands; who asks for `explain` gets that one alone, so that the steps of studies are not imported."""
     parser = argparse.ArgumentParser(prog="errordrops", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"errordrops {__version__}")
     commands = parser.add_subparsers(dest="step", required=True, metavar="COMMAND")
@@ -224,6 +232,11 @@ def _parser() -> argparse.ArgumentParser:
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
     }
+    explain_options.add_to(commands)
+    if list(asked[:1]) == ["explain"]:
+        return parser
+    from .plan import PROBES
+
     for name, (function, purpose) in steps.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(function=function)
@@ -260,11 +273,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; a user's mistake is one line on standard error and exit code 1."""
-    args = _parser().parse_args(argv)
+    asked = sys.argv[1:] if argv is None else argv
+    args = _parser(asked).parse_args(asked)
     try:
         args.function(args)
     except (UserError, FileNotFoundError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors", "numba"):

@@ -45,6 +45,9 @@ ANALYSIS_TABLES = (
 )
 
 
+GALLERY = "gallery.csv"  # published logs explained: of no study, so it lies in results/ and in results/reference/
+
+
 @dataclass(frozen=True)
 class Layout:
     """The folder of one study, results/STUDY or results/reference/STUDY."""

@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from . import plan, reference
-from .layout import Layout
+from .layout import GALLERY, Layout
 from .study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
@@ -56,6 +56,19 @@ class Workflow:
 
     def layout(self, study: str) -> Layout:
         return Layout.of(study, self.config["results"])
+
+    def gallery(self) -> Path:
+        """The table of published logs that this configuration asks for, or else the committed one."""
+        return Path(self.config["results"]) / ("" if self.config.get("logs") else "reference") / GALLERY
+
+    def gallery_inputs(self) -> list[str]:
+        """What the page shows of published logs: nothing where there is no table and no folder to make it from."""
+        return [str(self.gallery())] if self.config.get("logs") or self.gallery().exists() else []
+
+    def log_files(self) -> list[str]:
+        """The index of the published logs, and the programs that explain them."""
+        programs = modules("logs/", "explaining/", "analysis/drops.py", "analysis/drop_rule.py")
+        return [str(Path(self.config.get("logs") or ".") / "index.csv"), "benchmarks/logs.py", *programs]
 
     def options(self) -> str:
         """Command-line options that every step takes, quoted for the shell."""

@@ -2,6 +2,7 @@
 import functools
 import json
 from pathlib import Path
+from shlex import quote
 
 import jsonschema
 

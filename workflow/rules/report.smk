@@ -9,6 +9,7 @@ rule report:
         S.claims,
         S.provenance,
         checked(lambda w: flow.companion_files(w.study)),
+        flow.gallery_inputs(),
         modules("report/"),
         report_sources(),
     output:
@@ -21,3 +22,20 @@ rule report:
         options=flow.options(),
     shell:
         "python -m errordrops report {wildcards.study} {params.options} > {log} 2>&1"
+
+
+if config.get("logs"):
+
+    rule gallery:
+        input:
+            flow.log_files(),
+        output:
+            flow.gallery(),
+        log:
+            Path(config["results"]) / "gallery.log",
+        conda:
+            CONDA
+        params:
+            logs=quote(config["logs"]),
+        shell:
+            "python benchmarks/logs.py {params.logs} --out {output} > {log} 2>&1"

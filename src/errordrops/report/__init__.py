@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, papers, parts, tables
+from . import about, charts, court, engines, evidence, gallery, papers, parts, tables
 from .study import ReportError, Study, read
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
@@ -51,6 +51,7 @@ def generated(study: Study, engine: str, companion: Study | None = None) -> dict
         "evidence": evidence.evidence(study, texts("cause")),
         "court": court.court(study, companion, texts("court")),
         "papers": papers.papers(study),
+        "gallery": gallery.gallery(study),
         "simulated": evidence.simulated(study),
         "data": about.data(study),
         "commands": about.commands(study),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import UserError
 from ..figures import FIGURES
-from ..layout import ANALYSIS_TABLES
+from ..layout import ANALYSIS_TABLES, GALLERY
 
 NEEDED = ("error_by_epoch", "schedules", "milestone_changes", "error_by_update")  # the text refers to them
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
@@ -22,7 +22,7 @@ class ReportError(UserError):
 @dataclass(frozen=True)
 class Study:
     """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
-    or None).
+    or None). gallery: published logs explained, which are of no study.
     """
 
     settings: dict
@@ -35,6 +35,7 @@ class Study:
     final: pd.DataFrame
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    gallery: pd.DataFrame | None = None
 
     def has(self, table: str) -> bool:
         """Whether an analysis table is there and has rows."""
@@ -124,7 +125,16 @@ def read(folder: Path, committed: bool = False) -> Study:
         final=tables["final"],
         figures=figures,
         tables=tables,
+        gallery=published(folder.parent),
     )
+
+
+def published(results: Path) -> pd.DataFrame | None:
+    """The table of published logs in the folder of results, or the committed one below it; None where there is none."""
+    for path in (results / GALLERY, results / "reference" / GALLERY):
+        if path.is_file():
+            return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"milestones": str})
+    return None
 
 
 def figure(folder: Path, name: str) -> tuple[dict, str | None] | None:

@@ -1,0 +1,211 @@
+"""The picture of an answer: judged curves, drops and rises on them, changes of the schedule, the rate below."""
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from ..figures import theme
+from ..figures.words import joined, wrap
+from ..logs import Curve
+from .moments import Event
+from .schedule import Change
+from .sentences import number, safe, verdict
+
+if TYPE_CHECKING:
+    from .answer import Explanation
+
+WIDTH, HEIGHT, LOW = 640, 230, 70
+ROWS = 4500  # per data set, below Altair's limit of 5,000
+STYLES = {"test": (0, [1, 0]), "validation": (2, [1, 0]), "": (3, [1, 0]), "train": (1, [6, 3])}
+MARKS = {"drop": ("triangle-down", theme.COLOURS[0]), "rise": ("triangle-up", theme.COLOURS[1])}
+LONGEST = 40  # characters of a name from the log
+
+
+def draw(explanation: "Explanation") -> alt.VConcatChart:
+    """Panels for errors and losses over a common axis, and one for the learning rate where the log has it."""
+    log = explanation.log
+    panels = []
+    span = (min(c.labels[0] for c in log.judged), max(c.labels[-1] for c in log.judged))
+    kinds = [kind for kind in ("error", "loss") if any(c.kind == kind for c in log.judged)]
+    below = "learning rate" in log.settings
+    for place, kind in enumerate(kinds):
+        mine = [c for c in log.judged if c.kind == kind]
+        ends = (place == 0, place == len(kinds) - 1 and not below)
+        panels.append(panel(explanation, mine, kind, span, ends))
+    if below:
+        panels.append(rate(explanation, span))
+    chart = alt.vconcat(*panels, spacing=14)
+    title = alt.TitleParams(wrap(verdict(explanation), 90), subtitle=subtitle(explanation))
+    chart = chart.properties(title=title, description=described(explanation))
+    return chart.resolve_scale(color="independent", strokeDash="independent", shape="shared")
+
+
+def subtitle(explanation: "Explanation") -> list[str]:
+    """What marks and rules are, as far as there are any."""
+    kinds = {e.kind for e in explanation.events}
+    parts = ["Triangles: sudden drops (down) and rises (up)"] if kinds & {"drop", "rise"} else []
+    parts += ["dashed grey rules: changes of the schedule"] if explanation.schedule.changes else []
+    return ["; ".join(parts)] if parts else []
+
+
+def described(explanation: "Explanation") -> str:
+    """What a reader who cannot see the picture is told."""
+    names = joined([safe(c.name) for c in explanation.log.judged])
+    return f"{names} by {explanation.log.axis.unit}. {verdict(explanation)}"
+
+
+def panel(
+    explanation: "Explanation", curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]
+) -> alt.LayerChart:
+    """One panel of curves with marks and rules; `ends`: whether it is the first, and the last."""
+    unit = explanation.log.axis.unit
+    x = axis(unit, span, ends[1])
+    table = points(curves)
+    positive = float(table["value"].min()) > 0 if len(table) else True
+    wide = positive and float(table["value"].max()) > 20 * float(table["value"].min())
+    scale = alt.Scale(type="log", nice=False) if wide else alt.Scale(zero=kind == "error")
+    title = ("Error (%)" if kind == "error" else "Loss") + (", logarithmic" if wide else "")
+    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=title, tickCount=6, **({"format": "~g"} if wide else {})))
+    names = [safe(c.name)[:LONGEST] for c in curves]
+    looks = [style(c, [d for d in curves[:place] if d.split == c.split]) for place, c in enumerate(curves)]
+    key = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400, columns=4, labelLimit=220, offset=4)
+    lines = alt.Chart(table).mark_line(strokeWidth=1.6, clip=True)
+    colours, dashes = (alt.Scale(domain=names, range=[look[i] for look in looks]) for i in (0, 1))
+    lines = lines.encode(
+        x, y,
+        color=alt.Color("curve:N", scale=colours, legend=key),
+        strokeDash=alt.StrokeDash("curve:N", scale=dashes, legend=key),
+        tooltip=["curve:N", alt.Tooltip("label:Q", title=unit), alt.Tooltip("value:Q", format=".4~g")],
+    )  # fmt: skip
+    layers = [*rules(explanation.schedule.changes, span, ends[0], unit), lines]
+    marks = [e for e in explanation.events if e.curve in curves and e.kind in MARKS]
+    if marks:
+        layers += events(marks, unit)
+    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+
+
+def style(curve: Curve, before: list[Curve]) -> tuple[str, list[int]]:
+    """Colour and dash of a curve by its split; further curves of a split take further colours."""
+    colour, dash = STYLES[curve.split]
+    return theme.COLOURS[(colour + 4 * len(before)) % len(theme.COLOURS)], dash
+
+
+def axis(unit: str, span: tuple[float, float], last: bool) -> alt.X:
+    """The common horizontal axis; the last panel names it."""
+    title = {"epoch": "Epoch, as the log counts", "step": "Step", "record": "Record"}[unit] if last else None
+    short = {"format": "~s"} if span[1] >= 10_000 else {}
+    shown = alt.Axis(title=title, grid=False, tickMinStep=1, **short)
+    return alt.X("label:Q", scale=alt.Scale(domain=list(span), nice=False, clamp=False), axis=shown)
+
+
+def points(curves: list[Curve]) -> pd.DataFrame:
+    """Points of curves, thinned where they are too many to draw: of each stretch the lowest and the highest."""
+    room = max(50, ROWS // max(1, len(curves)))
+    frames = []
+    for curve in curves:
+        chosen = thinned(curve.values, room)
+        name = safe(curve.name)[:LONGEST]
+        frames.append(pd.DataFrame({"curve": name, "label": curve.labels[chosen], "value": curve.values[chosen]}))
+    return pd.concat(frames, ignore_index=True).astype({"label": float, "value": float})
+
+
+def thinned(values: np.ndarray, room: int) -> np.ndarray:
+    """Indices of at most about `room` values that keep the outline."""
+    if len(values) <= room:
+        return np.arange(len(values))
+    parts = np.array_split(np.arange(len(values)), room // 2)
+    return np.unique([at for part in parts for at in (part[values[part].argmin()], part[values[part].argmax()])])
+
+
+def events(marks: list[Event], unit: str) -> list[alt.Chart]:
+    """Triangles at drops and rises, with the facts as a tooltip."""
+    rows = pd.DataFrame([
+        {
+            "label": e.label, "value": float(e.curve.values[e.point]), "kind": e.kind,
+            "curve": safe(e.curve.name)[:LONGEST], "cause": safe(e.cause),
+            "size": round(abs(e.size), 3), "ratio": round(e.ratio, 3) if np.isfinite(e.ratio) else None,
+            "confidence": round(e.confidence, 2),
+        }
+        for e in marks
+    ])  # fmt: skip
+    kinds = list(MARKS)
+    mark = alt.Chart(rows).mark_point(size=85, filled=True, opacity=1, stroke=theme.GREY, strokeWidth=0.6, clip=False)
+    return [
+        mark.encode(
+            alt.X("label:Q"), alt.Y("value:Q"),
+            shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds, range=[MARKS[k][0] for k in kinds]), legend=None),
+            fill=alt.Fill("kind:N", scale=alt.Scale(domain=kinds, range=[MARKS[k][1] for k in kinds]), legend=None),
+            tooltip=[
+                "curve:N", "kind:N", alt.Tooltip("label:Q", title=unit), "size:Q", "ratio:Q", "confidence:Q", "cause:N",
+            ],
+        )
+    ]  # fmt: skip
+
+
+def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit: str) -> list[alt.Chart]:
+    """Rules at changes of the schedule; above the first panel what changed, as far as there is room."""
+    if not changes:
+        return []
+    # the line of a milestone stands at the number of completed epochs, before the first under the new setting
+    places = [(c.label - 1 if c.counted and unit == "epoch" else c.label, said(c)) for c in changes]
+    rows = pd.DataFrame([{"label": x, "what": what} for x, what in places if span[0] <= x <= span[1]][:200])
+    if rows.empty:
+        return []
+    rule = alt.Chart(rows).mark_rule(color=theme.GREY, strokeDash=[3, 3], strokeWidth=1, opacity=0.9)
+    layers = [
+        rule.encode(
+            alt.X("label:Q"), tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("what:N", title="change")]
+        )
+    ]
+    if labelled and (shown := roomy(rows, span)):
+        text = alt.Chart(rows.iloc[shown]).mark_text(
+            style="guide-label", align="left", dx=4, dy=4, baseline="top", fontSize=11
+        )
+        layers.append(text.encode(alt.X("label:Q"), y=alt.value(0), text="what:N"))
+    return layers
+
+
+def roomy(rows: pd.DataFrame, span: tuple[float, float]) -> list[int]:
+    """Which labels fit without running into the next rule or the right edge."""
+    width = max(span[1] - span[0], 1e-9)
+    places = [WIDTH * (label - span[0]) / width for label in rows["label"]]
+    ends = [*places[1:], WIDTH + 20]
+    return [
+        i for i, (x, end) in enumerate(zip(places, ends, strict=True)) if 6.2 * len(rows["what"].iloc[i]) + 6 < end - x
+    ]
+
+
+def said(change: Change) -> str:
+    """`rate ÷ 10`, `batch × 3`, `stated`."""
+    if not change.before or not change.after:
+        return "stated" if change.after is None else f"rate {number(change.after)}"
+    factor = change.after / change.before
+    name = {"learning rate": "rate", "batch size": "batch", "batches per epoch": "batches"}.get(
+        change.what, change.what
+    )
+    return f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
+
+
+def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.LayerChart:
+    """The learning rate as the log has it."""
+    rows, values = explanation.log.settings["learning rate"]
+    labels = explanation.log.axis.labels[rows]
+    edges = np.flatnonzero(np.diff(values) != 0)
+    chosen = np.unique(np.concatenate([[0, len(values) - 1], edges, edges + 1]))
+    if len(chosen) > ROWS:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, ROWS).astype(int)]
+    table = pd.DataFrame({"label": labels[chosen], "rate": values[chosen]}).query("rate > 0").drop_duplicates()
+    unit = explanation.log.axis.unit
+    wide = len(table) and table["rate"].max() > 5 * table["rate"].min()
+    y = alt.Y(
+        "rate:Q",
+        scale=alt.Scale(type="log" if wide else "linear"),
+        axis=alt.Axis(title="Rate", tickCount=3, grid=False, format="~g"),
+    )
+    line = alt.Chart(table).mark_line(interpolate="step-before", color=theme.GREY, strokeWidth=1.8, clip=True)
+    line = line.encode(
+        axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")]
+    )
+    return alt.layer(*rules(explanation.schedule.changes, span, False, unit), line).properties(width=WIDTH, height=LOW)

@@ -1,0 +1,267 @@
+"""What programs print while they train: `Epoch 3/90 - loss: 0.5 - val_acc: 0.7`, `Epoch: [3][10/391] Loss 0.5 (0.6)`.
+
+A line is cut into names and numbers, each name going with the number that follows it. Counters (epoch, step) hold for
+the lines that follow; a word such as `test` or `valid` says which split the names after it belong to.
+"""
+
+import re
+import time
+
+from .records import NotThisFormat, Records, from_rows
+from .words import SPLITS, meaning
+
+NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b"
+WORD = r"(?<![A-Za-z0-9_.])[A-Za-z_%][A-Za-z0-9_@/.%-]*"
+# a name of up to five words, what may stand between it and its number, the number, and what may follow it
+PAIR = re.compile(
+    rf"(?P<name>{WORD}(?:[ ]+(?:{WORD}|\(\w+\))){{0,5}})(?:[ ]*\[[^\]\d]*\])?"
+    rf"[\s\"']*(?:[:=|>]+|\bis\b|\bof\b|\bat\b)?[\s\"']*(?:tensor\(|\[|\()?\s*"
+    rf"(?P<number>{NUMBER})(?![\d-]*[-:]\d\d\b)"
+    rf"(?:/(?P<of>\d+(?:\.\d+)?))?[ ]?"
+    rf"(?P<unit>%|(?:ms|s|secs?|seconds|mins?|minutes|h|hours|it/s|s/it|[GM]B?)(?![\w@/]))?"
+    rf"(?:\s*[(\[]\s*(?:avg:?\s*)?(?P<average>{NUMBER})\s*(?P<percent>%)?\s*[)\]])?",
+    re.IGNORECASE,
+)
+EPOCH = re.compile(
+    r"\b(?:epochs?|ep|epoch no\.?)\b\s*[#:=|-]?\s*[\[(#]?\s*(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(\d+))?", re.I
+)
+INNER = re.compile(r"\]?\s*\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
+TRAIN_EPOCH = re.compile(
+    r"\b(train|test|val|valid|eval)\w*\s*:\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.I
+)
+TIMM = re.compile(r"\btrain\w*\s*:\s*(\d+)\s*\[\s*(\d+)\s*/\s*(\d+)", re.I)
+BATCH = re.compile(r"\b(?:batch|step|iter(?:ation)?|it)\b\s*[:=]?\s*[\[(]?\s*(\d+)\s*/\s*(\d+)", re.I)
+BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
+RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
+SPLIT = re.compile(
+    r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)", re.I
+)
+LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
+LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
+DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
+AT = re.compile(
+    r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,-])",
+    re.I,
+)
+REDUCED = re.compile(
+    r"\b(?:reduc|decay|drop|lower|decreas|divid)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
+    rf"\bto:?\s+({NUMBER})",
+    re.I,
+)
+SET = re.compile(rf"\b(?:learning[ _]rate|lr)\b[^=:0-9]*?(?:of group \d+ )?\bto:?\s+({NUMBER})", re.I)
+BLANKS = re.compile(r"\s{9,}")
+BARE = re.compile(rf"(?<![\w/])(train|val|valid|validation|test)\s*[:=]\s*({NUMBER})\s*(%?)(?=\s*(?:,|;|\||$))", re.I)
+COCO = re.compile(r"Average (?:Precision|Recall)\s+\(A[PR]\).*\]\s*=\s*(-?[\d.]+)")
+ALL_SIZES = re.compile(r"\(AP\) @\[ IoU=0\.50:0\.95 \| area=\s*all")
+IMAGES = re.compile(r"\b(?:on|of)(?: the)? \d+ (test|train|val)\w* (?:images|samples|examples)\b", re.I)
+GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
+TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
+BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
+# words before a name that make it another quantity: the best so far, the time it cost
+OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time"}
+PATIENCE = 300  # seconds for one log; ten thousand lines take about one
+LONGEST = 4000  # characters; a longer line is data, not a report
+
+
+class Reading:
+    """The state that lines leave behind for those after them."""
+
+    def __init__(self, keep: frozenset[str] = frozenset()) -> None:
+        self.keep = keep
+        self.rows: list[dict[str, float]] = []
+        self.percent: set[str] = set()
+        self.running: set[str] = set()
+        self.section = ""  # split of the block, from a heading such as "Validation"
+        self.epoch: float | None = None
+
+    def line(self, line: str) -> None:
+        """Add the record of a line, if it holds one."""
+        row: dict[str, float] = {}
+        line = BLANKS.sub("  ", line)
+        if found := DARKNET.match(line):
+            self.rows.append({"step": float(found[1]), "train loss": float(found[2]), "lr": float(found[3])})
+            return
+        if found := COCO.search(line):  # the COCO evaluation prints a dozen lines; the first is the mAP
+            if ALL_SIZES.search(line):
+                self.rows.append({"val mAP": float(found[1])})
+            return
+        line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
+        line = BEST.sub(" ", line) if "est" in line else line
+        text, context = self._counters(line, row)
+        if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
+            row["lr reduced to" if REDUCED.search(text) else "lr"] = float(found[1].replace(",", ""))
+            text = text[: found.start()] + " ; " + text[found.end() :]
+        if found := GLUON.search(text):
+            train, val, loss = (float(n) for n in found.groups())
+            row |= {"train accuracy": train, "val accuracy": val, "train loss": loss}
+            text = text[: found.start()] + " " + text[found.end() :]
+        bare = BARE.findall(text)
+        if len({name.lower() for name, _, _ in bare}) > 1 and all(
+            0 <= float(n) <= (100 if p else 1) for _, n, p in bare
+        ):
+            row |= {f"{name} accuracy": float(n) / (100 if p else 1) for name, n, p in bare}
+            text = BARE.sub(" ", text)
+        if "epoch" in row and row["epoch"] != self.epoch:
+            self.epoch, self.section = row["epoch"], ""
+        if RESULT.search(line) and not context and not SPLIT.search(line):
+            context = "test"
+        elif not re.search(r"\d", text) and (heading := SPLIT.search(text)) and len(text) < 80:
+            self.section = SPLITS.get(heading[1].lower(), "")
+        self._pairs(text, row, context)
+        if (ended := LAST_COUNTER.search(text)) and row and not context:
+            row["_of"] = float(ended[2]) if ended[1] == ended[2] else -1.0
+        if row:
+            self.rows.append(row)
+
+    def _counters(self, line: str, row: dict[str, float]) -> tuple[str, str]:
+        """Take epoch, step and progress out of the line; (the rest, the split they name)."""
+        context = ""
+        if found := AT.search(line):
+            row["epoch" if found[1].lower() == "epoch" else "step"] = float(found[2])
+            return line[: found.start()] + line[found.end() :], context
+        if found := TRAIN_EPOCH.search(line):
+            context = SPLITS[found[1].lower()]
+            row |= {"epoch": float(found[2]), "batch": float(found[4])}
+            row |= {"batches per epoch": float(found[5])} if context == "train" else {}
+            line = line[: found.start()] + " " + line[found.end() :]
+        elif found := TIMM.search(line):
+            context = "train"
+            row |= {"epoch": float(found[1]), "batch": float(found[2]), "batches per epoch": float(found[3])}
+            line = line[: found.start()] + " " + re.sub(r"^[^\]]*\]", " ", line[found.end() :])
+        elif found := EPOCH.search(line):
+            row["epoch"] = float(found[1])
+            rest = line[found.end() :]
+            if inner := INNER.match(rest):
+                row |= {"batch": float(inner[1]), "batches per epoch": float(inner[2])}
+                rest = rest[inner.end() :]
+            line = f"{line[: found.start()]} ; {rest}"
+        if "batch" not in row and (found := BATCH.search(line)):
+            count, whole = float(found[1]), float(found[2])
+            if "epoch" in row or self.epoch is not None:
+                row |= {"batch": count} | ({"batches per epoch": whole} if "epoch" in row else {})
+            else:
+                row["step"] = count
+            line = f"{line[: found.start()]} ; {line[found.end() :]}"
+        elif self.epoch is None and "epoch" not in row and (found := LINE_COUNTER.match(line)):
+            row["step"] = float(found[1])
+        elif "epoch" not in row and (found := TUTORIAL.match(line)):
+            row |= {"epoch": float(found[1]), "batch": float(found[2])}
+            line = line[found.end() :]
+        return line, context
+
+    def _pairs(self, text: str, row: dict[str, float], context: str) -> None:
+        """Names with their numbers, each under the split that the line names last before it."""
+        split = context or ""
+        bar = BAR.search(text)
+        unfinished = bool(bar) and (bar[1] or bar[4]) != (bar[2] or bar[5])
+        at = 0
+        taken: list[tuple[str, str, str, re.Match]] = []
+        for pair in PAIR.finditer(text):
+            between = text[at : pair.start()] + " "
+            for word in SPLIT.finditer(between):
+                split = SPLITS[word[1].lower()]
+            at = pair.end()
+            if own := next(
+                (k for k in self.keep if (pair["name"] + " ").endswith((f" {k} ", f"\t{k} ")) or pair["name"] == k),
+                None,
+            ):
+                row[own] = _value(pair)
+                continue
+            name = _last_words(pair["name"])
+            if pair["unit"] not in (None, "%"):
+                continue
+            if name is None:
+                for word in SPLIT.finditer(pair["name"] + " "):
+                    split = SPLITS[word[1].lower()]
+                continue
+            known = meaning(name)
+            number = _value(pair)
+            if known.role != "metric":
+                if known.role in ("step", "epoch") and pair["number"].count("."):
+                    continue
+                row.setdefault(known.role if known.role != "batch" else "batch size", number)
+                continue
+            if unfinished:
+                continue  # a running average on its way
+            split = known.split or split
+            taken.append((name, known.split, split, pair))
+        explicit = {(given, meaning(name).label) for name, given, _, _ in taken if given}
+        for name, given, split, pair in taken:
+            if not given and (split, meaning(name).label) in explicit:
+                split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
+            full = name if given else f"{split or self.section} {name}".strip()
+            if pair["unit"] == "%" or pair["percent"] or pair["of"]:
+                self.percent.add(full)
+            if pair["average"] and not pair["of"] and not pair["percent"]:
+                self.running.add(full)
+            row[full] = _value(pair)
+
+
+def _last_words(name: str) -> str | None:
+    """The shortest end of a name that means something, lengthened by words that say more: `INFO train loss` is
+    train loss."""
+    parts = name.split()
+    while parts and parts[-1].lower() in ("is", "of", "at", "are", "was"):
+        parts.pop()
+    best = None
+    for start in range(len(parts) - 1, -1, -1):
+        candidate = " ".join(parts[start:])
+        if best is not None and parts[start].lower() in OTHERWISE:
+            return None
+        found = meaning(candidate)
+        if found is None:
+            if best is not None:
+                return best
+            continue
+        if best is not None and meaning(best).role != found.role:
+            return best
+        best = candidate
+        if found.role == "metric" and found.split:
+            return best
+    return best
+
+
+def _value(pair: re.Match) -> float:
+    """The number of a pair: the average where one is given, the share where it counts out of a total."""
+    number = float(pair["number"].replace(",", ""))
+    if pair["of"] and float(pair["of"]) > 0:
+        return 100 * number / float(pair["of"])
+    if pair["average"]:
+        return float(pair["average"].replace(",", ""))
+    return number
+
+
+def _two_bars(rows: list[dict[str, float]], percent: set[str]) -> None:
+    """Programs that show one unnamed bar for training and one for testing: the longer is training. Rows are changed."""
+    lengths = {row["_of"] for row in rows if row.get("_of", 0) > 0}
+    for row in rows:
+        of = row.pop("_of", 0)
+        if of and len(lengths) == 2:
+            split = {max(lengths): "train", min(lengths): "test"}.get(of)
+            for name in [n for n in row if (m := meaning(n)) and m.role == "metric" and not m.split]:
+                value = row.pop(name)
+                if split:
+                    row[f"{split} {name}"] = value
+                    percent |= {f"{split} {name}"} if name in percent else set()
+
+
+def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
+    """Records of console text; NotThisFormat where no line names a metric, or a name in `keep`, with a number."""
+    reading, start, notes = Reading(keep), time.monotonic(), []
+    for place, line in enumerate(lines):
+        if place % 1000 == 0 and time.monotonic() - start > PATIENCE:
+            notes.append(f"after {PATIENCE} seconds reading stopped at line {place:,} of {len(lines):,}")
+            break
+        if (3 < len(line) < LONGEST and any(c.isdigit() for c in line)) or (0 < len(line) < 80 and SPLIT.search(line)):
+            reading.line(line)
+    _two_bars(reading.rows, reading.percent)
+    metrics = {
+        name for row in reading.rows for name in row if name in keep or ((m := meaning(name)) and m.role == "metric")
+    }
+    if any("lr" in row for row in reading.rows):
+        for row in reading.rows:
+            if "lr reduced to" in row:
+                row["lr"] = row.pop("lr reduced to")
+    if not metrics:
+        raise NotThisFormat("no line names a loss, error or accuracy with a number")
+    return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running, notes=notes)

@@ -1,0 +1,251 @@
+"""Readers: every format gives the curves and the schedule that were written, and nothing breaks on what is no log."""
+
+import gzip
+import json
+import os
+import pickle
+import struct
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import written_logs
+from errordrops import explain
+from errordrops.errors import UserError
+from errordrops.logs import LogError, read_frame, read_log
+from errordrops.logs.words import meaning
+
+RUN = written_logs.run()
+# ERRORDROPS_FUZZ=5000 tries more inputs of each kind
+EXAMPLES = int(os.environ.get("ERRORDROPS_FUZZ", "60"))
+FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("write", written_logs.WRITERS, ids=lambda f: f.__name__)
+def test_every_format_tells_the_same_story(write, tmp_path):
+    path = write(tmp_path)
+    stated = written_logs.MILESTONES if write in written_logs.WITHOUT_RATE else None
+    found = explain(path, milestones=stated)
+    held = next(c for c in found.log.judged if c.split in ("validation", "test"))
+    expected = RUN["val_loss"] if held.kind == "loss" else 100 - RUN["val_acc"]
+    np.testing.assert_allclose(held.values, expected, rtol=2e-3, atol=6e-3)
+    drops = found.drops[found.drops["curve"] == held.name]
+    assert [(d.epoch, d.milestone, d.cause) for d in drops.itertuples()] == [(26, 25, "schedule"), (46, 45, "schedule")]
+    assert set(found.drops["cause"]) == {"schedule"} and found.missed.empty
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("val/top-1", ("metric", "validation", "accuracy", "error")),
+        ("testErr@1", ("metric", "test", "error", "error")),
+        ("trainloss", ("metric", "train", "loss", "loss")),
+        ("eval_accuracy", ("metric", "validation", "accuracy", "error")),
+        ("valid ppl", ("metric", "validation", "loss", "perplexity")),
+        ("val_error5", ("metric", "validation", "error", "top-5 error")),
+        ("metrics/mAP50-95(B)", ("metric", "", "accuracy", "100 - mAP50 95")),
+        ("lr-SGD/pg1", ("lr", "", "", "")),
+        ("train/learnig_rate", ("lr", "", "", "")),
+        ("trainer/global_step", ("step", "", "", "")),
+        ("batchSize", ("batch", "", "", "")),
+    ],
+)
+def test_names_are_understood(name, expected):
+    found = meaning(name)
+    assert (found.role, found.split, found.kind, found.label) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    """train_time grad_norm best_acc lr_sched_factors learningRateDecayRatio val_acc__MAX weight_decay n_parameters
+    max_accuracy test_bs loss_scale gpu_memory prob""".split(),
+)
+def test_what_is_no_curve_is_left_alone(name):
+    assert meaning(name) is None
+
+
+def test_columns_can_be_named():
+    frame = RUN.rename(columns={"epoch": "t", "val_acc": "score", "lr": "eta"})[["t", "score", "eta"]]
+    log = read_frame(frame, {"t": "epoch", "score": "test accuracy", "eta": "lr"})
+    assert (
+        [c.name for c in log.judged] == ["test error"] and log.axis.unit == "epoch" and "learning rate" in log.settings
+    )
+    with pytest.raises(LogError, match="there is no column 'nope'"):
+        read_frame(RUN, {"nope": "test error"})
+    with pytest.raises(UserError, match="cannot be 'banana'"):
+        read_frame(RUN, {"val_acc": "banana"})
+
+
+def test_training_went_back_and_later_epochs_count():
+    again = RUN[30:].assign(val_acc=RUN["val_acc"][30:] - 1)
+    log = read_frame(pd.concat([RUN[:35], again]))
+    assert log.axis.restarts == [31]
+    np.testing.assert_allclose(log.main.values[30:], 101 - RUN["val_acc"][30:])
+    assert len(read_frame(pd.concat([RUN, RUN])).main.values) == 60
+
+
+def test_minibatches_become_epochs_or_windows():
+    steps = pd.DataFrame(written_logs.minibatches(RUN, per_epoch=20), columns=["epoch", "step", "loss"])
+    by_epoch = read_frame(steps).main
+    np.testing.assert_allclose(by_epoch.values, steps.groupby("epoch")["loss"].mean())
+    held = pd.DataFrame({"step": RUN["epoch"] * written_logs.STEPS, "val_acc": RUN["val_acc"]})
+    both = pd.concat([steps[["step", "loss"]], held]).sort_values("step", kind="stable")
+    train = next(c for c in read_frame(both).judged if c.split == "train")
+    np.testing.assert_allclose(train.values, by_epoch.values)
+    many = pd.DataFrame({"step": np.arange(50_000), "loss": np.linspace(2, 1, 50_000)})
+    assert len(read_frame(many).main.values) == 500
+
+
+def test_what_was_measured_before_training_is_left_out():
+    frame = pd.DataFrame({"step": np.arange(0, 6100, 100), "val_loss": np.append(9.0, RUN["val_loss"])})
+    assert list(read_frame(frame).main.labels[:2]) == [100, 200]
+
+
+REFUSED = {
+    "history.pkl": (pickle.dumps({"loss": [1, 2]}), "pickle"),
+    "history.csv": (pickle.dumps({"loss": [1, 2]}, protocol=4), "pickle"),
+    "model.pth": (b"PK\x03\x04archive/data.pkl", "pickle"),
+    "log.npy": (b"\x93NUMPY\x01\x00", "NumPy"),
+    "weights.h5": (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    "empty.csv": (b"", "empty"),
+    "blank.csv": (b" \n\n", "empty"),
+    "one.csv": (b"epoch,val_acc\n1,50\n", "fewer than two"),
+    "nan.csv": (b"epoch,val_acc\n1,nan\n2,nan\n3,inf\n", "fewer than two"),
+    "unknown.csv": (b"t,xyz\n1,50\n2,60\n3,70\n", "--column"),
+    "noise.csv": (np.random.default_rng(0).bytes(5000), "no text"),
+    "deep.json": (b"[" * 100_000, "Tried"),
+    "cut.csv.gz": (gzip.compress(RUN.to_csv().encode())[:200], "unpacked"),
+    "broken.csv.gz": (b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03" + b"\xff" * 50, "unpacked"),
+    "impossible.csv": (b"epoch,val_acc\n" + b"".join(b"%d,%d\n" % (i, 3 * i) for i in range(99)), "exceeds 100 %"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_gets_a_reason(name, tmp_path):
+    content, reason = REFUSED[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(LogError, match=reason):
+        read_log(tmp_path / name)
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path / "sprung").touch, ()
+
+    for name in ("a.pkl", "b.csv", "c"):
+        (tmp_path / name).write_bytes(pickle.dumps(Trap()))
+        with pytest.raises(LogError):
+            read_log(tmp_path / name)
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_folders_that_lead_in_circles(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "up").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to(tmp_path / "self")
+    with pytest.raises(LogError, match="no files"):
+        read_log(tmp_path)
+    written_logs.plain_csv(tmp_path / "run")
+    assert len(read_log(tmp_path).main.values) == 60
+
+
+def test_of_several_runs_one_is_taken_and_the_others_are_named(tmp_path):
+    written_logs.tensorboard(tmp_path / "short")
+    written_logs.tensorboard_keras(tmp_path / "short2")
+    log = read_log(tmp_path)
+    assert any("2 runs" in note and "short2" in note for note in log.notes)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+def test_event_files_cut_off_or_broken_are_read_as_far_as_they_go(tmp_path, share):
+    path = next(written_logs.tensorboard(tmp_path).iterdir())
+    whole, content = len(read_log(path).judged[0].values), path.read_bytes()
+    at = int(share * len(content))
+    path.write_bytes(content[:at])
+    cut = read_log(path)
+    assert 0 < len(cut.judged[0].values) < whole
+    path.write_bytes(content[:at] + b"\xff" * 400 + content[at + 400 :])
+    broken = read_log(path)
+    assert len(broken.judged[0].values) == len(cut.judged[0].values) and broken.notes
+
+
+def test_event_files_without_their_package(tmp_path, monkeypatch):
+    written_logs.tensorboard(tmp_path)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
+    with pytest.raises(LogError, match=r"pip install 'errordrops\[tensorboard\]'"):
+        read_log(tmp_path)
+
+
+def read_anything(path):
+    """Curves or a reason; no other exception."""
+    try:
+        log = read_log(path)
+    except UserError:
+        return
+    assert log.judged and all(np.isfinite(c.values).all() and len(c.values) == len(c.rows) for c in log.curves)
+    assert all((np.diff(c.rows) > 0).all() for c in log.judged)
+
+
+NAMES = st.sampled_from(
+    ["epoch", "step", "train_loss", "val_acc", "loss", "lr", "batch size", "<script>", "=1+1", "", "é", "x y"]
+)
+CELLS = st.one_of(
+    st.floats(),
+    st.integers(-3, 200),
+    st.sampled_from(["", "nan", "inf", "1e400", "50%", "=A1", "-", "None", "\x00", "1,5"]),
+)
+
+
+@FUZZ
+@given(st.lists(NAMES, min_size=1, max_size=5), st.data(), st.sampled_from(",;\t| "))
+def test_any_table_is_read_or_refused(tmp_path, names, data, mark):
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names) + 1), max_size=15))
+    text = "\n".join(mark.join(map(str, row)) for row in [names, *rows])
+    path = tmp_path / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    read_anything(path)
+
+
+@FUZZ
+@given(
+    st.recursive(
+        st.one_of(CELLS, st.none(), st.booleans()), lambda x: st.lists(x) | st.dictionaries(NAMES, x), max_leaves=30
+    )
+)
+def test_any_json_is_read_or_refused(tmp_path, value):
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps(value) + "\n" + json.dumps(value), encoding="utf-8")
+    read_anything(path)
+    path.write_text(json.dumps({"loss": value, "val_acc": [value] * 3}), encoding="utf-8")
+    read_anything(path)
+
+
+@FUZZ
+@given(st.sampled_from(written_logs.WRITERS), st.data())
+def test_any_damage_to_a_log_is_survived(tmp_path_factory, write, data):
+    path = write(tmp_path_factory.mktemp("log"))
+    if path.is_dir():
+        path = next(p for p in sorted(path.rglob("*")) if p.is_file())
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content)))
+        content[at : at + data.draw(st.integers(0, 300))] = data.draw(st.binary(max_size=40))
+    path.write_bytes(bytes(content))
+    read_anything(path)
+
+
+@FUZZ
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused(tmp_path, content):
+    for name in ("log", "log.csv", "events.out.tfevents.1"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        read_anything(path)
+        head = struct.pack("<QI", 20, 0) + b"\x1a\rbrain.Event:2     " + b"\0" * 4
+        path.write_bytes(head + content)
+        read_anything(path)
