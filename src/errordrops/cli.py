@@ -169,6 +169,27 @@ def keep(args: argparse.Namespace) -> None:
     say(f"{runs} runs kept in {kept.root}, {rest}")
 
 
+def verify(args: argparse.Namespace) -> int:
+    from .verify import verify, words
+
+    found = []
+    for layout, maker in (
+        (Layout.reference(Path(args.study).stem), "errordrops keep {}, after make report STUDY={}"),
+        (_layout(args), "make report STUDY={}"),
+    ):
+        for path in (layout.claims, layout.provenance):
+            if not path.is_file():
+                made = maker.replace("{}", layout.root.name)
+                raise UserError(f"no file {path}; what makes it: {made}")
+        try:
+            found.append((json.loads(layout.claims.read_text()), json.loads(layout.provenance.read_text())))
+        except ValueError as error:
+            raise UserError(f"{layout.root}: claims.json or provenance.json is not JSON: {error}") from None
+    result = verify(*found)
+    print(json.dumps(result) if args.json else words(result))
+    return 0 if result["agrees"] else 1
+
+
 def _study(args: argparse.Namespace) -> study.Study:
     return study.load(args.study, args.studies, args.data_dir)
 
@@ -203,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
+        "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
     }
     for name, (function, purpose) in steps.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
@@ -211,8 +233,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--studies", default="config/studies", help="folder of the studies (%(default)s)")
         command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
         command.add_argument("--data-dir", help="folder that already holds the data set")
-        if name == "plan":
+        if name in ("plan", "verify"):
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
+        if name == "plan":
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
         if name in ("train", "closeups", "audit", "probe"):
             command.add_argument("arm")
@@ -229,17 +252,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; a user's mistake is one line on standard error and exit code 1."""
+    """Run a command; a user's mistake is one line on standard error and exit code 1 (verify: 2, as 1 is an answer)."""
     args = _parser().parse_args(argv)
     try:
-        args.function(args)
+        return args.function(args) or 0
     except (UserError, FileNotFoundError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
-        return 1
+        return 2 if args.step == "verify" else 1
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors", "numba"):
             raise
         message = f"training needs {error.name}, which is not installed: pip install '.[train]', or make report"
         print(f"errordrops {args.step}: {message}", file=sys.stderr)
         return 1
-    return 0
