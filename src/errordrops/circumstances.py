@@ -36,8 +36,8 @@ def differences(reference: dict[str, Any], own: dict[str, Any]) -> list[dict[str
     for name in sorted({*reference["settings"], *own["settings"]} - set(UNNUMBERED)):
         before, now = (_setting(side["settings"], name) for side in (reference, own))
         note(f"setting {name}", before, now, SETTINGS.get(name, OTHER_SETTING))
-    checksums = [[data["checksum"][:12] for data in side["data"]] for side in (reference, own)]
-    note("data checksum", *checksums, "other images, or the same in another order: another experiment")
+    before, now = ([data["checksum"][:12] for data in side["data"]] for side in (reference, own))
+    note("data checksum", before, now, "other images, or the same in another order: another experiment")
     for name, why in NUMERICS.items():
         before, now = ([str(n.get(name)) for n in side["numerics"]] for side in (reference, own))
         note(name, sorted({*before}), sorted({*now}), why)
