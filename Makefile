@@ -30,6 +30,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+	$(BIN)/panache lint --quiet --no-cache --message-format short report/cause report/court docs config *.md
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/check-jsonschema --check-metaschema workflow/schemas/*.json
+	$(BIN)/check-jsonschema --schemafile workflow/schemas/study.schema.json config/studies/*.yaml
+	$(BIN)/check-jsonschema --schemafile workflow/schemas/config.schema.json config/config.yaml
+	$(BIN)/zizmor --quiet --offline --no-progress .github/workflows
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
