@@ -16,7 +16,7 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test lint format lock bench clean
+.PHONY: report test lint format docs lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -59,6 +59,10 @@ $(VENV)/.%: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(filter %.lock,$^)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# the tables of config/README.md, from the schemas
+docs: $(VENV)/.dev
+	$(BIN)/python docs/config_readme.py
 
 # Names, versions and hashes only: any package index that carries these files will do.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
