@@ -18,7 +18,7 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test test-slurm lint format lock bench clean
+.PHONY: report test test-slurm lint format docs lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -36,6 +36,14 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+	$(BIN)/panache lint --quiet --no-cache --message-format short report/cause report/court docs config *.md
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
+	$(BIN)/check-jsonschema --check-metaschema workflow/schemas/*.json
+	$(BIN)/check-jsonschema --schemafile workflow/schemas/study.schema.json config/studies/*.yaml
+	$(BIN)/check-jsonschema --schemafile workflow/schemas/config.schema.json config/config.yaml
+	$(BIN)/zizmor --quiet --offline --no-progress .github/workflows
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -57,6 +65,10 @@ $(VENV)/.%: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(filter %.lock,$^)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+# the tables of config/README.md, from the schemas
+docs: $(VENV)/.dev
+	$(BIN)/python docs/config_readme.py
 
 # Names, versions and hashes only: any package index that carries these files will do.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -145,3 +145,18 @@ def test_dark_mode_redraws(visit):
     page.locator("#toggle").click()
     page.wait_for_function(DRAWN, arg="light")
     assert page.evaluate(fill) == before
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_axe_finds_no_violation(visit, scheme, width):
+    """All rules of axe-core, those of WCAG 2.2 AA and good practice, with everything unfolded."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = visit(width, 900, scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    found = axe.Axe().run(page).response["violations"]
+    told = [
+        f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        for rule in found
+        for node in rule["nodes"][:4]
+    ]
+    assert not found, "\n".join(told)

@@ -6,6 +6,8 @@ import html
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -330,3 +332,16 @@ def test_the_simulation_is_told_with_its_rates(folder):
     simulated_rates(rounds=50).to_csv(folder / "analysis/simulated_rates.csv", index=False)
     text = evidence.simulated(study.read(folder))
     assert "3 seeds:" in text and "8 seeds:" in text and "exponential" in text
+
+
+def test_panache_finds_nothing_in_the_document_with_all_its_parts(made, tmp_path):
+    """Undefined references, missing files, unknown citations, headings that skip a level: as Quarto will see it."""
+    panache = shutil.which("panache", path=str(Path(sys.executable).parent)) or shutil.which("panache")
+    if not panache:
+        pytest.skip("panache is not installed (it comes with the extra dev)")
+    report.stage(study.read(made), "pandoc 3", tmp_path / "stage")
+    config = tmp_path / "panache.toml"  # the project's own overlooks what is not there before the parts are made
+    config.write_text('[lint]\nignore = ["citation-nonbreaking-space"]\n')
+    command = [panache, "lint", "--config", config, "--no-cache", "--message-format", "short", "index.qmd"]
+    done = subprocess.run(command, cwd=tmp_path / "stage", text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -192,6 +192,27 @@ def keep(args: argparse.Namespace) -> None:
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")
 
 
+def verify(args: argparse.Namespace) -> int:
+    from .verify import verify, words
+
+    found = []
+    for layout, maker in (
+        (Layout.reference(Path(args.study).stem), "errordrops keep {}, after make report STUDY={}"),
+        (_layout(args), "make report STUDY={}"),
+    ):
+        for path in (layout.claims, layout.provenance):
+            if not path.is_file():
+                made = maker.replace("{}", layout.root.name)
+                raise UserError(f"no file {path}; what makes it: {made}")
+        try:
+            found.append((json.loads(layout.claims.read_text()), json.loads(layout.provenance.read_text())))
+        except ValueError as error:
+            raise UserError(f"{layout.root}: claims.json or provenance.json is not JSON: {error}") from None
+    result = verify(*found)
+    print(json.dumps(result) if args.json else words(result))
+    return 0 if result["agrees"] else 1
+
+
 def _study(args: argparse.Namespace) -> "Study":
     from .study import load
 
@@ -231,6 +252,7 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
+        "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
     }
     explain_options.add_to(commands)
     if list(asked[:1]) == ["explain"]:
@@ -245,8 +267,9 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
         command.add_argument("--data-dir", help="folder that already holds the data set")
         command.add_argument("--depth", type=int, help="depth of the network, in place of the one in the study file")
-        if name == "plan":
+        if name in ("plan", "verify"):
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
+        if name == "plan":
             command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
             command.add_argument(
                 "--images-per-second", type=float, help="estimate instead for GPUs that together train at this rate"
@@ -272,14 +295,14 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; a user's mistake is one line on standard error and exit code 1."""
+    """Run a command; a user's mistake is one line on standard error and exit code 1 (verify: 2, as 1 is an answer)."""
     asked = sys.argv[1:] if argv is None else argv
     args = _parser(asked).parse_args(asked)
     try:
-        args.function(args)
+        return args.function(args) or 0
     except (UserError, FileNotFoundError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
-        return 1
+        return 2 if args.step == "verify" else 1
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -289,4 +312,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = f"training needs {error.name}, which is not installed: pip install '.[train]', or make report"
         print(f"errordrops {args.step}: {message}", file=sys.stderr)
         return 1
-    return 0

@@ -10,7 +10,7 @@ from typing import IO
 try:
     import fcntl
 except ImportError:  # Windows; there `snakemake --unlock` is left to the user
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 _held: list[IO] = []  # until this process ends
 

@@ -119,7 +119,7 @@ def search(curve: Curve, fixed: Iterable[int]) -> dict[int, Reading]:
         for segment in segments:
             if segment not in best:
                 best[segment] = strongest(curve, *segment)
-        chosen = max((best[s] for s in segments if best[s]), key=log_odds, default=None)
+        chosen = max(filter(None, (best[s] for s in segments)), key=log_odds, default=None)
         if chosen is None:
             return found
         found[chosen.k] = chosen

@@ -1,12 +1,12 @@
 """Means over seeds with t-intervals. Seeds are what is resampled in this project, never epochs."""
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy import stats
 
 
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """Student's t-interval of the mean of independent values (one a seed). NaN for no values."""
     values = np.asarray(values, dtype=float)
     n = len(values)

@@ -83,7 +83,7 @@ def all_plateaus(study: Study, curves: pd.DataFrame, train_images: int) -> pd.Da
     learning rates summed over updates up to there.
     """
     began = [study.arm(name) for name in comparable(study) if not study.arm(name).plateau and study.arm(name).sudden]
-    ends = {}
+    ends: dict[str, list[int]] = {}
     for arm in sorted(began, key=lambda arm: arm.name):
         end = 0
         for phase in phases(arm.settings):

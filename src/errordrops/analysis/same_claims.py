@@ -26,7 +26,7 @@ def equivalent(study: Study, tables: Tables) -> Claims:
     """ARM.equivalent.error and .loss: last epoch, two one-sided tests at 5 %."""
     table, found = tables["final_differences"], []
     for name, (split, metric, unit) in JUDGED.items():
-        margin = study.claims.get(f"equivalent_{name}")
+        margin = study.claims.get(f"equivalent_{name}", 0.0)  # 0 is no margin: the schema forbids it
         for arm in pairs(study) if margin else ():
             differences = table[(table["arm"] == arm) & (table["metric"] == metric)]["difference"]
             found.append(
@@ -52,7 +52,7 @@ def same_curve(study: Study, tables: Tables) -> Claims:
     """
     table, found = tables["bands"], []
     for name, (split, metric, unit) in JUDGED.items():
-        margin = study.claims.get(f"equivalent_curve_{name}")
+        margin = study.claims.get(f"equivalent_curve_{name}", 0.0)
         for arm in pairs(study) if margin else ():
             band = table[(table["arm"] == arm) & (table["axis"] == "epoch") & (table["metric"] == metric)]
             if len(band):

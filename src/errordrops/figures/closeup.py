@@ -8,7 +8,7 @@ from . import parts, theme, words
 BRANCHES = {"changed": [1, 0], "unchanged": [3, 3]}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """One panel a milestone m, from m - 1 to m + 1; points are evaluations, bands the range over seeds."""
     every = parts.arms(tables["schedules"])
     closeups = tables["closeups"][tables["closeups"]["arm"].astype(str).isin(every)]

@@ -10,7 +10,7 @@ COLUMNS, HEIGHT = 3, 92
 SPLIT, METRIC = "test", "error_recomputed"
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Means and ranges over seeds with recomputed statistics; thin rules at the arm's own milestones."""
     curves, schedules = tables["curves"], tables["schedules"]
     everything, headline = list(dict.fromkeys(schedules["arm"].astype(str))), parts.arms(schedules)

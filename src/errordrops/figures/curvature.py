@@ -1,6 +1,7 @@
 """Curvature of the training loss before, during and after a change: both ends of the spectrum, gradient and trace."""
 
 import json
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -20,7 +21,7 @@ PANELS = {  # heading, title of the vertical axis
 }
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Two rows of panels: means over seeds as lines through large marks, seeds as small ones."""
     rows = table(tables["probes"])
     if rows.empty:
@@ -44,7 +45,7 @@ def table(probes: pd.DataFrame) -> pd.DataFrame:
     return rows[["arm", "seed", "moment", "place", "what", "value"]].reset_index(drop=True)
 
 
-def panel(rows: pd.DataFrame, what: str, every: list[str]) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, what: str, every: list[str]) -> alt.typing.ChartType:
     """One quantity at the moments, arms side by side."""
     heading, title = PANELS[what]
     # Arms stand beside one another, since before the change they are one run.
@@ -63,7 +64,7 @@ def panel(rows: pd.DataFrame, what: str, every: list[str]) -> alt.LayerChart:
         room = 0.06 * (high - low or 1.0)
         domain = [rounded(low - room) if low < 0 else 0.0, rounded(high + room) if high > 0 else 0.0]
     scale = alt.Scale(type="log" if log else "linear", domain=domain, nice=False)
-    ticks = {"values": decades(*domain), "format": "~s"} if log else {"tickCount": 5}
+    ticks: dict[str, Any] = {"values": decades(*domain), "format": "~s"} if log else {"tickCount": 5}
     y = alt.Y("value:Q", title=title, scale=scale, axis=alt.Axis(**ticks))
     axis = alt.Axis(values=list(range(len(MOMENTS))), labelExpr=f"{json.dumps(MOMENTS)}[datum.value]", grid=False)
     x = alt.X("x:Q", title="Moment of the run", axis=axis, scale=alt.Scale(domain=[-0.5, 3.5], nice=False))
@@ -85,10 +86,10 @@ def panel(rows: pd.DataFrame, what: str, every: list[str]) -> alt.LayerChart:
     layers = [*lines, dots, large]
     if len(limits):
         side = 0.42 * SPREAD
-        ticks = alt.Chart(limits.assign(x=limits["x"] - side, end=(limits["x"] + side).round(3)).round({"x": 3}))
+        limit = alt.Chart(limits.assign(x=limits["x"] - side, end=(limits["x"] + side).round(3)).round({"x": 3}))
         tip = alt.Tooltip("value:Q", title=LIMIT, format=".4~g")
-        ticks = ticks.mark_rule(strokeWidth=3, opacity=0.9)
-        layers.append(ticks.encode(**ordered, x2="end:Q", tooltip=["arm:N", "moment:N", tip]))
+        limit = limit.mark_rule(strokeWidth=3, opacity=0.9)
+        layers.append(limit.encode(**ordered, x2="end:Q", tooltip=["arm:N", "moment:N", tip]))
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, name=what.replace(" ", "_"))
     return chart.properties(title=parts.heading(heading))
 

@@ -12,7 +12,7 @@ ASIDE = {"rate": -0.07, "batch": 0.07}  # of the distance between dates, so that
 HEIGHT = 320
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Lines of means over seeds with 95 % t-intervals: rate, batch and placebo; and what the average foretold."""
     gains = measures.measured(tables["sweep_gains"]).dropna(subset=["fall"])
     if gains.empty:

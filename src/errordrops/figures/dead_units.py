@@ -15,7 +15,7 @@ CHANGED = {"woken_units": "woke", "died_units": "died"}
 SHOWN = 0.5  # the title says an upper bound of the share of woken units only below this
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Left the dead units, right what the woken ones explain and the networks without dead units."""
     units = table(tables["probes"])
     if units.empty:
@@ -70,7 +70,7 @@ def styles(every: list[str]) -> dict:
     }
 
 
-def counted(units: pd.DataFrame, every: list[str], dead: bool) -> alt.LayerChart:
+def counted(units: pd.DataFrame, every: list[str], dead: bool) -> alt.typing.ChartType:
     """Percent of units dead at the moments, or woken and died over the drop: large means, small seeds."""
     rows = units[(units["quantity"] == "dead_units") == dead]
     names = list(MOMENTS) if dead else list(CHANGED.values())
@@ -131,7 +131,7 @@ def lying(
     return [rule.encode(x), interval, point], look
 
 
-def share_panel(shares: pd.DataFrame, every: list[str]) -> alt.LayerChart:
+def share_panel(shares: pd.DataFrame, every: list[str]) -> alt.typing.ChartType:
     """Share of the fall that is gone when the woken units are silenced."""
     ends = bounds(shares["value"], shares["value_low"], shares["value_high"], [0.0, 100.0])
     title = "Share of the fall of training loss (%)"
@@ -140,7 +140,7 @@ def share_panel(shares: pd.DataFrame, every: list[str]) -> alt.LayerChart:
     return chart.properties(title=parts.heading("explained by units that woke"))
 
 
-def undying_panel(seeds: pd.DataFrame, means: pd.DataFrame, every: list[str]) -> alt.LayerChart:
+def undying_panel(seeds: pd.DataFrame, means: pd.DataFrame, every: list[str]) -> alt.typing.ChartType:
     """Change of test error beyond that without a change, where no unit can die."""
     ends = bounds(seeds["value"], means["value_low"], means["value_high"], [0.0])
     title = "Change of test error, less arm none's (points)"

@@ -1,6 +1,7 @@
 """What a detector that never sees the schedule reports in every arm, over the epochs at which the schedule changed."""
 
 import json
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -64,7 +65,7 @@ def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dic
 def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int) -> list[alt.Chart]:
     """Rows, rules at changes, marks; names of arms on the left and what came out of them on the right."""
     rows = alt.Scale(domain=arms, padding=0)
-    plain = {"ticks": False, "domain": False, "title": None, "labelOverlap": False}
+    plain: dict[str, Any] = {"ticks": False, "domain": False, "title": None, "labelOverlap": False}
     left = alt.Y("arm:N", scale=rows, axis=alt.Axis(labelLimit=150, grid=True, **plain))
     said = f"{json.dumps(outcomes(found, changes, arms), ensure_ascii=False)}[reading][datum.value]"
     right = alt.Y("arm:N", scale=rows, axis=alt.Axis(orient="right", labelExpr=said, labelLimit=SIDE, **plain))
@@ -80,7 +81,7 @@ def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int
     most = max([int(seen["seeds"].max()) if len(seen) else 1, 2])
     sizes = alt.Scale(domain=[1, most], range=[34, 150])
     steps = sorted({1, (1 + most) // 2, most})
-    key = {"title": None, "orient": "bottom", "direction": "horizontal", "labelLimit": 0}
+    key: dict[str, Any] = {"title": None, "orient": "bottom", "direction": "horizontal", "labelLimit": 0}
     kinds = [alt.Scale(domain=list(KINDS), range=[look[i] for look in KINDS.values()]) for i in (0, 1)]
     kind_key = alt.Legend(symbolSize=80, symbolOpacity=1, **key)
     counts = {str(n): words.count(n, "seed") for n in steps}

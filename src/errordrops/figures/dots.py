@@ -1,5 +1,7 @@
 """Rows of dots with intervals, an arm and kind each: what figures of the probes share."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -54,7 +56,7 @@ def dots(
     width: int,
     marks: dict[float, str],
     name: str,
-) -> alt.LayerChart:
+) -> alt.typing.ChartType:
     """A row per arm and kind: mean (filled or hollow symbol), interval, seeds as small dots; rules at `marks`."""
     domain = limits(rows, seeds, list(marks))
     shown, kinds = list(dict.fromkeys(rows["arm"])), list(dict.fromkeys(rows["kind"]))
@@ -76,7 +78,7 @@ def dots(
     base = alt.Chart(table).encode(y=y, color=color, tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")])
     lines = pd.DataFrame({"at": list(marks), "name": list(marks.values())})
     rule = alt.Chart(lines).mark_rule(color=theme.GREY, strokeDash=[4, 3]).encode(x("at"))
-    look = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "baseline": "bottom"}
+    look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "baseline": "bottom"}
     label = alt.Chart(lines).mark_text(**look).encode(x("at"), y=alt.value(-4), text="name:N")
     known = base.transform_filter("isValid(datum.from) && isValid(datum.to)")
     layers = [rule, label, known.mark_rule(strokeWidth=1.8).encode(x("from"), alt.X2("to:Q"))]

@@ -1,6 +1,7 @@
 """Difference of arms batch and hybrid to arm step along the curve, with simultaneous bands, on three axes."""
 
 import json
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -19,7 +20,7 @@ METRICS = {  # what, unit, digits
 HEIGHT, STRIP, SETTLED = 150, 84, 3  # epochs after the milestone that the title leaves out
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Means and bands of arm - step after the first milestone; beside them the last epoch, one mark a seed."""
     bands, finals = tables["bands"], tables["final_differences"]
     bands = bands[bands["difference"].notna() & bands["metric"].isin(METRICS) & bands["axis"].isin(AXES)]
@@ -59,7 +60,11 @@ def panel(rows: pd.DataFrame, last: pd.DataFrame, every: list[str], shown: list[
     heights = json.dumps({axis: [-half, half] for axis, half in halves.items()})
     scale = alt.Scale(domain=alt.ExprRef(f"{heights}[axis]"), nice=False)
     what, unit, _ = METRICS[metric]
-    y = {"scale": scale, "title": [what.capitalize(), f"less step's ({unit})"], "axis": alt.Axis(tickCount=5)}
+    y: dict[str, Any] = {
+        "scale": scale,
+        "title": [what.capitalize(), f"less step's ({unit})"],
+        "axis": alt.Axis(tickCount=5),
+    }
     look = parts.line_style(every, shown)
     single = rows.groupby(["arm", "axis"])["at"].transform("size") == 1
     nudge = rows["arm"].map({arm: 8 * i - 4 * (len(shown) - 1) for i, arm in enumerate(shown)}).where(single, 0)

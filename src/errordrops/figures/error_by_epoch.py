@@ -6,7 +6,7 @@ import pandas as pd
 from . import panels, parts, words
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Mean and range over seeds by epoch; a drop at milestone m appears between x = m and x = m + 1."""
     curves, schedules = tables["curves"], tables["schedules"]
     every, at = parts.arms(schedules), parts.marks(schedules)

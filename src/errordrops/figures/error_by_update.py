@@ -6,7 +6,7 @@ import pandas as pd
 from . import panels, parts, words
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Mean and range over seeds by updates so far; diamonds at an arm's own milestones, dots at ends."""
     curves, schedules = tables["curves"], tables["schedules"]
     every, at = parts.arms(schedules), parts.marks(schedules)

@@ -11,7 +11,7 @@ FORETOLD = {"excess_share": "foretold"}
 RATIOS = {"excess_ratio": "measured", "toy_ratio": "noisy quadratic"}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Above the excess as share of the fall, below the excess after / before beside its prediction."""
     summary, runs = tables["mechanism_summary"], tables["mechanism"]
     if summary.empty:

@@ -1,5 +1,7 @@
 """How much of a visible drop of test error is only lag of the running batch-norm statistics, by milestone and arm."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -9,7 +11,7 @@ WIDTH, ROW = 400, 32
 NUMBERS = ("visible", "recomputed", "lag")
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """One bar per arm: filled what remains with recomputed statistics, outlined what is lag, a rule its interval."""
     every = parts.arms(tables["schedules"])
     rows = table(tables["lag_summary"], every)
@@ -43,7 +45,7 @@ def table(summary: pd.DataFrame, every: list[str]) -> pd.DataFrame:
     return rows.sort_values(["milestone", "arm"], key=lambda c: c.map(every.index) if c.name == "arm" else c)
 
 
-def panel(rows: pd.DataFrame, every: list[str], domain: list[float], m: int, last: bool) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, every: list[str], domain: list[float], m: int, last: bool) -> alt.typing.ChartType:
     """The bars of one milestone."""
     here = list(rows["arm"])
     color = alt.Color("arm:N", scale=parts.scale(every, here, 0), legend=None)
@@ -65,7 +67,13 @@ def panel(rows: pd.DataFrame, every: list[str], domain: list[float], m: int, las
     hollow = hollow.encode(x("filled"), alt.X2("other:Q"), color=color, strokeDash=dash)
     sure = base.transform_filter("isValid(datum.from)")
     rule = sure.mark_rule(color=theme.GREY, strokeWidth=1.8, yOffset=12, clip=True)
-    look = {"style": "guide-label", "font": theme.FONT, "fontSize": 12, "align": "left", "baseline": "middle"}
+    look: dict[str, Any] = {
+        "style": "guide-label",
+        "font": theme.FONT,
+        "fontSize": 12,
+        "align": "left",
+        "baseline": "middle",
+    }
     label = base.mark_text(**look).encode(x=alt.value(WIDTH + 12), text="words:N")
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY)
     layers = [solid, hollow, rule.encode(x("from"), alt.X2("to:Q")), zero.encode(x("zero")), label]

@@ -1,5 +1,7 @@
 """A map of the training loss through the weights before a change, their average and the weights after it."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -16,7 +18,7 @@ CLIP = 0.9  # share of the map whose losses the colours tell apart
 X, Y = "Distance along the change (weight space)", "Distance across (weight space)"
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """A large map of the sample with paths and points, below it small ones of single batches."""
     probes = tables["probes"]
     if probes.empty:
@@ -128,7 +130,7 @@ def large(
     points: pd.DataFrame,
     ends: tuple[list[float], list[float]],
     size: tuple[int, int],
-) -> alt.LayerChart:
+) -> alt.typing.ChartType:
     """The map of the sample with paths, points and their names."""
     x, y = places(ends, titled=True)
     layers = [filled(cells, *places(ends, True, "1"), 220)]
@@ -161,21 +163,25 @@ def labels(points: pd.DataFrame, ends: tuple[list[float], list[float]], x: alt.X
     """Names of the points, on the side of each where the map has room; the average's above it, the others' below."""
     across = ends[0]
     share = (points["x"] - across[0]) / (across[1] - across[0])
-    look = {"font": theme.FONT, "fontSize": 12, "fontWeight": 600}
+    look: dict[str, Any] = {"font": theme.FONT, "fontSize": 12, "fontWeight": 600}
     layers = []
     for side, own in points.groupby(np.where(share < 0.25, "left", np.where(share > 0.75, "right", "center"))):
         for above in (True, False):
             here = own[(own["index"] == 1) == above]
             if here.empty:
                 continue
-            place = {"align": str(side), "baseline": "bottom" if above else "top", "dy": -9 if above else 9}
+            place: dict[str, Any] = {
+                "align": str(side),
+                "baseline": "bottom" if above else "top",
+                "dy": -9 if above else 9,
+            }
             base = alt.Chart(here).encode(x, y, text="what:N")
             halo = base.mark_text(**look, **place, color="black", stroke="black", strokeWidth=3)
             layers += [halo, base.mark_text(**look, **place, color="white")]
     return layers
 
 
-def batch(cells: pd.DataFrame, points: pd.DataFrame, index: int, height: int) -> alt.LayerChart:
+def batch(cells: pd.DataFrame, points: pd.DataFrame, index: int, height: int) -> alt.typing.ChartType:
     """The map of a single batch, in colours of its own."""
     ends = extent(cells)
     layers = [filled(cells, *places(ends, False, "1"), SMALL - 20)]

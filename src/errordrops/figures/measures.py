@@ -1,6 +1,7 @@
 """What the figures of cuts share: how cuts look, and the switch between training loss and test error."""
 
 import json
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -49,7 +50,7 @@ def below(layers: list[alt.Chart], text: str) -> alt.LayerChart:
     """The layers with a name of the horizontal axis that follows the switch: an axis of its own, with one label."""
     # A label of an axis, since a theme gives axes, unlike text marks, a colour for its background.
     label = following(text).to_dict()["expr"]
-    plain = {"orient": "bottom", "domain": False, "ticks": False, "grid": False, "title": None}
+    plain: dict[str, Any] = {"orient": "bottom", "domain": False, "ticks": False, "grid": False, "title": None}
     axis = alt.Axis(values=[0.5], labelExpr=label, labelOverlap=False, labelLimit=0, offset=20, **plain)
     x = alt.X("middle:Q", axis=axis, scale=alt.Scale(domain=[0, 1], nice=False))
     name = alt.Chart(pd.DataFrame({"middle": [0.5]})).mark_rule(strokeWidth=0).encode(x)

@@ -8,7 +8,7 @@ from . import parts, theme, words
 METRICS = {"error": "running", "error_recomputed": "recomputed"}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """A row of panels a milestone, for arms that change there and `none`: dots are seeds, bars 95 % t-intervals.
 
     Left the first epoch after it, right the mean of several epochs on either side.
@@ -37,7 +37,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
 
 def one_milestone(
     seeds: pd.DataFrame, means: pd.DataFrame, every: list[str], m: int, heading: str, last: bool
-) -> alt.LayerChart:
+) -> alt.typing.ChartType:
     """The panel of one milestone and one reading."""
     mine, summary = seeds[seeds["milestone"] == m], means[means["milestone"] == m]
     here = [arm for arm in every if arm in set(mine["arm"])]

@@ -10,7 +10,7 @@ LEFT, RIGHT, HEIGHT = 200, 210, 200
 SHARES = {"leading_share": "leading directions", "negative_share": "negative curvature"}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Left shares of the fall, right the loss along the line."""
     probes, summary = tables["probes"], tables["mechanism_summary"]
     if probes.empty and summary.empty:
@@ -50,7 +50,7 @@ def along(probes: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["arm", "x"], key=lambda c: c.map(order.index) if c.name == "arm" else c, kind="stable")
 
 
-def straight(lines: pd.DataFrame, every: list[str]) -> alt.LayerChart:
+def straight(lines: pd.DataFrame, every: list[str]) -> alt.typing.ChartType:
     """One line per arm."""
     shown = list(dict.fromkeys(lines["arm"]))
     x = alt.X("x:Q", title="Way from before (0) to after (1) (share)", axis=alt.Axis(grid=False, tickCount=5))

@@ -1,5 +1,7 @@
 """Is it the noise? Height of the first plateau and falls of training loss against the noise scale g, by arm."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -14,7 +16,7 @@ LOSS = "Training loss (nats)"
 PLATEAU, DROP = "first plateau", "drop at milestone"
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Left the plateau against g, right the falls against the change of g, one panel a milestone."""
     levels, falls = tables["plateaus"], tables["noise_drops"]
     fits = tables["noise_fits"].set_index("what")
@@ -52,7 +54,7 @@ def fitted(fits: pd.DataFrame, what: str) -> str:
     return "too few arms for a line" if pd.isna(r2) else f"R² = {r2:.2f} ({int(fits['n'][what])} arms)"
 
 
-def panel(rows: pd.DataFrame, names: tuple[str, str], labelled: bool) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, names: tuple[str, str], labelled: bool) -> alt.typing.ChartType:
     """Straight line, seeds as small marks, arms' means as large ones."""
     rows = rows.assign(arm=rows["arm"].astype(str), kind=rows["arm"].map(kind))[["arm", "kind", "seed", "x", "y"]]
     means = rows.groupby(["arm", "kind"], sort=False).agg(x=("x", "mean"), y=("y", "mean"), n=("y", "size"))
@@ -69,7 +71,7 @@ def panel(rows: pd.DataFrame, names: tuple[str, str], labelled: bool) -> alt.Lay
     ends = [round(low - (room if low else 0), 5), round(high + room, 5)]
     most = means["x"].max()
     x_scale = alt.Scale(domain=[-0.22 * most if labelled else 0, 1.12 * most], nice=False)
-    ticks = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]} if labelled else {"tickCount": 6}
+    ticks: dict[str, Any] = {"values": [0, 0.2, 0.4, 0.6, 0.8, 1]} if labelled else {"tickCount": 6}
     x = alt.X("x:Q", title=names[0], axis=alt.Axis(grid=False, **ticks), scale=x_scale)
     y_scale = alt.Scale(domain=ends, nice=False, zero=False)
     y = alt.Y("y:Q", title=names[1], axis=alt.Axis(tickCount=5), scale=y_scale)
@@ -99,8 +101,8 @@ def labels(means: pd.DataFrame, ends: list[float], x: alt.X, y: alt.Y) -> list[a
             same[0]["names"] += f", {row.arm}"
         else:
             texts.append({"x": row.x, "y": row.y, "names": row.arm, "left": row.x < means["x"].min() + 0.05})
-    look = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "baseline": "middle"}
-    sides = {True: {"align": "right", "dx": -9}, False: {"align": "left", "dx": 9, "dy": 4}}
+    look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "baseline": "middle"}
+    sides: dict[bool, dict[str, Any]] = {True: {"align": "right", "dx": -9}, False: {"align": "left", "dx": 9, "dy": 4}}
     table = pd.DataFrame(texts).round(4)
     return [
         alt.Chart(table[table["left"] == left]).mark_text(**look, **side).encode(x, y, text="names:N")

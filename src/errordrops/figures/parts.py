@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -90,7 +91,7 @@ def chosen() -> alt.Parameter:
     return alt.selection_point(name="chosen", fields=["arm"], bind="legend")
 
 
-def faded(selection: alt.Parameter, shown: float, hidden: float) -> alt.Opacity:
+def faded(selection: alt.Parameter, shown: float, hidden: float) -> Any:
     """Opacity of selected arms and of the others."""
     return alt.when(selection).then(alt.value(shown)).otherwise(alt.value(hidden))
 
@@ -113,7 +114,7 @@ def rules(at: dict[int, list[str]], end: float, labelled: bool) -> list[alt.Char
     texts[first] = long if 6 * len(long) < room[first] else texts[first]
     # Labels are those of an axis, since a theme gives axes, unlike text marks, a colour for its background.
     labels = f"{json.dumps({str(m): text for m, text in texts.items()})}[datum.value]"
-    plain = {"orient": "top", "domain": False, "ticks": False, "grid": False, "title": None}
+    plain: dict[str, Any] = {"orient": "top", "domain": False, "ticks": False, "grid": False, "title": None}
     axis = alt.Axis(
         values=list(at),
         labelExpr=labels,
@@ -129,7 +130,7 @@ def rules(at: dict[int, list[str]], end: float, labelled: bool) -> list[alt.Char
     return [rule.encode(alt.X("milestone:Q", axis=axis), tooltip=tips)]
 
 
-def heading(text: str, anchor: str = "start") -> alt.TitleParams:
+def heading(text: str | list[str], anchor: Any = "start") -> alt.TitleParams:
     """Heading of one panel, smaller than the title of a figure."""
     return alt.TitleParams(text, fontSize=12, fontWeight="normal", offset=5, anchor=anchor, frame="group")
 

@@ -9,7 +9,7 @@ NONE = theme.CONTROL
 ROW, COLUMNS = 19, 2
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Forest by milestone, epochs after it and arm, over grey bands of what chance does; below, by update."""
     every = parts.arms(tables["schedules"])
     seeds, means, updates = (

@@ -1,6 +1,7 @@
 """Fall in the epoch after a cut against what the averaged weights foretold of it before the cut."""
 
 import json
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -13,7 +14,7 @@ NEAR = (0.75, 1.25)  # an interval of slopes that lies in here is near 1
 HEIGHT = 370
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """A mark for every date, seed and cut; the line `fall = foretold`, and the fitted line of each cut."""
     rows = measures.measured(tables["sweep"]).dropna(subset=["fall", "foretold"])
     if rows.empty:
@@ -24,7 +25,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     rows = rows.assign(early=rows["at"] < first)
     shown = [cut for cut in CUTS if cut in set(rows["cut"])]
     corners = limits(rows)
-    axis = {"grid": False, "tickCount": 6}
+    axis: dict[str, Any] = {"grid": False, "tickCount": 6}
     x = alt.X(
         "foretold:Q", title=None, scale=measures.following_scale(corners, "x_low", "x_high"), axis=alt.Axis(**axis)
     )
@@ -39,7 +40,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
 
 def limits(rows: pd.DataFrame) -> pd.DataFrame:
     """Per measure the ends of both axes, x_low x_high y_low y_high; 0 is on both, so that the lines start there."""
-    ends = {}
+    ends: dict[str, dict[str, float]] = {}
     for measure, mine in rows.groupby("measure"):
         for axis, column in (("x", "foretold"), ("y", "fall")):
             low, high = min(0.0, mine[column].min()), max(0.0, mine[column].max())

@@ -1,6 +1,7 @@
 """Training loss of an arm whose rate is cut and later restored, against the summed learning rate or epochs."""
 
 import json
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -15,7 +16,7 @@ AXES = {"rate_sum": "learning rate summed over updates", "epoch": "epochs comple
 HEIGHT, EPOCHS = 270, 5
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Means over the seeds of arm reversal and their range; rules where its rate is cut and restored."""
     curves = tables["curves"].assign(arm=tables["curves"]["arm"].astype(str))
     order = [theme.CONTROL, CUT, "batch", "hybrid", ARM]  # in the colours that they have elsewhere
@@ -82,8 +83,8 @@ def rules(changes: pd.DataFrame, x: alt.X, place: str) -> list[alt.Chart]:
     base = alt.Chart(changes).transform_calculate(x=place)
     layers = [base.mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.7).encode(x)]
     for right in (False, True):
-        side = {"align": "left", "dx": 5} if right else {"align": "right", "dx": -5}
-        look = {"style": "guide-label", "font": theme.FONT, "fontSize": 12, "baseline": "top"}
+        side: dict[str, Any] = {"align": "left", "dx": 5} if right else {"align": "right", "dx": -5}
+        look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 12, "baseline": "top"}
         own = alt.Chart(changes[changes.index % 2 == right]).transform_calculate(x=place)
         layers.append(own.mark_text(**look, **side).encode(x, y=alt.value(3), text="words:N"))
     return layers

@@ -1,6 +1,7 @@
 """The measured curve with the cut wherever the reader puts it: every date of the cut sweep, chosen by a slider."""
 
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -17,7 +18,7 @@ CHOSEN = "datum.at == date"
 AFTER = 2  # epochs that are shown of each continuation
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Arm none in grey; at the chosen date its continuations with a cut of the rate, a larger batch, and a placebo."""
     swept = measures.measured(tables["sweep"]).dropna(subset=["fall"])
     if swept.empty:
@@ -86,7 +87,7 @@ def limits(base: pd.DataFrame, rows: pd.DataFrame) -> list[float]:
     return [round(max(0.0, float(means.min()) - room), 4), round(float(means.max()) + room, 4)]
 
 
-def panel(base, rows, fallen, measure: str, end: int, first: bool) -> alt.LayerChart:
+def panel(base, rows, fallen, measure: str, end: int, first: bool) -> alt.typing.ChartType:
     """Arm none, the rule at the date, the continuations with their points, and the falls as text."""
     name, height, title = PANELS[measure]
     drawn = [line for line in LINES if line == "none" or line in set(rows["line"])]
@@ -134,8 +135,8 @@ def said(fallen: pd.DataFrame, measure: str) -> list[alt.Chart]:
         for line, mean, at in zip(fallen["line"], fallen["mean"], fallen["at"], strict=True)
     ]
     rows = fallen[["at", "line", "mean", "n"]].assign(text=texts)
-    mark = {"align": "right", "baseline": "top", "fontSize": 12, "style": "guide-label"}
-    where = {"x": alt.value(parts.WIDTH - 4), "text": "text:N"}
+    mark: dict[str, Any] = {"align": "right", "baseline": "top", "fontSize": 12, "style": "guide-label"}
+    where: dict[str, Any] = {"x": alt.value(parts.WIDTH - 4), "text": "text:N"}
     # In pixels, so that the text stays where it is for every date.
     return [
         alt.Chart(rows[rows["line"] == line])

@@ -1,5 +1,7 @@
 """Updates until an arm comes to stay at the step arm's final test error, one row per arm, seeds as dots."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -42,7 +44,13 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     lost_tips = ["arm:N", alt.Tooltip("seeds:N", title="never: seeds")]
     place = alt.value(WIDTH + 8)
     cross = lost.mark_point(shape="cross", angle=45, size=75, strokeWidth=1.4, opacity=1)
-    look = {"style": "guide-label", "font": theme.FONT, "fontSize": 12, "align": "left", "baseline": "middle"}
+    look: dict[str, Any] = {
+        "style": "guide-label",
+        "font": theme.FONT,
+        "fontSize": 12,
+        "align": "left",
+        "baseline": "middle",
+    }
     layers = [dots, mean, cross.encode(x=place, y=y, color=color, tooltip=lost_tips)]
     layers.append(lost.mark_text(**look).encode(x=alt.value(WIDTH + 18), y=y, text="words:N"))
     layers.append(means.mark_text(**look).encode(x=place, y=y, text="share:N"))

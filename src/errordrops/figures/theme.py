@@ -5,6 +5,8 @@ own config wins over that theme, so text colours are left unset here and everyth
 arms) has a contrast of at least 3 to both backgrounds.
 """
 
+from typing import Any
+
 import altair as alt
 import vl_convert
 
@@ -23,7 +25,7 @@ CONTROL_DASH = [4, 3]
 @alt.theme.register("errordrops", enable=False)
 def errordrops() -> alt.theme.ThemeConfig:
     """Transparent, sans-serif, few lines."""
-    label = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
+    label: dict[str, Any] = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
     return {
         "config": {
             "background": "transparent",

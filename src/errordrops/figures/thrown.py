@@ -1,5 +1,7 @@
 """How far updates throw the weights about along each leading direction of curvature, before and after the change."""
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ HEIGHT, COLUMNS = 230, 3
 MOMENTS = {"before": ("circle", [4, 3]), "after": ("square", [1, 0])}  # symbol (hollow, filled), dash
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """One panel per arm: variance against the number of the direction, in two series."""
     probes = tables["probes"]
     if probes.empty:
@@ -58,12 +60,14 @@ def digits(values: pd.Series) -> pd.Series:
     return values.map(lambda value: float(f"{value:.5g}"))
 
 
-def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, first: bool) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, first: bool) -> alt.typing.ChartType:
     """The two series of one arm; all panels have the same axes."""
     low, high = rows["value"].min(), rows["value"].max()
     domain = [float(f"{low / 1.5:.3g}"), float(f"{high * 1.5:.3g}")]
     powers = range(int(np.ceil(np.log10(domain[0]))), int(np.floor(np.log10(domain[1]))) + 1)
-    ticks = {"values": [float(f"1e{power}") for power in powers]} if len(powers) > 1 else {"tickCount": 4}
+    ticks: dict[str, Any] = (
+        {"values": [float(f"1e{power}") for power in powers]} if len(powers) > 1 else {"tickCount": 4}
+    )
     title = "Variance (squared weight)" if first else None
     axis = alt.Axis(title=title, labels=first, format="~e", **ticks)
     y = alt.Y("value:Q", scale=alt.Scale(type="log", domain=domain, nice=False), axis=axis)
@@ -93,7 +97,7 @@ def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, first: boo
         layers.append(base.mark_line(color=colour, strokeDash=dash, strokeWidth=1.3))
         solid = moment == "after"
         layers.append(base.mark_point(size=40, shape=symbol, filled=solid, color=colour, opacity=1, strokeWidth=1.6))
-        look = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "align": "left", "dx": 8}
+        look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 11, "align": "left", "dx": 8}
         # Where the two series meet their names would lie over one another.
         look |= {"baseline": "middle", "dy": nudge(middle, moment)}
         layers.append(alt.Chart(mean.tail(1)).mark_text(**look).encode(x, y, text="moment:N"))

@@ -1,6 +1,7 @@
 """The noisy quadratic with momentum, to play with: when and how the noise is cut, and what it predicts."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -166,7 +167,7 @@ def layers(settings: dict[str, alt.Parameter]) -> list[alt.Chart]:
     for name, line, own in (("same", SAME, (1, 1)), ("changed", CHANGED, factors)):
         base = modelled(grid, own, settings["milestone"])
         base = base.transform_aggregate(excess="sum(loss)", groupby=["epoch"]).transform_calculate(line=f"'{line}'")
-        dot = {"color": LOOKS[line][0], "shape": LOOKS[line][2]}
+        dot: dict[str, Any] = {"color": LOOKS[line][0], "shape": LOOKS[line][2]}
         marks = base.mark_point(filled=True, size=26, opacity=1, clip=True, **dot)
         drawn.append(base.mark_line(clip=True, strokeWidth=2).encode(x, y, **look).properties(name=f"line_{name}"))
         drawn.append(marks.encode(x, y, tooltip=tips).properties(name=f"ends_{name}"))
@@ -176,7 +177,7 @@ def layers(settings: dict[str, alt.Parameter]) -> list[alt.Chart]:
     ratio = spectrum.transform_aggregate(after="sum(loss_after)", before="sum(loss_before)").transform_calculate(
         text="'At rest, excess loss after / before: ' + format(datum.after / datum.before, '.3~g')"
     )
-    mark = {"align": "right", "baseline": "top", "fontSize": 13, "style": "guide-label"}
+    mark: dict[str, Any] = {"align": "right", "baseline": "top", "fontSize": 13, "style": "guide-label"}
     words_ratio = ratio.mark_text(**mark).encode(
         x=alt.value(parts.WIDTH - 4), y=alt.value(4), text="text:N"
     )  # fmt: skip

@@ -10,7 +10,7 @@ PANELS = {"log_weight_norm": "Norm of the weights", "effective_rate": "Effective
 HEIGHT = 170
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Two panels on logarithmic axes, a line an arm (mean over seeds), milestones marked."""
     every = parts.arms(tables["schedules"])
     curves = tables["curves"]
@@ -22,7 +22,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.VConcatChart:
     means = rows.groupby(["metric", "arm", "epoch"], sort=False)["value"].agg(mean="mean", n="count").reset_index()
     means.loc[means["metric"] == "log_weight_norm", "mean"] = np.exp(means["mean"])
     marks, end = parts.marks(tables["schedules"]), float(rows["epoch"].max())
-    views = []
+    views: list[alt.typing.ChartType] = []
     for metric, name in PANELS.items():
         own = means[means["metric"] == metric]
         layers = [*parts.rules(marks, end, labelled=not views), *lines(parts.thin(own, set(marks)), name, every, end)]

@@ -64,7 +64,7 @@ def origin(study: Study) -> str:
     """Which runs were trained for this page, and which were kept with the project."""
     runs = study.provenance.get("runs", [])
     kept = sum(bool(run.get("from_reference")) for run in runs)
-    seconds = study.provenance.get("seconds")
+    seconds = study.provenance.get("seconds", float("nan"))
     spent = "" if missing(seconds) else f" Training and evaluation took {duration(seconds)}, summed over runs."
     if study.provenance.get("from_reference"):
         which = f"{kept} of {count(len(runs), 'run')}" if 0 < kept < len(runs) else "The runs"

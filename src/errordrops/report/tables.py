@@ -229,7 +229,7 @@ def provenance(study: Study) -> str:
     rows += [["Results made", cell(p["time"])]] if p.get("time") else []
     rows += [["Seeds", cell(shown(study.settings["seeds"]))]] if study.settings.get("seeds") else []
     rows += [["Runs from the reference", "yes" if p.get("from_reference") else "no"]]
-    return floating("tbl-provenance", table(["", "Value"], rows, left=2), "What produced these results.", " .facts")
+    return floating("tbl-provenance", table(["Fact", "Value"], rows, left=2), "What produced these results.", " .facts")
 
 
 def runs(study: Study) -> str:

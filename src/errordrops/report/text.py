@@ -41,13 +41,13 @@ def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
 
 def short(value: float | None) -> str:
     """A setting such as 0.05, 0.0005 or 3,200, with as many digits as it has (six at most)."""
-    if missing(value):
+    if value is None or missing(value):
         return NOTHING
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
     return text.replace("-", MINUS)
 
 
-def interval(value: float, low: float, high: float, digits: int = 2, sign: bool = False) -> str:
+def interval(value: float | None, low: float | None, high: float | None, digits: int = 2, sign: bool = False) -> str:
     """`value (low to high)`; the value alone where there is no interval, as with one seed."""
     centre = number(value, digits, sign)
     if missing(value) or missing(low) or missing(high):
