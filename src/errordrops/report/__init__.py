@@ -95,7 +95,7 @@ def render(
     build = study_dir / "report" / ".build"
     try:
         name, program = engines.find(engine)
-        stage(read(study_dir), name, build, read(companion) if companion else None)
+        stage(read(study_dir), name, build, read(companion, court.SHOWN) if companion else None)
         said = engines.render(name, program, build)
     except ReportError as error:
         note(log, f"The page was not made. {error}\n")

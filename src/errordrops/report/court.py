@@ -15,6 +15,7 @@ from .study import Study
 from .text import cell, count, floating, interval, listed, missing, number, plain, table
 
 FIGURES = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
+SHOWN = (*FIGURES, "toy")
 MARKS = {"as predicted": "as predicted", "contradicted": "<strong>contradicted</strong>", "undecided": "undecided"}
 UNTESTED = "This study has no arm that tests it."
 

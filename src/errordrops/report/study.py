@@ -1,6 +1,7 @@
 """The files of a study, read into one value that everything else on the page is made from."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,9 +93,9 @@ class Study:
         return {(arm, epoch): tuple(rest) for arm, epoch, *rest in zip(*columns, strict=True)}
 
 
-def read(folder: Path) -> Study:
-    """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be: the
-    page says so.
+def read(folder: Path, shown: Iterable[str] = FIGURES) -> Study:
+    """Read results/STUDY with the figures that are `shown`; raises ReportError naming what is missing. Only the
+    close-up may be: the page says so.
     """
     tables = {}
     try:
@@ -107,7 +108,7 @@ def read(folder: Path) -> Study:
             )
         claims = json.loads((folder / "claims.json").read_text())
         provenance = json.loads((folder / "provenance.json").read_text())
-        figures = {name: found for name in FIGURES if (found := figure(folder, name))}
+        figures = {name: found for name in shown if (found := figure(folder, name))}
     except FileNotFoundError as error:
         raise ReportError(f"The report needs {error.filename}, which is not there.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:
