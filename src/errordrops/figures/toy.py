@@ -29,7 +29,9 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
         return parts.note("This study probes no checkpoints")
     settings = sliders()
     chart = alt.layer(*layers(settings)).properties(width=parts.WIDTH, height=HEIGHT, name="toy")
-    return parts.finish(chart.add_params(*settings.values()), *text(measured(summary)))
+    chart = parts.finish(chart.add_params(*settings.values()), *text(measured(summary)))
+    chart.usermeta = chart.usermeta | {"rows": "drawn"}  # its data are computed from the sliders
+    return chart
 
 
 def sliders() -> dict[str, alt.Parameter]:

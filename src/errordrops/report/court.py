@@ -12,7 +12,7 @@ from ..analysis.court import judged, outcomes
 from . import charts
 from .about import model_on_data
 from .study import Study
-from .text import cell, count, floating, interval, listed, missing, number, plain, table
+from .text import cell, count, floating, fold, interval, listed, missing, number, plain, table
 
 FIGURES = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
 SHOWN = (*FIGURES, "toy")
@@ -59,14 +59,18 @@ def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> st
         f"## The court: every explanation put to the test {{#sec-court}}\n\n{texts['intro'].strip()}",
         elsewhere(probed) if probed is not study else "",
         summed_up(heard.verdicts),
-        predictions(study, heard),
+        fold("Every prediction: threshold, measurement, outcome", predictions(study, heard)),
         *(charts.figure(probed, name) for name in FIGURES if name in probed.figures),
         texts["separates"].strip(),
-        texts["toy"].strip(),
-        beside_toy(probed),
-        *([charts.figure(probed, "toy")] if "toy" in probed.figures else []),
+        f"### The noisy quadratic {{#sec-toy}}\n\n{beside_toy(probed)}",
+        fold("The model: equations and their solution", texts["toy"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def undecided(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
+    """What the probes cannot decide, for the section on what remains open; a comment for a study without them."""
+    return texts["undecided"] if hearing(study, companion) else "<!-- no explanations put to the test -->\n"
 
 
 def elsewhere(probed: Study) -> str:

@@ -8,23 +8,10 @@ from .study import Study
 from .text import callout, count, interval, listed, number, plain, short
 
 
-def answer(study: Study) -> str:
-    """The first paragraph: the papers' answer, and whether this study's numbers agree."""
+def measured(study: Study) -> str:
+    """This study's numbers at the first milestone, and the count over all of them."""
     metric = fx.best_metric(study)
     found = fx.effects(study, metric, lasting=True)
-    drops = [e for e in found if e.verdict == "drop"]
-    lead = "**Because a setting of the training was changed there.**"
-    if not drops:
-        lead = "**The answer of the papers: a setting of the training was changed there.**"
-    papers = (
-        "In the ResNet paper the learning rate was divided by 10 when the error had stopped falling "
-        "[@he2015, section 3.4]. Multiplying the batch size instead gives the same drops [@smith2018]."
-    )
-    return f"::: {{.answer}}\n{lead} {papers}\n\n{measured(study, found, metric)}\n:::\n"
-
-
-def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
-    """This study's numbers at the first milestone, and the count over all of them."""
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
     means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
@@ -43,7 +30,7 @@ def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
         sentences.append(sentence.rstrip(",") + ".")
-    return " ".join([*sentences, tally(found)])
+    return " ".join([*sentences, tally(found)]) + "\n"
 
 
 def tally(found: list[fx.Effect]) -> str:

@@ -23,7 +23,7 @@ class ReportError(UserError):
 @dataclass(frozen=True)
 class Study:
     """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
-    or None).
+    or None). `committed`: read from the reference results.
     """
 
     settings: dict
@@ -36,6 +36,7 @@ class Study:
     final: pd.DataFrame
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    committed: bool = False
 
     def has(self, table: str) -> bool:
         """Whether an analysis table is there and has rows."""
@@ -124,6 +125,7 @@ def read(folder: Path, shown: Iterable[str] = FIGURES) -> Study:
         final=tables["final"],
         figures=figures,
         tables=tables,
+        committed=folder.resolve().parent.name == "reference",
     )
 
 

@@ -83,6 +83,16 @@ def folded(summary: str, content: str) -> str:
     return f"<details>\n<summary>{summary}</summary>\n{content}\n</details>"
 
 
+def fold(summary: str, content: str) -> str:
+    """Markdown that stays folded until it is asked for; it may hold numbered tables, but no headings. A comment, which
+    stands where there is nothing to say, stays as it is.
+    """
+    if not content.strip() or content.startswith("<!--"):
+        return content
+    opened = f'<details class="fold">\n<summary>{summary}</summary>'
+    return f"{raw(opened)}\n{content.strip()}\n\n{raw('</details>')}"
+
+
 def raw(content: str) -> str:
     """A raw HTML block of Pandoc and Quarto; the fence is longer than any the content could hold."""
     return f"``````{{=html}}\n{content}\n``````\n"
