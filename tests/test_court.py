@@ -11,6 +11,7 @@ from errordrops.analysis.verdicts import claim
 from errordrops.curves import PROBE_COLUMNS
 from errordrops.mechanism.toy import rest_excess
 from errordrops.report import court as court_page
+from errordrops.report import probes as table_of_probes
 from errordrops.report import study as report_study
 
 STUDY = studies.load("mechanism", studies.REPOSITORY / "config" / "studies")
@@ -202,3 +203,15 @@ def test_the_plateau_claim_asks_where_the_nearest_drop_lies():
     assert (exact["value"], exact["holds"], exact["n"]) == (0, True, 3) and "13, 14, 17" in exact["statement"]
     assert follows(drops.assign(epoch=drops["epoch"] + 2))["holds"] is False
     assert follows(drops.iloc[:2])["holds"] is None  # a run without a drop has not followed
+
+
+def test_the_table_of_probes_tells_shares_of_a_fall_only_where_there_was_one():
+    numbers = [("none", "fall", -0.1, 0.1), ("none", "leading_share", 1, 3), ("step", "fall", 0.08, 0.1)]
+    numbers += [("step", "leading_share", 0.5, 0.7), ("step", "distance_ratio", 0.1, 0.2)]
+    rows = [(arm, name, (low + high) / 2, low, high) for arm, name, low, high in numbers]
+    page = page_of("evidence", [])
+    page.tables["mechanism_summary"] = pd.DataFrame(rows, columns="arm quantity value value_low value_high".split())
+    text = table_of_probes.probes(page)
+    shares = next(line for line in text.splitlines() if "leading directions alone" in line)
+    assert "0.60 (0.50 to 0.70)" in shares and "2.00" not in shares
+    assert "0.15 (0.10 to 0.20)" in text and "dead units" not in text

@@ -5,7 +5,7 @@ import pandas as pd
 
 from . import panels, parts, theme, words
 
-HEIGHT = 190
+HEIGHT = 140
 LINES = {"test": ("test error", theme.COLOURS[1], [1, 0]), "train": ("training error", theme.COLOURS[0], [6, 3])}
 
 
@@ -49,13 +49,13 @@ def layers(rows: pd.DataFrame, own: list[int], domain: list[float]) -> list[alt.
     )
     tips = ["line:N", alt.Tooltip("epoch:Q", title="epochs completed"), *parts.value_tips("error (%)")]
     hover = base.mark_point(filled=True, size=70, opacity=0, clip=True, aria=False).encode(x.axis(None), y, tooltip=tips)
-    # Beside the lines a few epochs before the end: the higher line is named above itself, the lower one below.
-    place = rows[rows["epoch"] == rows["epoch"][rows["epoch"] <= 0.94 * end].max()].sort_values("mean")
+    # Names at the ends of the lines, right of the plot; the higher line's a little higher, so that they keep apart.
+    last = rows[rows["epoch"] == end].sort_values("mean", ascending=False)
     said = []
-    for i, (_, row) in enumerate(place.iterrows()):
-        low = i == 0 and len(place) > 1
-        look = {"align": "right", "dy": 9 if low else -9, "baseline": "top" if low else "bottom", "fontSize": 13}
-        mark = alt.Chart(row.to_frame().T[["line", "epoch", "mean"]]).mark_text(**look, fontWeight=600)
+    for i, (_, row) in enumerate(last.iterrows()):
+        mark = alt.Chart(row.to_frame().T[["line", "epoch", "mean"]]).mark_text(
+            align="left", dx=6, dy=8 if i else -6, fontSize=13, fontWeight=600
+        )
         colour = alt.value(next(c for name, c, _ in LINES.values() if name == row["line"]))
         said.append(mark.encode(x.axis(None), y, text="line:N", color=colour))
     return [*parts.rules({m: ["this arm"] for m in own}, end, labelled=True), line, *said, hover]
@@ -65,16 +65,16 @@ def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], 
     """Title, subtitle, caption and alternative text."""
     test = rows[rows["split"] == "test"].set_index("epoch")["mean"]
     steps = [(m, test[m], test[m + 1]) for m in own if m in test and m + 1 in test]
-    falls = [f"from {before:.1f} to {after:.1f} % in epoch {m + 1}" for m, before, after in steps]
-    title = f"Test error of arm {arm} goes {words.joined(falls)}" if falls else f"Test and training error of arm {arm}"
+    falls = [f"{before:.1f} to {after:.1f} % in epoch {m + 1}" for m, before, after in steps]
+    title = f"Test error: {words.joined(falls)}" if falls else "Test and training error"
     n = rows["n"]
-    subtitle = [f"{words.seeds_shown(n).capitalize()}, running batch-norm statistics, as training curves usually show it"]
+    subtitle = [f"Arm {arm}, {words.seeds_shown(n)}, batch-norm statistics as training curves usually have them (running)"]
     caption = (
-        "Share of images classified wrongly, on the test set and on the training images while the network learns them."
-        " Thin vertical lines: milestones, numbers m of epochs completed when the setting of this arm changes; the"
-        f" first epoch under the new one is m + 1. {words.seeds_shown(n).capitalize()}; the axis ends where the error"
-        " of the first epochs lies above it."
+        "Share of images classified wrongly, epoch by epoch. On the test set, and on the training images while the network "
+        "learns them. Thin vertical lines: milestones, numbers m of epochs completed when the setting of this arm "
+        "changes; the first epoch under the new one is m + 1. The axis ends where the error of the first epochs lies "
+        "above it."
     )
     last = test[test.index.max()]
-    alt_text = f"Lines of test and training error against epochs. {title}; at the end it is {last:.1f} %."
+    alt_text = f"Lines of test and training error of arm {arm} against epochs. {title}; at the end {last:.1f} %."
     return title, subtitle, caption, alt_text

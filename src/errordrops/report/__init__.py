@@ -60,7 +60,9 @@ def generated(study: Study, engine: str, companion: Study | None = None) -> dict
         "commands": about.commands(study),
         "origin": about.origin(study),
         "made": about.made(study, engine),
-        "tbl-phases": tables.phases(study),
+        "schedules": fold(
+            "The schedule of every arm", f"{charts.figure(study, 'schedules')}\n{tables.phases(study)}"
+        ),
         "tbl-changes": tables.changes(study),
         "tbl-levels": tables.levels(study),
         "tbl-seeds": tables.seeds(study),
@@ -99,7 +101,7 @@ def render(
     build = study_dir / "report" / ".build"
     try:
         name, program = engines.find(engine)
-        stage(read(study_dir), name, build, read(companion, court.SHOWN) if companion else None)
+        stage(read(study_dir), name, build, read(companion, committed=True) if companion else None)
         said = engines.render(name, program, build)
     except ReportError as error:
         note(log, f"The page was not made. {error}\n")

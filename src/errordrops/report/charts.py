@@ -30,8 +30,8 @@ def identifier(name: str) -> str:
 def figure(study: Study, name: str) -> str:
     """Figure `fig-NAME` of the study, or a comment where it has none.
 
-    Below it: how to read it (its caption from the second sentence on), folded, and its command; the page's script
-    adds buttons to copy that and to save data and picture.
+    One line below it: how to read it (its caption from the second sentence on), folded, and its command; the page's
+    script adds buttons to copy that and to save data and picture.
     """
     if name not in study.figures:
         return f"<!-- no figure {name} in this study -->\n"
@@ -44,12 +44,13 @@ def figure(study: Study, name: str) -> str:
         picture = f'<noscript><img alt="{cell(alt)}" src="data:image/svg+xml;base64,{code}"></noscript>\n'
     rows = ' data-rows="drawn"' if meta.get("rows") == "drawn" else ""
     first, *more = SENTENCE.split(str(meta.get("caption") or name), maxsplit=1)
-    reading = folded("How to read it", f"<p>{cell(more[0])}</p>") + "\n" if more else ""
+    reading = folded("How to read it", f"<p>{cell(more[0])}</p>") if more else ""
+    line = cell(command(study, name))
     box = (
         f'<div class="chart" data-chart="{name}"{rows} role="group" tabindex="0" aria-label="{cell(alt)}">\n'
         f'<script type="application/json">{spec_json(spec)}</script>\n'
         f'<div class="canvas"></div>\n{picture}</div>\n'
-        f'<div class="tools" data-for="{name}"><code>{cell(command(study, name))}</code></div>\n{reading}'
+        f'<div class="tools" data-for="{name}">{reading}<code title="{line}">{line}</code></div>'
     )
     return floating(identifier(name), box, plain(first), f' fig-alt="{plain(alt)}"')
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from . import charts
 from .study import Study
-from .text import count, fold, interval, listed, number, plain
+from .text import count, first_open, fold, interval, listed, number, plain
 
 WORDS = {True: "holds", False: "**fails**", None: "undecided"}
 UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
@@ -88,9 +88,12 @@ def part(study: Study, topic: Topic, text: str) -> str:
     """Heading, paragraph, verdicts and figures of one topic."""
     there = [name for name in topic.figures if name in study.figures]
     names = [f"@fig-{name.replace('_', '-')}" for name in there]
-    see = f"\n\n{listed(names)} {'shows' if len(names) == 1 else 'show'} it." if names else ""
+    first, more = first_open(text, "How it was tested, and what to mind")
+    see = f" {listed(names)} {'shows' if len(names) == 1 else 'show'} it." if names else ""
+    figures = [charts.figure(study, name) for name in there]
+    others = fold(f"More about it, in {count(len(figures) - 1, 'figure')}", "\n\n".join(figures[1:]))
     heading = f"### {topic.heading} {{#sec-{topic.name}}}"
-    return "\n\n".join([heading, text.strip() + see, verdicts(study, topic), *(charts.figure(study, n) for n in there)])
+    return "\n\n".join([heading, first + see, *figures[:1], verdicts(study, topic), others, more])
 
 
 def verdicts(study: Study, topic: Topic) -> str:
@@ -100,10 +103,11 @@ def verdicts(study: Study, topic: Topic) -> str:
         return "No claim about it stood in the study file."
     holds, fails = (sum(c.get("holds") is verdict for c in mine) for verdict in (True, False))
     lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
-    lead += f", {fails} {'fails' if fails == 1 else 'fail'} ([why](#sec-failed))" if fails else ""
+    lead += f", {fails} {'fails' if fails == 1 else 'fail'}" if fails else ""
     lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
+    lead += " (@tbl-claims; [why claims failed](#sec-failed))." if fails else " (@tbl-claims)."
     listing = "\n".join(f"- {told_claim(c)}" for c in mine)
-    return f"{lead} (@tbl-claims).\n\n{fold('Each of these claims with its number', listing)}"
+    return f"{lead}\n\n{fold('Each of these claims with its number', listing)}"
 
 
 def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:

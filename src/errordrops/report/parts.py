@@ -3,9 +3,15 @@
 from ..analysis.changes import LEVEL_EPOCHS
 from ..study import CONTROL
 from . import effects as fx
-from .about import SETUP, model_on_data
+from .about import model_on_data
 from .study import Study
-from .text import callout, count, interval, listed, number, plain, short
+from .text import callout, count, fold, interval, listed, number, plain, short
+
+FEW = 6  # of more failed claims than this the names are told with the reasons only
+INDEPENDENCE = (
+    "Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs of arm "
+    "*none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that epoch."
+)
 
 
 def measured(study: Study) -> str:
@@ -14,23 +20,22 @@ def measured(study: Study) -> str:
     found = fx.effects(study, metric, lasting=True)
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
-    means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
-    paired = "" if found[0].verdict == "alone" else ", less the same in runs in which nothing was changed"
-    sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}{paired}):"]
+    paired = "" if found[0].verdict == "alone" else "Beside runs in which nothing was changed: "
     first, train = (
         {(e.arm, e.milestone): e for e in fx.effects(study, *reading)}
         for reading in ((metric, False), ("error", False, "train"))
     )
+    sentences = []
     for e in fx.headline(found) or found[:1]:
         where = (e.arm, e.milestone)
         sentence = (
-            f"{e.what[0].upper() + e.what[1:]} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
+            f"{e.what} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
             f"over the epochs after it and by {fx.stated(first[where])} in epoch {e.milestone + 1} alone"
         )
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
-        sentences.append(sentence.rstrip(",") + ".")
-    return " ".join([*sentences, tally(found)]) + "\n"
+        sentences.append(sentence.rstrip(","))
+    return f"{paired}{'; '.join(sentences)}. {tally(found)}\n"
 
 
 def tally(found: list[fx.Effect]) -> str:
@@ -215,14 +220,9 @@ def claims(study: Study) -> str:
     undecided = len(study.claims) - len(holds) - len(fails)
     text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
     text += f", **{len(fails)} {verb(len(fails), 'fail')}** and {undecided} cannot be decided by this study."
-    if fails:
+    if 0 < len(fails) <= FEW:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
-    text += (
-        " Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs "
-        "of arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that "
-        "epoch."
-    )
-    return text + "\n"
+    return f"{text}\n\n{fold('How far claims are independent', INDEPENDENCE)}"
 
 
 def verb(n: int, word: str) -> str:

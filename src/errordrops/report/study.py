@@ -1,7 +1,6 @@
 """The files of a study, read into one value that everything else on the page is made from."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -94,9 +93,9 @@ class Study:
         return {(arm, epoch): tuple(rest) for arm, epoch, *rest in zip(*columns, strict=True)}
 
 
-def read(folder: Path, shown: Iterable[str] = FIGURES) -> Study:
-    """Read results/STUDY with the figures that are `shown`; raises ReportError naming what is missing. Only the
-    close-up may be: the page says so.
+def read(folder: Path, committed: bool = False) -> Study:
+    """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be: the
+    page says so. `committed`: results of an earlier version, which may lack figures that there are now.
     """
     tables = {}
     try:
@@ -109,7 +108,8 @@ def read(folder: Path, shown: Iterable[str] = FIGURES) -> Study:
             )
         claims = json.loads((folder / "claims.json").read_text())
         provenance = json.loads((folder / "provenance.json").read_text())
-        figures = {name: found for name in shown if (found := figure(folder, name))}
+        drawn = [name for name in FIGURES if not committed or (folder / "figures" / f"{name}.json").exists()]
+        figures = {name: found for name in drawn if (found := figure(folder, name))}
     except FileNotFoundError as error:
         raise ReportError(f"The report needs {error.filename}, which is not there.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:
@@ -125,7 +125,7 @@ def read(folder: Path, shown: Iterable[str] = FIGURES) -> Study:
         final=tables["final"],
         figures=figures,
         tables=tables,
-        committed=folder.resolve().parent.name == "reference",
+        committed=committed,
     )
 
 

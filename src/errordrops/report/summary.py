@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from . import effects as fx
-from .about import SETUP, model_on_data
+from .about import model_on_data
 from .study import Study
 from .text import cell, count, listed, missing, number, raw, short
 
@@ -26,8 +26,7 @@ class Tile:
 
 def summary(study: Study) -> str:
     """The answer of the papers and this study's numbers for it, then the tiles."""
-    metric = fx.best_metric(study)
-    found = fx.effects(study, metric, lasting=True)
+    found = fx.effects(study, fx.best_metric(study), lasting=True)
     lead = "**Because a setting of the training was changed there**"
     if not any(e.verdict == "drop" for e in found):
         lead = "**The answer of the papers: because a setting of the training was changed there**"
@@ -35,18 +34,19 @@ def summary(study: Study) -> str:
         "the learning rate was divided by 10 [@he2015, section 3.4], and multiplying the batch size instead gives the "
         "same drops [@smith2018]."
     )
-    return f"::: {{.answer}}\n{lead}: {papers} {measured(study, found, metric)}\n\n{raw(tiles(study))}:::\n"
+    return f"::: {{.answer}}\n{lead}: {papers} {measured(study, found)}\n\n{raw(tiles(study))}:::\n"
 
 
-def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
+def measured(study: Study, found: list[fx.Effect]) -> str:
     """The second sentence: the level of test error after the first change of the rate, and of the batch."""
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
-    means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
-    moved = [f"{e.what} after epoch {e.milestone} by {fx.stated(e)}" for e in fx.headline(found) or found[:1]]
-    beside = "" if found[0].verdict == "alone" else ", less the same in runs in which nothing was changed"
-    sentence = f"the level of test error was moved by {listed(moved)}".rstrip(",")
-    return f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}), in points{beside}: {sentence}."
+    seeds = count(study.seeds, "seed")
+    own = fx.headline(found) or found[:1]
+    verbs = [" moved test error over the next epochs (points)", ""]
+    moved = [f"{e.what} after epoch {e.milestone}{verb} by {fx.stated(e)}" for e, verb in zip(own, verbs, strict=False)]
+    beside = "" if found[0].verdict == "alone" else ", beside runs in which nothing was changed"
+    return f"Measured here ({model_on_data(study)}, {seeds}): {listed(moved)}{beside}."
 
 
 def tiles(study: Study) -> str:

@@ -36,7 +36,7 @@ def phases(study: Study) -> str:
             rows.append([cell(arm) if i == 0 else "", f"{first.epoch}–{run[-1].epoch}", *numbers, known])
     header = ["Arm", "Epochs", "Learning rate", "Batch size", "Updates per epoch", "Noise scale <i>g</i>"]
     caption = "The schedule of every arm. Noise scale: that of Smith and Le, with momentum and this study's $N$."
-    return fold("The schedule of every arm", floating("tbl-phases", table(header, rows, left=2), caption))
+    return floating("tbl-phases", table(header, rows, left=2), caption)
 
 
 def spread(rows: pd.DataFrame) -> list[str]:

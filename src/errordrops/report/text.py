@@ -93,6 +93,12 @@ def fold(summary: str, content: str) -> str:
     return f"{raw(opened)}\n{content.strip()}\n\n{raw('</details>')}"
 
 
+def first_open(text: str, summary: str) -> tuple[str, str]:
+    """The first paragraph, and what follows it folded; the second is empty where there is only one."""
+    first, _, rest = text.strip().partition("\n\n")
+    return first, fold(summary, rest) if rest.strip() else ""
+
+
 def raw(content: str) -> str:
     """A raw HTML block of Pandoc and Quarto; the fence is longer than any the content could hold."""
     return f"``````{{=html}}\n{content}\n``````\n"
