@@ -13,7 +13,7 @@ import yaml
 from ..figures import FIGURES
 from . import about, charts, court, engines, evidence, handson, papers, parts, summary, tables
 from .study import ReportError, Study, read
-from .text import fold
+from .text import first_open, fold
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
 
@@ -42,7 +42,7 @@ def generated(study: Study, engine: str, companion: Study | None = None) -> dict
     pieces = {
         "answer": summary.summary(study),
         "try": handson.section(study, companion, texts("try")),
-        "measured": parts.measured(study),
+        "measured": "\n\n".join(first_open(parts.measured(study), "The first milestone in numbers")),
         "diverged": parts.diverged(study),
         "batches": fold("How large a batch, and how fast a drop can be", parts.batches(study)),
         "closeup": parts.closeup(study),

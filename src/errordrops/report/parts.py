@@ -15,7 +15,7 @@ INDEPENDENCE = (
 
 
 def measured(study: Study) -> str:
-    """This study's numbers at the first milestone, and the count over all of them."""
+    """The count over all milestones; as a second paragraph this study's numbers at the first."""
     metric = fx.best_metric(study)
     found = fx.effects(study, metric, lasting=True)
     if not found:
@@ -35,7 +35,7 @@ def measured(study: Study) -> str:
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
         sentences.append(sentence.rstrip(","))
-    return f"{paired}{'; '.join(sentences)}. {tally(found)}\n"
+    return f"{tally(found)}\n\n{paired}{'; '.join(sentences)}.\n"
 
 
 def tally(found: list[fx.Effect]) -> str:
@@ -144,11 +144,8 @@ def closeup(study: Study) -> str:
     if "closeup" not in study.figures:
         return "No epoch of this study was evaluated while it was trained, so there is nothing to show here.\n"
     return (
-        "Epoch numbers are a coarse ruler: was the drop there after one update, or only at the end of the "
-        "epoch? "
-        "So the epoch was evaluated after 1, 2, 4, 8, … updates, once with the change and once, from the same "
-        "checkpoint, without it (@fig-closeup). A branch that keeps the old setting is the same "
-        "training that would have happened anyway, seed by seed.\n"
+        "Was the drop there after one update, or only at the end of the epoch? So the epoch was evaluated after "
+        "1, 2, 4, 8, … updates, with the change and, from the same checkpoint, without it (@fig-closeup).\n"
     )
 
 

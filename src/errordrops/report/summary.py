@@ -43,7 +43,7 @@ def measured(study: Study, found: list[fx.Effect]) -> str:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
     seeds = count(study.seeds, "seed")
     own = fx.headline(found) or found[:1]
-    verbs = [" moved test error over the next epochs (points)", ""]
+    verbs = [" moved test error in the epochs after it, in points,", ""]
     moved = [f"{e.what} after epoch {e.milestone}{verb} by {fx.stated(e)}" for e, verb in zip(own, verbs, strict=False)]
     beside = "" if found[0].verdict == "alone" else ", beside runs in which nothing was changed"
     return f"Measured here ({model_on_data(study)}, {seeds}): {listed(moved)}{beside}."
@@ -82,8 +82,8 @@ def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
                 claim = claims.get(f"{e.arm}.m1.{what}")
                 if claim:
                     placebos = "active placebos" in str(claim.get("statement"))
-                    beside = "its active placebos, runs that go on" if placebos else "runs that go on"
-                    says = f"of test error {when} {e.what}, beside {beside} without the change"
+                    beside = "active placebos: runs that go on without" if placebos else "arm none"
+                    says = f"of test error {when} {e.what}, beside {beside}"
                     yield Tile(number(claim["value"]), "points", limits(claim), says, claim["id"])
                     return
 
@@ -96,8 +96,8 @@ def detection(study: Study, claims: dict) -> Iterator[Tile]:
     if exact and quiet:
         alarms = "none" if quiet["value"] == 0 else f"{number(quiet['value'])} a run"
         says = (
-            f"found in test error by a detector that never sees the schedule begin in exactly the first epoch after "
-            f"a change; in {count(int(quiet['n']), 'run')} without a sudden change it finds {alarms}"
+            f"that a detector blind to the schedule finds in test error begin in exactly the first epoch after a "
+            f"change; in {count(int(quiet['n']), 'run')} without one it finds {alarms}"
         )
         drops = f"of {count(int(exact['n']), 'drop')}"
         yield Tile(f"{number(100 * exact['value'], 0)} %", drops, "", says, exact["id"])
