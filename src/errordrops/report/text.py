@@ -80,7 +80,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
 
 def folded(summary: str, content: str) -> str:
     """HTML that stays folded until it is asked for."""
-    return f"<details>\n<summary>{summary}</summary>\n{content}\n</details>"
+    return f"<details class=\"fold\">\n<summary>{summary}</summary>\n{content}\n</details>"
 
 
 def fold(summary: str, content: str) -> str:
