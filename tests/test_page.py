@@ -1,7 +1,8 @@
-"""The page in a browser without network: every chart is drawn and answers, on wide and narrow screens,
-light and dark.
+"""The page in a browser without network: every chart is drawn and answers, its data can be saved, a keyboard reaches
+everything, on wide and narrow screens, light and dark, and on paper.
 """
 
+import io
 import json
 import os
 import shutil
@@ -18,9 +19,12 @@ import test_figures_mechanism_b
 import test_figures_papers
 from errordrops import figures, report
 from errordrops.analysis import court
+from errordrops.study import REPOSITORY
+from reading import WORDS_PER_MINUTE, words
 from test_report import SETTINGS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"
 DRAWN = "mode => [...document.querySelectorAll('.chart')].every(b => b.dataset.drawn === mode)"
 
 pytestmark = [
@@ -73,8 +77,8 @@ def visit(browser, address):
     """Open the page offline at a width and colour scheme; whatever goes wrong on it fails the test."""
     contexts, wrong = [], []
 
-    def visited(width=1280, height=900, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    def visited(width=1280, height=900, scheme="light", **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         contexts.append(context)
         context.set_offline(True)
         page = context.new_page()
@@ -104,44 +108,66 @@ def test_every_chart_is_drawn(visit):
     assert page.locator(".chart svg[role=img][aria-label]").count() == len(figures.FIGURES) - len(empty)
 
 
-def test_first_screen_holds_question_answer_and_chart(visit):
+def test_first_screen_holds_question_picture_answer_and_numbers(visit):
     page = visit()
     assert page.locator("h1").bounding_box()["y"] < 100
-    answer, chart = page.locator(".answer").bounding_box(), page.locator(".chart").first.bounding_box()
-    assert answer["y"] + answer["height"] <= chart["y"] < 700
+    picture, answer = (page.locator(where).first.bounding_box() for where in (".chart", ".answer"))
+    assert picture["y"] + picture["height"] <= answer["y"] and answer["y"] + answer["height"] < 900
 
 
-def test_chart_answers_to_its_switch_and_legend(visit):
+def changes(page, box, act) -> None:
+    """What is drawn in the box is another picture after `act`."""
+    before = box.locator("svg.marks").inner_html()
+    act()
+    name = box.get_attribute("data-chart")
+    now = "([name, old]) => document.querySelector(`[data-chart=${name}] svg.marks`).innerHTML !== old"
+    page.wait_for_function(now, arg=[name, before])
+
+
+def test_charts_answer_to_switches_legend_sliders_and_the_pointer(visit):
     page = visit()
     box = page.locator(".chart[data-chart=error_by_epoch]")
-    before = box.locator("svg.marks").inner_html()
-    box.locator("input[type=radio]").nth(1).check()
-    page.wait_for_function("old => document.querySelector('.chart svg.marks').innerHTML !== old", arg=before)
-    before = box.locator("svg.marks").inner_html()
-    box.locator("svg.marks .role-legend-label").nth(1).click(force=True)
-    page.wait_for_function("old => document.querySelector('.chart svg.marks').innerHTML !== old", arg=before)
+    for label in ("recomputed", "parameter updates"):
+        changes(page, box, box.get_by_role("radio", name=label, exact=True).check)
+    lines = "() => document.querySelectorAll('[data-chart=error_by_epoch] .mark-line path[d]').length"
+    assert box.get_by_role("checkbox").count() == 4
+    before = page.evaluate(lines)
+    changes(page, box, box.get_by_role("checkbox", name="batch").uncheck)
+    assert page.evaluate(lines) == before - 2  # in both panels
+    changes(page, box, lambda: box.locator("svg.marks .role-legend-label").nth(1).click(force=True))
+    toy = page.locator(".chart[data-chart=toy]")
+    slider = toy.locator("input[type=range]").first
+    changes(page, toy, lambda: (slider.focus(), page.keyboard.press("ArrowRight")))
+    points = page.locator(".chart[data-chart=cliffs] svg.marks .mark-symbol path")
+    points.nth(12).hover(force=True)
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert "epochs completed" in page.locator("#vg-tooltip-element").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_narrow_screen(visit, scheme):
-    page = visit(390, 844, scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+@pytest.mark.parametrize("width", [390, 1920])
+def test_no_screen_is_too_narrow_or_too_wide(visit, width, scheme):
+    page = visit(width, 844, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(OPEN)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert len(page.screenshot()) > 10_000
     assert page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= 14
     size = "elements => elements.map(e => parseFloat(getComputedStyle(e).fontSize))"
     assert min(page.eval_on_selector_all("main p, td, th", size)) >= 13
 
 
-def test_dark_mode_redraws(visit):
+def test_dark_mode_redraws_and_keeps_what_was_chosen(visit):
     page = visit()
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     fill = "getComputedStyle(document.querySelector('.chart svg .role-axis-label text')).fill"
     before = page.evaluate(fill)
+    choice = page.locator(".chart[data-chart=error_by_epoch]").get_by_role("checkbox", name="batch")
+    choice.uncheck()
     page.locator("#toggle").click()
     page.wait_for_function(DRAWN, arg="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
-    assert page.evaluate(fill) != before
+    assert page.evaluate(fill) != before and not choice.is_checked()
     page.locator("#toggle").click()
     page.wait_for_function(DRAWN, arg="light")
     assert page.evaluate(fill) == before
@@ -152,7 +178,7 @@ def test_axe_finds_no_violation(visit, scheme, width):
     """All rules of axe-core, those of WCAG 2.2 AA and good practice, with everything unfolded."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = visit(width, 900, scheme)
-    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    page.evaluate(OPEN)
     found = axe.Axe().run(page).response["violations"]
     told = [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
@@ -160,3 +186,95 @@ def test_axe_finds_no_violation(visit, scheme, width):
         for node in rule["nodes"][:4]
     ]
     assert not found, "\n".join(told)
+
+
+def test_data_picture_and_command_of_every_figure_can_be_taken(visit):
+    page = visit(permissions=["clipboard-read", "clipboard-write"])
+    page.evaluate(OPEN)
+    names = page.eval_on_selector_all(".chart", "boxes => boxes.map(box => box.dataset.chart)")
+    for name in names:
+        with page.expect_download() as download:
+            page.get_by_role(
+                "button", name=f"Save the data of figure {name.replace('_', ' ')} as CSV", exact=True
+            ).click()
+        assert download.value.suggested_filename == f"{name}.csv"
+        table = pd.read_csv(io.BytesIO(download.value.path().read_bytes()))
+        assert len(table) > 1 and table.shape[1] > 1, name
+        if name == "cliffs":
+            drawn = table[table["split"] == "test"].set_index("epoch")["mean"]
+    curves = planted.curves().query("arm == 'step' and split == 'test' and metric == 'error'")
+    assert drawn[11] == pytest.approx(curves.query("epoch == 11")["value"].mean(), abs=0.006)
+    for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Save the picture of figure lag as {kind}").click()
+        assert download.value.path().read_bytes().startswith(start)
+    page.get_by_role("button", name="Copy the command of figure lag", exact=True).press("Enter")
+    page.wait_for_function("[...document.querySelectorAll('.tools button')].some(b => b.textContent === 'Copied')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("snakemake results/") and "/figures/lag.svg" in copied
+
+
+def test_every_anchor_leads_somewhere_also_into_what_is_folded(visit):
+    page = visit()
+    targets = page.eval_on_selector_all("a[href^='#']", "links => links.map(a => a.getAttribute('href').slice(1))")
+    assert len(targets) > 50
+    lost = page.evaluate("ids => ids.filter(id => !document.getElementById(decodeURIComponent(id)))", targets)
+    assert not lost
+    table = page.locator("#tbl-claims")
+    assert not table.is_visible()
+    page.locator("a[href='#tbl-claims']").first.click()
+    table.wait_for(state="visible")
+
+
+def test_a_keyboard_reaches_every_control(visit):
+    page = visit()
+    page.evaluate(OPEN)
+    controls = (
+        "const all = [...document.querySelectorAll('button, input, select, summary, a[href], .chart, .table-box')];"
+        # of a group of radio buttons the tab key stops at the checked one, from which arrows go on
+        "const wanted = all.filter(e => e.offsetParent !== null && !(e.type === 'radio' && !e.checked));"
+    )
+    page.evaluate("() => { window.seen = new Set(); addEventListener('focusin', e => window.seen.add(e.target)); }")
+    for _ in range(page.evaluate(f"() => {{ {controls} return wanted.length + 20; }}")):
+        page.keyboard.press("Tab")
+    missed = page.evaluate(
+        f"() => {{ {controls} return wanted.filter(e => !window.seen.has(e)).map(e => e.outerHTML); }}"
+    )
+    assert not [html[:150] for html in missed]
+
+
+def test_on_paper_all_is_unfolded_and_nothing_is_to_click(visit):
+    page = visit(scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    closed = "[...document.querySelectorAll('main details')].filter(d => !d.open).length"
+    assert page.evaluate(closed) == 0
+    shown = "elements => elements.filter(e => e.offsetParent !== null).length"
+    assert page.eval_on_selector_all(".tools button, .vega-bind input, #toggle, #TOC", shown) == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    text = "getComputedStyle(document.querySelector('.chart svg .role-axis-label text')).fill"
+    assert page.evaluate(text) == "rgb(34, 34, 34)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(closed) > 10
+
+
+def test_the_page_is_small_and_soon_interactive(browser, address):
+    """In seconds of processor time, since the machine that tests may be busy with other things."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Performance.setTimeDomain", {"timeDomain": "threadTicks"})
+    session.send("Performance.enable")
+    page.goto(address, wait_until="commit")
+    page.wait_for_selector(".chart[data-chart=error_by_epoch][data-drawn] input[type=checkbox]", timeout=30_000)
+    spent = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}["TaskDuration"]
+    context.close()
+    assert 0.05 < spent < 2
+    committed = [*(REPOSITORY / "results/reference").glob("*/report/index.html")]
+    assert committed and all(path.stat().st_size < 5e6 for path in committed)
+
+
+def test_the_page_of_the_evidence_is_read_in_twelve_minutes():
+    page = (REPOSITORY / "results/reference/evidence/report/index.html").read_text()
+    read = words(page)
+    assert 1000 < read.total() < 12 * WORDS_PER_MINUTE, read

@@ -138,7 +138,7 @@ def test_answer_follows_from_the_numbers(folder):
     def told(low, high):
         table[["difference", "difference_low", "difference_high"]] = [-3.0, low, high]
         table.to_csv(path, index=False)
-        return parts.answer(study.read(folder))
+        return parts.measured(study.read(folder))
 
     sure = told(-4.0, -2.0)
     assert sure.count("in **all 3** arms") == 2 and sure.count("−3.00 (95\u00a0% interval −4.00 to −2.00) points") == 2
@@ -151,14 +151,14 @@ def test_page_is_complete_and_fetches_nothing(page):
     assert len(page) < 3e6
     told = visible(page)
     for words in (
-        "Figure 5: Caption of error",
+        "Figure 6: Caption of error",
         "ghost",
         "He et al. 2015",
         "page rendered by Pandoc",
         "3,200",
     ):
         assert words.lower() in told.lower()
-    assert page.count('class="chart"') == 5 and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
+    assert page.count('class="chart"') == 6 and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
     bare = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|<link[^>]+href)=[\"']?(https?:)?//", bare)
     assert "{{<" not in bare and "?@" not in bare

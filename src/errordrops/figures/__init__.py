@@ -33,6 +33,7 @@ class Figure:
 FIGURES = {
     figure.name: figure
     for figure in (
+        Figure("cliffs", ("curves", "schedules")),
         Figure("error_by_epoch", ("curves", "schedules", "milestone_levels_summary")),
         Figure("error_by_update", ("curves", "schedules", "final")),
         Figure("schedules", ("schedules",)),

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from . import parts, theme, words
+from . import parts, words
 
 BRANCHES = {"changed": [1, 0], "unchanged": [3, 3]}
 
@@ -61,7 +61,7 @@ def panel(rows: pd.DataFrame, m: int, every: list[str], shown: list[str], domain
     band = base.mark_area(opacity=0.13, strokeWidth=0).encode(alt.Y("low:Q", title=name, scale=scale), alt.Y2("high:Q"))
     line = base.mark_line(strokeWidth=1.6).encode(y, order="position:Q", strokeDash=dash)
     points = base.mark_point(filled=True, size=24, opacity=0.9).encode(y, shape=shape, tooltip=tips)
-    rule = alt.Chart(pd.DataFrame({"milestone": [m]})).mark_rule(color=theme.GREY, opacity=0.7)
+    rule = alt.Chart(pd.DataFrame({"milestone": [m]})).mark_rule(**parts.MILESTONE)
     at_m = alt.X("milestone:Q", axis=axis, scale=epochs)
     return [rule.encode(at_m), band, line, points]
 

@@ -92,7 +92,7 @@ def panel(
     mean, low = (alt.Y(f"{column}:Q", scale=scale, axis=y_axis) for column in ("mean", "low"))
     layers = []
     if epochs:
-        rule = alt.Chart(pd.DataFrame({"epoch": epochs})).mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.7)
+        rule = alt.Chart(pd.DataFrame({"epoch": epochs})).mark_rule(**parts.MILESTONE)
         layers.append(rule.encode(x, tooltip=[alt.Tooltip("epoch:Q", title="changes after")]))
     if len(none):
         line = alt.Chart(none[["epoch", "mean"]]).mark_line(clip=True, color=theme.GREY, strokeWidth=1)

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from . import parts, theme, words
+from . import parts, words
 
 RULES = ("step", "hybrid", "batch")  # the three arms of their figure
 VIEW = {"width": 270, "height": 300}
@@ -22,7 +22,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
     for field, name in (("epoch", "Epochs completed"), ("update", "Parameter updates")):
         layers = _lines(rows, field, name, parts.line_style(every, arms), first=not views)
         if field == "epoch" and marks:
-            rule = alt.Chart(pd.DataFrame({"milestone": list(marks)})).mark_rule(color=theme.GREY, opacity=0.7)
+            rule = alt.Chart(pd.DataFrame({"milestone": list(marks)})).mark_rule(**parts.MILESTONE)
             layers.insert(0, rule.encode(alt.X("milestone:Q")))
         views.append(alt.layer(*layers).properties(**VIEW, name=f"panel_{field}"))
     chart = alt.hconcat(*views, spacing=30).resolve_scale(color="shared", strokeDash="shared")

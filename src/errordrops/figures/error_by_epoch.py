@@ -1,13 +1,22 @@
-"""Test and training error (percent) against epochs, one line an arm, milestones marked."""
+"""Test and training error (percent) against epochs or updates, one line an arm, milestones marked."""
+
+import json
 
 import altair as alt
 import pandas as pd
 
-from . import panels, parts, words
+from . import error_by_update, panels, parts, words
+
+AXES = {"epoch": "epochs completed", "update": "parameter updates"}
+BY_EPOCH = f"axis === {json.dumps(AXES['epoch'])}"
+ALONG = f"{BY_EPOCH} ? datum.epoch : datum.update"
 
 
 def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
-    """Mean and range over seeds by epoch; a drop at milestone m appears between x = m and x = m + 1."""
+    """Mean and range over seeds by epoch; a drop at milestone m appears between x = m and x = m + 1.
+
+    By updates, milestones are diamonds on the lines, since arms reach them after different numbers of updates.
+    """
     curves, schedules = tables["curves"], tables["schedules"]
     every, at = parts.arms(schedules), parts.marks(schedules)
     rows = {panel: panels.table(curves, schedules, panel) for panel in panels.STATES}
@@ -15,15 +24,22 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     if "test" not in rows:
         return parts.note("No test error has been recorded")
     end = max(int(schedules["epoch"].max()), int(rows["test"]["epoch"].max()))
+    ends = {AXES["epoch"]: [0, end], AXES["update"]: [0, 1.015 * max(int(rows["test"]["update"].max()), 1)]}
+    scale = alt.Scale(domain=alt.ExprRef(f"{json.dumps(ends)}[axis]"), nice=False)
     domains = {panel: panels.limits(table, panels.start(schedules)) for panel, table in rows.items()}
     layers = {}
     for panel, table in rows.items():
         last = panel == list(rows)[-1]
-        axis = alt.Axis(title="Epochs completed" if last else None, labels=last, tickMinStep=1, grid=False)
-        x = alt.X("epoch:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
-        layers[panel] = parts.rules(at, end, labelled=panel == "test")
-        layers[panel] += panels.draw_panel(table, panel, x, every, domains[panel])
-    chart = panels.stack(layers)
+        axis = alt.Axis(title=None, labels=last, tickMinStep=1, tickCount=8, grid=False, format=",d")
+        x = alt.X("along:Q", axis=axis, scale=scale)
+        layers[panel] = parts.rules(at, end, labelled=panel == "test", while_=BY_EPOCH)
+        layers[panel] += panels.draw_panel(table, panel, x, every, domains[panel], ALONG)
+        points = error_by_update.points(table, at, every, x, panel, domains[panel])
+        layers[panel] += [layer.transform_calculate(along=ALONG).transform_filter(f"!({BY_EPOCH})") for layer in points]
+        layers[panel] += [parts.axis_name("axis", parts.WIDTH, panels.HEIGHT[panel])] if last else []
+    chart = panels.stack(layers, panels.present(rows["test"], every))
+    radio = alt.binding_radio(options=list(AXES.values()), name="Horizontal axis: ")
+    chart = chart.add_params(alt.param(name="axis", value=AXES["epoch"], bind=radio))
     return parts.finish(chart, *text(tables["milestone_levels_summary"], at, rows["test"], domains["test"]))
 
 
@@ -41,7 +57,7 @@ def text(summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> 
     subtitle = [f"Title and first view: running batch-norm statistics; {words.seeds_shown(n)}{words.band(n)}"]
     lines = (
         "Thin vertical lines: milestones, numbers m of epochs completed when the learning rate or batch size "
-        "of an arm changes; a drop appears in epoch m + 1. "
+        "of an arm changes; a drop appears in epoch m + 1. By updates: diamonds, and dots where an arm ends. "
     )
     caption = f"{lines if at else ''}{panels.reading(rows)}{panels.outside(rows, domain)}"
     caption += (

@@ -24,7 +24,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
         x = alt.X("update:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
         layers[panel] = panels.draw_panel(table, panel, x, every, domains[panel])
         layers[panel] += points(table, at, every, x, panel, domains[panel])
-    chart = panels.stack(layers)
+    chart = panels.stack(layers, panels.present(rows["test"], every))
     return parts.finish(chart, *text(tables["final"], at, rows["test"], domains["test"]))
 
 
@@ -38,12 +38,12 @@ def stops(rows: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
 
 def points(rows: pd.DataFrame, at: dict, every: list[str], x: alt.X, panel: str, domain: tuple) -> list[alt.Chart]:
     """Diamonds and end dots on the lines."""
-    shown = [arm for arm in every if arm in set(rows["arm"])]
+    shown = panels.present(rows, every)
     found = stops(rows, at)
     symbols = alt.Scale(domain=["changes", "end"], range=["diamond", "circle"])
     choice = "statistics == 'running' ? datum.mean_running : datum.mean_recomputed"
     return [
-        alt.Chart(found)
+        panels.switched(found, shown)
         .transform_calculate(mean=choice)
         .mark_point(filled=True, size=75, clip=True)
         .encode(

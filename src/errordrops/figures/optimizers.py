@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from . import parts, theme, words
+from . import parts, words
 
 VIEW = {"width": 270, "height": 190}
 
@@ -49,7 +49,7 @@ def _panel(rows, name: str, domain: list[float], marks: list[int], look: dict, f
     hover = base.mark_point(size=60, filled=True, opacity=0, clip=True, aria=False).encode(x, y, tooltip=tips)
     layers = [line.add_params(selection) if first else line, hover]
     if marks:
-        rule = alt.Chart(pd.DataFrame({"milestone": marks})).mark_rule(color=theme.GREY, opacity=0.7)
+        rule = alt.Chart(pd.DataFrame({"milestone": marks})).mark_rule(**parts.MILESTONE)
         layers.insert(0, rule.encode(alt.X("milestone:Q")))
     return alt.layer(*layers).properties(**VIEW, title=parts.heading(name))
 

@@ -49,11 +49,17 @@ def start(schedules: pd.DataFrame) -> int:
     return max(1, -(-m // 5))
 
 
-def draw_panel(rows: pd.DataFrame, panel: str, x: alt.X, every: list[str], domain: tuple[float, float]):
-    """Band and line of each arm, and invisible points that carry the tooltips."""
-    shown = [arm for arm in every if arm in set(rows["arm"])]
+def draw_panel(
+    rows: pd.DataFrame, panel: str, x: alt.X, every: list[str], domain: tuple[float, float], along: str = ""
+):
+    """Band and line of each arm whose checkbox is on, and invisible points that carry the tooltips.
+
+    `along` is an expression for field `along` of x, where the horizontal axis is a matter of choice.
+    """
+    shown = present(rows, every)
     selection = parts.chosen()
-    base = alt.Chart(rows)
+    base = switched(rows, shown)
+    base = base.transform_calculate(along=along) if along else base
     for name in VALUES:
         choice = f"statistics == 'running' ? datum.{name}_running : datum.{name}_recomputed"
         base = base.transform_calculate(**{name: choice})
@@ -77,11 +83,22 @@ def draw_panel(rows: pd.DataFrame, panel: str, x: alt.X, every: list[str], domai
     return [band, line.properties(name=f"lines_{panel}"), hover]
 
 
-def stack(panels: dict[str, list]) -> alt.VConcatChart:
-    """Test above training, one legend, one switch."""
+def present(rows: pd.DataFrame, every: list[str]) -> list[str]:
+    """Arms that have rows, in the order of the study."""
+    return [arm for arm in every if arm in set(rows["arm"])]
+
+
+def switched(rows: pd.DataFrame, shown: list[str]) -> alt.Chart:
+    """A chart of the rows whose arm is switched on."""
+    base = alt.Chart(rows.assign(place=rows["arm"].map(shown.index)))
+    return base.transform_filter(parts.switched_on(shown))
+
+
+def stack(panels: dict[str, list], arms: list[str]) -> alt.VConcatChart:
+    """Test above training, one legend, one switch for the statistics and one for each arm."""
     views = [parts.view(layers, HEIGHT[panel], name=f"panel_{panel}") for panel, layers in panels.items()]
     chart = alt.vconcat(*views, spacing=12).resolve_scale(color="shared", strokeDash="shared")
-    return chart.add_params(parts.statistics("running"))
+    return chart.add_params(*parts.switches(arms), parts.statistics("running"))
 
 
 def outside(rows: pd.DataFrame, domain: tuple[float, float]) -> str:
@@ -100,5 +117,5 @@ def reading(rows: pd.DataFrame) -> str:
     return (
         f"Lines: {words.seeds_shown(n)}{words.band(n)}. Switch below: error with running or recomputed "
         "batch-norm statistics (for training: over the epoch while it trains, or on a fixed subset after it)."
-        " Click an arm in the legend to single it out, shift-click for more."
+        " Switch arms off and on below, or click one in the legend to single it out."
     )

@@ -11,6 +11,8 @@ from . import theme, words
 
 WIDTH = 580
 FEW = 8  # a schedule with this many changes or more (a cosine) has no milestones to draw
+MILESTONE = {"color": theme.GREY, "strokeWidth": 1, "opacity": 0.7}  # the rule of a milestone, in every figure
+SWITCHES = 8  # more arms than this get no switch of their own
 ROWS = 4500  # per data set, below Altair's limit of 5,000
 
 
@@ -91,6 +93,18 @@ def chosen() -> alt.Parameter:
     return alt.selection_point(name="chosen", fields=["arm"], bind="legend")
 
 
+def switches(names: list[str]) -> list[alt.Parameter]:
+    """A checkbox for each arm, which a keyboard reaches as it does not reach the legend; none for very many arms."""
+    some = names if len(names) <= SWITCHES else []
+    return [alt.param(name=f"arm_{i}", value=True, bind=alt.binding_checkbox(name=name)) for i, name in enumerate(some)]
+
+
+def switched_on(names: list[str]) -> str:
+    """Expression for rows of arms whose checkbox is on; column `place` is the index among `names`."""
+    # An index, since a name in an expression could be read as one.
+    return f"[{', '.join(f'arm_{i}' for i in range(len(names)))}][datum.place]" if len(names) <= SWITCHES else "true"
+
+
 def faded(selection: alt.Parameter, shown: float, hidden: float) -> Any:
     """Opacity of selected arms and of the others."""
     return alt.when(selection).then(alt.value(shown)).otherwise(alt.value(hidden))
@@ -102,8 +116,11 @@ def statistics(value: str) -> alt.Parameter:
     return alt.param(name="statistics", value=value, bind=radio)
 
 
-def rules(at: dict[int, list[str]], end: float, labelled: bool) -> list[alt.Chart]:
-    """Thin rules at x = m, each labelled above the plot as far as there is room before the next."""
+def rules(at: dict[int, list[str]], end: float, labelled: bool, while_: str = "true") -> list[alt.Chart]:
+    """Thin rules at x = m, each labelled above the plot as far as there is room before the next.
+
+    They are there `while_` this expression of the chart's parameters is true.
+    """
     if not at:
         return []
     room = {m: (after - m) / end * WIDTH for m, after in pairwise([*at, end])}
@@ -114,6 +131,7 @@ def rules(at: dict[int, list[str]], end: float, labelled: bool) -> list[alt.Char
     texts[first] = long if 6 * len(long) < room[first] else texts[first]
     # Labels are those of an axis, since a theme gives axes, unlike text marks, a colour for its background.
     labels = f"{json.dumps({str(m): text for m, text in texts.items()})}[datum.value]"
+    labels = labels if while_ == "true" else f"{while_} ? {labels} : ''"
     plain: dict[str, Any] = {"orient": "top", "domain": False, "ticks": False, "grid": False, "title": None}
     axis = alt.Axis(
         values=list(at),
@@ -126,7 +144,8 @@ def rules(at: dict[int, list[str]], end: float, labelled: bool) -> list[alt.Char
     )
     rows = pd.DataFrame([{"milestone": m, "arms": words.joined(names)} for m, names in at.items()])
     tips = [alt.Tooltip("milestone:Q", title="after epoch"), alt.Tooltip("arms:N", title="changed")]
-    rule = alt.Chart(rows).mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.7)
+    base = alt.Chart(rows) if while_ == "true" else alt.Chart(rows).transform_filter(while_)
+    rule = base.mark_rule(**MILESTONE)
     return [rule.encode(alt.X("milestone:Q", axis=axis), tooltip=tips)]
 
 

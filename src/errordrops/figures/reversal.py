@@ -81,7 +81,7 @@ def table(curves: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 def rules(changes: pd.DataFrame, x: alt.X, place: str) -> list[alt.Chart]:
     """Thin rules where the rate of arm reversal changes, told left and right of them in turn."""
     base = alt.Chart(changes).transform_calculate(x=place)
-    layers = [base.mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.7).encode(x)]
+    layers = [base.mark_rule(**parts.MILESTONE).encode(x)]
     for right in (False, True):
         side: dict[str, Any] = {"align": "left", "dx": 5} if right else {"align": "right", "dx": -5}
         look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 12, "baseline": "top"}

@@ -108,7 +108,7 @@ def panel(base, rows, fallen, measure: str, end: int, first: bool) -> alt.typing
     tips = [alt.Tooltip("name:N", title="line"), alt.Tooltip("epoch:Q", title="epochs completed")]
     tips += [alt.Tooltip("mean:Q", title=f"{measure} ({unit})", format=".4~f"), alt.Tooltip("n:Q", title="seeds")]
     dates = pd.DataFrame({"at": sorted(set(rows["at"]))})
-    rule = alt.Chart(dates).transform_filter(CHOSEN).mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.8)
+    rule = alt.Chart(dates).transform_filter(CHOSEN).mark_rule(**parts.MILESTONE)
     chosen = alt.Chart(rows).transform_filter(CHOSEN)
     layers = [
         alt.Chart(base).mark_line(clip=True, strokeWidth=1.6).encode(x, y, **look).properties(name=f"control_{name}"),

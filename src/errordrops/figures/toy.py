@@ -30,7 +30,9 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
         return parts.note("This study probes no checkpoints")
     settings = sliders()
     chart = alt.layer(*layers(settings)).properties(width=parts.WIDTH, height=HEIGHT, name="toy")
-    return parts.finish(chart.add_params(*settings.values()), *text(measured(summary)))
+    chart = parts.finish(chart.add_params(*settings.values()), *text(measured(summary)))
+    chart.usermeta = chart.usermeta | {"rows": "drawn"}  # its data are computed from the sliders
+    return chart
 
 
 def sliders() -> dict[str, alt.Parameter]:
@@ -172,7 +174,7 @@ def layers(settings: dict[str, alt.Parameter]) -> list[alt.Chart]:
         drawn.append(base.mark_line(clip=True, strokeWidth=2).encode(x, y, **look).properties(name=f"line_{name}"))
         drawn.append(marks.encode(x, y, tooltip=tips).properties(name=f"ends_{name}"))
     rule = alt.Chart(pd.DataFrame({"m": [0]})).transform_calculate(m="milestone")
-    rule = rule.mark_rule(color=theme.GREY, strokeWidth=1, opacity=0.8).encode(x=alt.X("m:Q"))
+    rule = rule.mark_rule(**parts.MILESTONE).encode(x=alt.X("m:Q"))
     spectrum = modelled(grid[grid["epoch"] == 0], factors, settings["milestone"])
     ratio = spectrum.transform_aggregate(after="sum(loss_after)", before="sum(loss_before)").transform_calculate(
         text="'At rest, excess loss after / before: ' + format(datum.after / datum.before, '.3~g')"

@@ -11,8 +11,9 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, gallery, papers, parts, tables
+from . import about, charts, court, engines, evidence, gallery, handson, papers, parts, summary, tables
 from .study import ReportError, Study, read
+from .text import first_open, fold
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
 
@@ -39,25 +40,28 @@ def unmet() -> list[dict[str, str]]:
 def generated(study: Study, engine: str, companion: Study | None = None) -> dict[str, str]:
     """Every part that the document includes: file name to Markdown. `companion`: the study whose court it shows."""
     pieces = {
-        "answer": parts.answer(study),
+        "answer": summary.summary(study),
+        "try": handson.section(study, companion, texts("try")),
+        "measured": "\n\n".join(first_open(parts.measured(study), "The first milestone in numbers")),
         "diverged": parts.diverged(study),
-        "batches": parts.batches(study),
+        "batches": fold("How large a batch, and how fast a drop can be", parts.batches(study)),
         "closeup": parts.closeup(study),
-        "control": parts.control(study),
+        "control": fold("What it is compared with", parts.control(study)),
         "lag": parts.lag(study),
         "updates": parts.updates(study),
         "claims": parts.claims(study),
         "failed": evidence.failed(study, unmet()),
         "evidence": evidence.evidence(study, texts("cause")),
         "court": court.court(study, companion, texts("court")),
+        "undecided": court.undecided(study, companion, texts("court")),
         "papers": papers.papers(study),
         "gallery": gallery.gallery(study),
-        "simulated": evidence.simulated(study),
+        "simulated": fold("How far intervals and tests can be trusted", evidence.simulated(study)),
         "data": about.data(study),
         "commands": about.commands(study),
         "origin": about.origin(study),
         "made": about.made(study, engine),
-        "tbl-phases": tables.phases(study),
+        "schedules": fold("The schedule of every arm", f"{charts.figure(study, 'schedules')}\n{tables.phases(study)}"),
         "tbl-changes": tables.changes(study),
         "tbl-levels": tables.levels(study),
         "tbl-seeds": tables.seeds(study),

@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+from .about import slug
 from .study import Study
-from .text import cell, floating, plain
+from .text import cell, floating, folded, plain
 
 LARGEST_SVG = 300_000  # characters; a larger picture is not worth carrying for readers without scripts
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 def spec_json(spec: dict) -> str:
@@ -20,8 +22,17 @@ def spec_json(spec: dict) -> str:
     return json.dumps(bare, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
+def identifier(name: str) -> str:
+    """Identifier of a figure on the page: `fig-NAME`."""
+    return "fig-" + name.replace("_", "-")
+
+
 def figure(study: Study, name: str) -> str:
-    """Figure `fig-NAME` of the study, or a comment where it has none."""
+    """Figure `fig-NAME` of the study, or a comment where it has none.
+
+    One line below it: how to read it (its caption from the second sentence on), folded, and its command; the page's
+    script adds buttons to copy that and to save data and picture.
+    """
     if name not in study.figures:
         return f"<!-- no figure {name} in this study -->\n"
     spec, svg = study.figures[name]
@@ -31,13 +42,23 @@ def figure(study: Study, name: str) -> str:
     if svg and len(svg) < LARGEST_SVG:
         code = base64.b64encode(svg.encode()).decode()
         picture = f'<noscript><img alt="{cell(alt)}" src="data:image/svg+xml;base64,{code}"></noscript>\n'
+    rows = ' data-rows="drawn"' if meta.get("rows") == "drawn" else ""
+    first, *more = SENTENCE.split(str(meta.get("caption") or name), maxsplit=1)
+    reading = folded("How to read it", f"<p>{cell(more[0])}</p>") if more else ""
+    line = cell(command(study, name))
     box = (
-        f'<div class="chart" data-chart="{name}" role="group" tabindex="0" aria-label="{cell(alt)}">\n'
+        f'<div class="chart" data-chart="{name}"{rows} role="group" tabindex="0" aria-label="{cell(alt)}">\n'
         f'<script type="application/json">{spec_json(spec)}</script>\n'
-        f'<div class="canvas"></div>\n{picture}</div>'
+        f'<div class="canvas"></div>\n{picture}</div>\n'
+        f'<div class="tools" data-for="{name}">{reading}<code title="{line}">{line}</code></div>'
     )
-    identifier = "fig-" + name.replace("_", "-")
-    return floating(identifier, box, plain(meta.get("caption") or name), f' fig-alt="{plain(alt)}"')
+    return floating(identifier(name), box, plain(first), f' fig-alt="{plain(alt)}"')
+
+
+def command(study: Study, name: str) -> str:
+    """What makes the figure again; from the reference where its runs are from there, or where the study is."""
+    kept = " --config from=reference" if study.provenance.get("from_reference") or study.committed else ""
+    return f"snakemake results/{slug(study.name)}/figures/{name}.svg{kept}"
 
 
 def header(sources: Path) -> str:

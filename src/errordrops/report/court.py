@@ -13,7 +13,7 @@ from . import charts
 from .about import model_on_data
 from .probes import probes
 from .study import Study
-from .text import cell, count, floating, interval, listed, missing, number, plain, table
+from .text import cell, count, first_open, floating, fold, interval, listed, missing, number, plain, table
 
 FIGURES = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
 MARKS = {"as predicted": "as predicted", "contradicted": "<strong>contradicted</strong>", "undecided": "undecided"}
@@ -55,27 +55,40 @@ def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> st
     if heard is None:
         return "<!-- no explanations put to the test in this study -->\n"
     probed = heard.study
+    asked, judged_by = first_open(texts["intro"], "How a prediction and an explanation are judged")
     parts = [
-        f"## The court: every explanation put to the test {{#sec-court}}\n\n{texts['intro'].strip()}",
+        f"## The court: every explanation put to the test {{#sec-court}}\n\n{asked}",
         elsewhere(probed) if probed is not study else "",
         summed_up(heard.verdicts),
-        predictions(study, heard),
-        *(charts.figure(probed, name) for name in FIGURES if name in probed.figures),
-        probes(probed),
-        texts["separates"].strip(),
-        texts["toy"].strip(),
-        beside_toy(probed),
-        *([charts.figure(probed, "toy")] if "toy" in probed.figures else []),
+        judged_by,
+        fold("Every prediction: threshold, measurement, outcome", predictions(study, heard)),
+        *figures(probed),
+        fold("All that the probes measured", probes(probed)),
+        *first_open(texts["separates"], "What else tells them apart"),
+        f"### The noisy quadratic {{#sec-toy}}\n\n{beside_toy(probed)}",
+        fold("The model: equations and their solution", texts["toy"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def figures(probed: Study) -> list[str]:
+    """The first figure open, the others folded below it."""
+    there = [charts.figure(probed, name) for name in FIGURES if name in probed.figures]
+    return [*there[:1], fold(f"What else was probed, in {count(len(there) - 1, 'figure')}", "\n\n".join(there[1:]))]
+
+
+def undecided(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
+    """What the probes cannot decide, for the section on what remains open; a comment for a study without them."""
+    said = "\n\n".join(first_open(texts["undecided"], "What its measurements cannot say"))
+    return said + "\n" if hearing(study, companion) else "<!-- no explanations put to the test -->\n"
 
 
 def elsewhere(probed: Study) -> str:
     """Where the numbers of this section come from, if not from the study of the page."""
     return (
         f"What follows was measured in a study of its own, *{plain(probed.name)}* ({model_on_data(probed)}, "
-        f"{count(probed.seeds, 'seed')} that no other study has): its committed runs. Where this page makes the same "
-        "claim with more runs, or one that needs an arm which that study lacks, its own claim counts."
+        f"{count(probed.seeds, 'seed')} that no other study has). Where this page makes the same claim with more runs, "
+        "its own counts."
     )
 
 

@@ -3,16 +3,15 @@ arms for are left out. Pure: a Study in, Markdown out.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from . import charts
 from .study import Study
-from .text import cell, count, folded, interval, listed, number, plain, raw
+from .text import count, first_open, fold, interval, listed, number, plain
 
 WORDS = {True: "holds", False: "**fails**", None: "undecided"}
 UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
-LISTED = 12  # of more claims than this those that do not hold are folded away; the table at the end has all
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ TOPICS = (
         "foretold",
         "Foretold: the drop is there before the cut",
         ("sweep_fits",),
-        ("predicted", "slider", "cut_sweep", "corrected_images"),
+        ("predicted", "cut_sweep", "corrected_images"),
         r"predicted\..*",
     ),
     Topic(
@@ -89,29 +88,26 @@ def part(study: Study, topic: Topic, text: str) -> str:
     """Heading, paragraph, verdicts and figures of one topic."""
     there = [name for name in topic.figures if name in study.figures]
     names = [f"@fig-{name.replace('_', '-')}" for name in there]
-    see = f"\n\n{listed(names)} {'shows' if len(names) == 1 else 'show'} it." if names else ""
+    first, more = first_open(text, "How it was tested, and what to mind")
+    see = f" {listed(names)} {'shows' if len(names) == 1 else 'show'} it." if names else ""
+    figures = [charts.figure(study, name) for name in there]
+    others = fold(f"More about it, in {count(len(figures) - 1, 'figure')}", "\n\n".join(figures[1:]))
     heading = f"### {topic.heading} {{#sec-{topic.name}}}"
-    return "\n\n".join([heading, text.strip() + see, verdicts(study, topic), *(charts.figure(study, n) for n in there)])
+    return "\n\n".join([heading, first + see, *figures[:1], verdicts(study, topic), others, more])
 
 
 def verdicts(study: Study, topic: Topic) -> str:
-    """How many of the topic's claims hold, with their numbers where they are few, and always those that fail."""
+    """How many of the topic's claims hold, fail and are left open; each with its number, folded."""
     mine = [c for c in study.claims if re.fullmatch(topic.claims, str(c.get("id", "")))]
     if not mine:
         return "No claim about it stood in the study file."
-    holds = [c for c in mine if c.get("holds") is True]
-    hold = "holds" if len(holds) == 1 else "hold"
-    lead = f"**{len(holds)} of {count(len(mine), 'claim')}** about it {hold} (@tbl-claims"
-    lead += "; [why others failed](#sec-failed))." if any(c.get("holds") is False for c in mine) else ")."
-    if len(mine) <= LISTED:
-        return f"{lead}\n\n" + "\n".join(f"- {told_claim(c)}" for c in mine)
-    others = [c for c in mine if c.get("holds") is not True]
-    if not others:
-        return lead
-    fails = sum(c.get("holds") is False for c in others)
-    items = "".join(f"<li>{told_claim(c, cell)}</li>" for c in others)
-    summary = f"The others: {fails} fail, {len(others) - fails} undecided"
-    return f"{lead}\n\n{raw(folded(summary, f'<ul>{items}</ul>'))}"
+    holds, fails = (sum(c.get("holds") is verdict for c in mine) for verdict in (True, False))
+    lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
+    lead += f", {fails} {'fails' if fails == 1 else 'fail'}" if fails else ""
+    lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
+    lead += " (@tbl-claims; [why claims failed](#sec-failed))." if fails else " (@tbl-claims)."
+    listing = "\n".join(f"- {told_claim(c)}" for c in mine)
+    return f"{lead}\n\n{fold('Each of these claims with its number', listing)}"
 
 
 def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
@@ -126,18 +122,17 @@ def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
         f"- {listed([plain(id) for id in fails if reasons[id] == why])}: {why}"
         for why in dict.fromkeys(reasons.values())
     ]
-    return "\n".join(["### Why claims failed {#sec-failed}\n", *found]) + "\n"
+    told = f"{count(len(fails), 'claim')} failed, for {count(len(found), 'reason')}."
+    why = fold("Why, reason by reason", "\n".join(found))
+    return f"### Why claims failed {{#sec-failed}}\n\n{told}\n\n{why}"
 
 
-def told_claim(claim: dict, safe: Callable[[object], str] = plain) -> str:
-    """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`, in Markdown or, with `cell`, in HTML."""
+def told_claim(claim: dict) -> str:
+    """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`, in Markdown."""
     digits = 3 if claim.get("unit") in ("nats", "nats per nat", "share", "R2") else 2
     value = interval(claim.get("value"), claim.get("ci_low"), claim.get("ci_high"), digits)
-    unit = "" if claim.get("value") is None else f" {safe(claim.get('unit') or '')}"
-    html = safe is cell
-    name = f"<code>{cell(claim.get('id'))}</code>" if html else f"`{claim.get('id')}`"
-    verdict = WORDS[claim.get("holds")]
-    return f"{name}: {value}{unit}; {verdict.replace('**', '') if html else verdict}"
+    unit = "" if claim.get("value") is None else f" {plain(claim.get('unit') or '')}"
+    return f"`{claim.get('id')}`: {value}{unit}; {WORDS[claim.get('holds')]}"
 
 
 def simulated(study: Study) -> str:

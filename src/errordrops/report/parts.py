@@ -3,47 +3,39 @@
 from ..analysis.changes import LEVEL_EPOCHS
 from ..study import CONTROL
 from . import effects as fx
-from .about import SETUP, model_on_data
+from .about import model_on_data
 from .study import Study
-from .text import callout, count, interval, listed, number, plain, short
+from .text import callout, count, fold, interval, listed, number, plain, short
+
+FEW = 6  # of more failed claims than this the names are told with the reasons only
+INDEPENDENCE = (
+    "Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs of "
+    "arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that epoch."
+)
 
 
-def answer(study: Study) -> str:
-    """The first paragraph: the papers' answer, and whether this study's numbers agree."""
+def measured(study: Study) -> str:
+    """The count over all milestones; as a second paragraph this study's numbers at the first."""
     metric = fx.best_metric(study)
     found = fx.effects(study, metric, lasting=True)
-    drops = [e for e in found if e.verdict == "drop"]
-    lead = "**Because a setting of the training was changed there.**"
-    if not drops:
-        lead = "**The answer of the papers: a setting of the training was changed there.**"
-    papers = (
-        "In the ResNet paper the learning rate was divided by 10 when the error had stopped falling "
-        "[@he2015, section 3.4]. Multiplying the batch size instead gives the same drops [@smith2018]."
-    )
-    return f"::: {{.answer}}\n{lead} {papers}\n\n{measured(study, found, metric)}\n:::\n"
-
-
-def measured(study: Study, found: list[fx.Effect], metric: str) -> str:
-    """This study's numbers at the first milestone, and the count over all of them."""
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
-    means = f"means over {count(study.seeds, 'seed')}" if study.seeds > 1 else "one seed"
-    paired = "" if found[0].verdict == "alone" else ", less the same in runs in which nothing was changed"
-    sentences = [f"Measured here ({model_on_data(study)}, {means}, {SETUP[metric]}{paired}):"]
+    paired = "" if found[0].verdict == "alone" else "Beside runs in which nothing was changed: "
     first, train = (
         {(e.arm, e.milestone): e for e in fx.effects(study, *reading)}
         for reading in ((metric, False), ("error", False, "train"))
     )
+    sentences = []
     for e in fx.headline(found) or found[:1]:
         where = (e.arm, e.milestone)
         sentence = (
-            f"{e.what[0].upper() + e.what[1:]} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
+            f"{e.what} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
             f"over the epochs after it and by {fx.stated(first[where])} in epoch {e.milestone + 1} alone"
         )
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
-        sentences.append(sentence.rstrip(",") + ".")
-    return " ".join([*sentences, tally(found)])
+        sentences.append(sentence.rstrip(","))
+    return f"{tally(found)}\n\n{paired}{'; '.join(sentences)}.\n"
 
 
 def tally(found: list[fx.Effect]) -> str:
@@ -152,11 +144,8 @@ def closeup(study: Study) -> str:
     if "closeup" not in study.figures:
         return "No epoch of this study was evaluated while it was trained, so there is nothing to show here.\n"
     return (
-        "Epoch numbers are a coarse ruler: was the drop there after one update, or only at the end of the "
-        "epoch? "
-        "So the epoch was evaluated after 1, 2, 4, 8, … updates, once with the change and once, from the same "
-        "checkpoint, without it (@fig-closeup). A branch that keeps the old setting is the same "
-        "training that would have happened anyway, seed by seed.\n"
+        "Was the drop there after one update, or only at the end of the epoch? So the epoch was evaluated after "
+        "1, 2, 4, 8, … updates, with the change and, from the same checkpoint, without it (@fig-closeup).\n"
     )
 
 
@@ -228,14 +217,9 @@ def claims(study: Study) -> str:
     undecided = len(study.claims) - len(holds) - len(fails)
     text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
     text += f", **{len(fails)} {verb(len(fails), 'fail')}** and {undecided} cannot be decided by this study."
-    if fails:
+    if 0 < len(fails) <= FEW:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
-    text += (
-        " Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs "
-        "of arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that "
-        "epoch."
-    )
-    return text + "\n"
+    return f"{text}\n\n{fold('How far claims are independent', INDEPENDENCE)}"
 
 
 def verb(n: int, word: str) -> str:

@@ -22,7 +22,7 @@ class ReportError(UserError):
 @dataclass(frozen=True)
 class Study:
     """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
-    or None). gallery: published logs explained, which are of no study.
+    or None). `committed`: read from the reference results. `gallery`: published logs explained, which are of no study.
     """
 
     settings: dict
@@ -36,6 +36,7 @@ class Study:
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     gallery: pd.DataFrame | None = None
+    committed: bool = False
 
     def has(self, table: str) -> bool:
         """Whether an analysis table is there and has rows."""
@@ -126,6 +127,7 @@ def read(folder: Path, committed: bool = False) -> Study:
         figures=figures,
         tables=tables,
         gallery=published(folder.parent),
+        committed=committed,
     )
 
 

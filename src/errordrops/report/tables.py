@@ -8,7 +8,7 @@ from ..analysis.changes import LEVEL_EPOCHS
 from ..schedules import Setting, noise_scale
 from . import effects as fx
 from .study import Study
-from .text import NOTHING, cell, floating, folded, interval, missing, number, raw, short, table
+from .text import NOTHING, cell, floating, fold, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
 VERDICTS = {True: ("holds", "holds"), False: ("fails", "fails"), None: ("open", "undecided")}
@@ -54,7 +54,8 @@ def changes(study: Study) -> str:
         "Change of test error in the first epoch after each milestone, in points: mean over seeds, with "
         "its 95\u00a0% t-interval. Negative: the error fell."
     )
-    return changes_table(study, False, "tbl-changes", ["Change", "Same epoch, arm none", "Paired difference"], caption)
+    columns = ["Change", "Same epoch, arm none", "Paired difference"]
+    return fold("The first epoch, arm by arm", changes_table(study, False, "tbl-changes", columns, caption))
 
 
 def levels(study: Study) -> str:
@@ -63,7 +64,8 @@ def levels(study: Study) -> str:
         f"Change of level: mean test error over up to {LEVEL_EPOCHS} epochs after each milestone less that over "
         f"up to {LEVEL_EPOCHS} before, in points. Otherwise as the table of first epochs."
     )
-    return changes_table(study, True, "tbl-levels", ["Change", "Same epochs, arm none", "Paired difference"], caption)
+    columns = ["Change", "Same epochs, arm none", "Paired difference"]
+    return fold("Several epochs, arm by arm", changes_table(study, True, "tbl-levels", columns, caption))
 
 
 def changes_table(study: Study, lasting: bool, identifier: str, columns: list[str], caption: str) -> str:
@@ -149,7 +151,7 @@ def final(study: Study) -> str:
         "t-interval. Nominal "
         "updates are the sum of $N/B$ over epochs; those made are counted."
     )
-    return floating("tbl-final", table(header, rows), caption)
+    return fold("Where every arm ended", floating("tbl-final", table(header, rows), caption))
 
 
 def claims(study: Study) -> str:
@@ -169,7 +171,8 @@ def claims(study: Study) -> str:
         "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
         "equivalences (two one-sided tests) 90\u00a0%."
     )
-    return floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
+    made = floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
+    return fold(f"Every claim with its threshold, number and verdict ({len(rows)})", made)
 
 
 def threshold(claim: dict) -> str:
@@ -199,7 +202,8 @@ def settings(study: Study) -> str:
     rows = [[label, cell(shown(s[key]))] for key, label in names.items() if s.get(key) is not None]
     arms = s.get("arms") or [{"name": arm} for arm in study.every_arm]
     rows += [[f"Arm {cell(arm['name'])}", cell(arm.get("description") or NOTHING)] for arm in arms]
-    return floating("tbl-settings", table(["Setting", "Value"], rows, left=2), "Settings of the study.", " .facts")
+    made = floating("tbl-settings", table(["Setting", "Value"], rows, left=2), "Settings of the study.", " .facts")
+    return fold("Every setting", made)
 
 
 def shown(value: object) -> str:
@@ -229,7 +233,8 @@ def provenance(study: Study) -> str:
     rows += [["Results made", cell(p["time"])]] if p.get("time") else []
     rows += [["Seeds", cell(shown(study.settings["seeds"]))]] if study.settings.get("seeds") else []
     rows += [["Runs from the reference", "yes" if p.get("from_reference") else "no"]]
-    return floating("tbl-provenance", table(["Fact", "Value"], rows, left=2), "What produced these results.", " .facts")
+    made = floating("tbl-provenance", table(["Fact", "Value"], rows, left=2), "What produced these results.", " .facts")
+    return fold("Versions, machine, checksums", made)
 
 
 def runs(study: Study) -> str:

@@ -80,7 +80,23 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -
 
 def folded(summary: str, content: str) -> str:
     """HTML that stays folded until it is asked for."""
-    return f"<details>\n<summary>{summary}</summary>\n{content}\n</details>"
+    return f'<details class="fold">\n<summary>{summary}</summary>\n{content}\n</details>'
+
+
+def fold(summary: str, content: str) -> str:
+    """Markdown that stays folded until it is asked for; it may hold numbered tables, but no headings. A comment, which
+    stands where there is nothing to say, stays as it is.
+    """
+    if not content.strip() or content.startswith("<!--"):
+        return content
+    opened = f'<details class="fold">\n<summary>{summary}</summary>'
+    return f"{raw(opened)}\n{content.strip()}\n\n{raw('</details>')}"
+
+
+def first_open(text: str, summary: str) -> tuple[str, str]:
+    """The first paragraph, and what follows it folded; the second is empty where there is only one."""
+    first, _, rest = text.strip().partition("\n\n")
+    return first, fold(summary, rest) if rest.strip() else ""
 
 
 def raw(content: str) -> str:

@@ -1,0 +1,82 @@
+"""The picture that everybody knows: test and training error of one arm, with their cliffs at its milestones."""
+
+import altair as alt
+import pandas as pd
+
+from . import panels, parts, theme, words
+
+HEIGHT = 140
+LINES = {"test": ("test error", theme.COLOURS[1], [1, 0]), "train": ("training error", theme.COLOURS[0], [6, 3])}
+
+
+def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
+    """Mean over seeds of both errors by epoch (running statistics), each with its name at the end of its line."""
+    curves, schedules = tables["curves"].assign(arm=tables["curves"]["arm"].astype(str)), tables["schedules"]
+    arm = known(schedules)
+    rows = curves[(curves["arm"] == arm) & (curves["metric"] == "error") & curves["split"].isin(LINES)]
+    rows = parts.over_seeds(rows.dropna(subset=["value"]), ["split", "epoch"])
+    if "test" not in set(rows["split"]):
+        return parts.note("No test error has been recorded")
+    own = [m for m, arms in parts.marks(schedules).items() if arm in arms]
+    rows = parts.thin(rows, {m + d for m in own for d in (0, 1)} | {0, 1, int(rows["epoch"].max())})
+    rows = rows.assign(line=rows["split"].map(lambda split: LINES[split][0]))
+    late = rows[rows["epoch"] >= panels.start(schedules)]
+    room = 0.08 * max(float(late["mean"].max() - rows["mean"].min()), 0.1)
+    domain = [round(max(0.0, float(rows["mean"].min()) - room), 2), round(float(late["mean"].max()) + room, 2)]
+    chart = parts.view(layers(rows, own, domain), HEIGHT, name="cliffs")
+    return parts.finish(chart, *text(arm, own, rows))
+
+
+def known(schedules: pd.DataFrame) -> str:
+    """The arm of the picture: the first that cuts only the learning rate, else the first with milestones, else any."""
+    arms, at = parts.arms(schedules), parts.milestones(schedules)
+    few = [arm for arm in arms if 0 < len(at[arm]) < parts.FEW]
+    sizes = schedules.assign(arm=schedules["arm"].astype(str)).groupby("arm")["batch_size"].nunique()
+    return next(iter([arm for arm in few if sizes[arm] == 1] + few + arms))
+
+
+def layers(rows: pd.DataFrame, own: list[int], domain: list[float]) -> list[alt.Chart]:
+    """Rules at the milestones, lines, their names, and points that carry the tooltips."""
+    end = int(rows["epoch"].max())
+    axis = alt.Axis(title="Epochs completed", tickMinStep=1, grid=False)
+    x = alt.X("epoch:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
+    y = alt.Y("mean:Q", title="Error (%)", scale=alt.Scale(domain=domain, nice=False), axis=alt.Axis(tickCount=5))
+    names = [name for name, _, _ in LINES.values()]
+    colours, dashes = (alt.Scale(domain=names, range=[look[i] for look in LINES.values()]) for i in (1, 2))
+    base = alt.Chart(rows)
+    line = base.mark_line(clip=True, strokeWidth=2).encode(
+        x, y, alt.Color("line:N", scale=colours, legend=None), alt.StrokeDash("line:N", scale=dashes, legend=None)
+    )
+    tips = ["line:N", alt.Tooltip("epoch:Q", title="epochs completed"), *parts.value_tips("error (%)")]
+    hover = base.mark_point(filled=True, size=70, opacity=0, clip=True, aria=False).encode(
+        x.axis(None), y, tooltip=tips
+    )
+    # Names at the ends of the lines, right of the plot; the higher line's a little higher, so that they keep apart.
+    last = rows[rows["epoch"] == end].sort_values("mean", ascending=False)
+    said = []
+    for i, (_, row) in enumerate(last.iterrows()):
+        mark = alt.Chart(row.to_frame().T[["line", "epoch", "mean"]]).mark_text(
+            align="left", dx=6, dy=8 if i else -6, fontSize=13, fontWeight=600
+        )
+        colour = alt.value(next(c for name, c, _ in LINES.values() if name == row["line"]))
+        said.append(mark.encode(x.axis(None), y, text="line:N", color=colour))
+    return [*parts.rules({m: ["this arm"] for m in own}, end, labelled=True), line, *said, hover]
+
+
+def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], str, str]:
+    """Title, subtitle, caption and alternative text."""
+    test = rows[rows["split"] == "test"].set_index("epoch")["mean"]
+    steps = [(m, test[m], test[m + 1]) for m in own if m in test and m + 1 in test]
+    falls = [f"{before:.1f} to {after:.1f} % in epoch {m + 1}" for m, before, after in steps]
+    title = f"Test error: {words.joined(falls)}" if falls else "Test and training error"
+    n = rows["n"]
+    subtitle = [f"Arm {arm}, {words.seeds_shown(n)}, batch-norm statistics as usual in training curves (running)"]
+    caption = (
+        "Share of images classified wrongly, epoch by epoch. On the test set, and on the training images while the "
+        "network learns them. Thin vertical lines: milestones, numbers m of epochs completed when the setting of this "
+        "arm changes; the first epoch under the new one is m + 1. The axis ends where the error of the first epochs "
+        "lies above it."
+    )
+    last = test[test.index.max()]
+    alt_text = f"Lines of test and training error of arm {arm} against epochs. {title}; at the end {last:.1f} %."
+    return title, subtitle, caption, alt_text

@@ -1,0 +1,123 @@
+"""The first screen: the answer in two sentences, and up to three numbers chosen by a rule. Pure: a Study in,
+Markdown out.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from . import effects as fx
+from .about import model_on_data
+from .study import Study
+from .text import cell, count, listed, missing, number, raw, short
+
+MOST = 3  # numbers
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number: as it is shown, its unit, its interval or nothing, what it says (plain text), the claim behind it."""
+
+    shown: str
+    unit: str
+    between: str
+    says: str
+    claim: str
+
+
+def summary(study: Study) -> str:
+    """The answer of the papers and this study's numbers for it, then the tiles."""
+    found = fx.effects(study, fx.best_metric(study), lasting=True)
+    lead = "**Because a setting of the training was changed there**"
+    if not any(e.verdict == "drop" for e in found):
+        lead = "**The answer of the papers: because a setting of the training was changed there**"
+    papers = (
+        "the learning rate was divided by 10 [@he2015, section 3.4], and multiplying the batch size instead gives the "
+        "same drops [@smith2018]."
+    )
+    return f"::: {{.answer}}\n{lead}: {papers} {measured(study, found)}\n\n{raw(tiles(study))}:::\n"
+
+
+def measured(study: Study, found: list[fx.Effect]) -> str:
+    """The second sentence: the level of test error after the first change of the rate, and of the batch."""
+    if not found:
+        return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
+    seeds = count(study.seeds, "seed")
+    own = fx.headline(found) or found[:1]
+    verbs = [" moved test error in the epochs after it, in points,", ""]
+    moved = [f"{e.what} after epoch {e.milestone}{verb} by {fx.stated(e)}" for e, verb in zip(own, verbs, strict=False)]
+    beside = "" if found[0].verdict == "alone" else ", beside runs in which nothing was changed"
+    return f"Measured here ({model_on_data(study)}, {seeds}): {listed(moved)}{beside}."
+
+
+def tiles(study: Study) -> str:
+    """The first numbers, in the order of `KINDS`, whose claims hold, as HTML; a comment where there are none."""
+    claims = {str(claim.get("id")): claim for claim in study.claims if claim.get("holds") is True}
+    found = [tile for kind in KINDS for tile in kind(study, claims)][:MOST]
+    if not found:
+        return "<!-- no claim of the kinds that the summary shows holds in this study -->"
+    return f'<div class="tiles">\n{"".join(map(shown, found))}</div>'
+
+
+def shown(tile: Tile) -> str:
+    """A tile as HTML."""
+    between = f'<span class="between">{cell(tile.between)}</span>' if tile.between else ""
+    return (
+        f'<div class="tile" data-claim="{cell(tile.claim)}"><strong>{cell(tile.shown)}</strong> '
+        f"<span>{cell(tile.unit)}</span>{between}<p>{cell(tile.says)}</p></div>\n"
+    )
+
+
+def limits(claim: dict, level: int = 95) -> str:
+    """`95 % interval −2.55 to −1.96`, nothing where there is none."""
+    low, high = claim.get("ci_low"), claim.get("ci_high")
+    return "" if missing(low) or missing(high) else f"{level} % interval {number(low)} to {number(high)}"
+
+
+def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
+    """The fall at the first change of the rate (0) or the batch (1): in the first epoch, else of the level."""
+
+    def kind(study: Study, claims: dict) -> Iterator[Tile]:
+        for e in fx.headline(fx.effects(study, fx.best_metric(study), lasting=True))[which : which + 1]:
+            for what, when in (("drop", f"in epoch {e.milestone + 1}, the first after"), ("level", "in epochs after")):
+                claim = claims.get(f"{e.arm}.m1.{what}")
+                if claim:
+                    placebos = "active placebos" in str(claim.get("statement"))
+                    beside = "active placebos: runs that go on without" if placebos else "arm none"
+                    says = f"of test error {when} {e.what}, beside {beside}"
+                    yield Tile(number(claim["value"]), "points", limits(claim), says, claim["id"])
+                    return
+
+    return kind
+
+
+def detection(study: Study, claims: dict) -> Iterator[Tile]:
+    """Where a detector that does not know the schedule finds drops: needs that it is silent in quiet runs."""
+    exact, quiet = claims.get("detector.exact.error"), claims.get("detector.quiet.error")
+    if exact and quiet:
+        alarms = "none" if quiet["value"] == 0 else f"{number(quiet['value'])} a run"
+        says = (
+            f"that a detector blind to the schedule finds in test error begin in exactly the first epoch after a "
+            f"change; in {count(int(quiet['n']), 'run')} without one it finds {alarms}"
+        )
+        drops = f"of {count(int(exact['n']), 'drop')}"
+        yield Tile(f"{number(100 * exact['value'], 0)} %", drops, "", says, exact["id"])
+
+
+def foretold(study: Study, claims: dict) -> Iterator[Tile]:
+    """The slope of the fall against what averaging the weights foretold of it."""
+    claim = claims.get("predicted.rate.slope")
+    if claim:
+        says = "of training loss fall in the epoch after a cut, for each nat that averaging the weights foretold"
+        yield Tile(number(claim["value"]), "nats", limits(claim), says, claim["id"])
+
+
+def equal(study: Study, claims: dict) -> Iterator[Tile]:
+    """That the larger batch ends where the lower rate does."""
+    claim = claims.get("batch.equivalent.error")
+    if claim:
+        margin = short(claim["threshold_high"])
+        says = f"of test error between the larger batch and the lower rate at the end: equal within {margin} points"
+        yield Tile(number(claim["value"], sign=True), "points", limits(claim, 90), says, claim["id"])
+
+
+KINDS = (effect(0), detection, foretold, equal, effect(1))
