@@ -38,9 +38,12 @@ PLAIN = {
     "dataset": "What is trained on.",
     "model": "The network.",
     "evaluation": "Sizes of what is evaluated.",
+    "from": "The learning rate at which it begins.",
+    "arm": "Which arm it is about.",
+    "source": "Where it is published.",
     "plateau": "He et al.'s rule: the rate is cut when validation error has stopped falling.",
 }
-OVERRIDES = {"dataset.name": "Which data set."}
+OVERRIDES = {"dataset.name": "Which data set.", "warmup.epochs": "Epochs over which it rises."}
 
 # what the program takes for a key that is left out
 DEFAULTS = study.DEFAULTS | {
