@@ -45,7 +45,8 @@ def address(tmp_path_factory):
     both = {name: pd.concat([ours[name], theirs[name]], ignore_index=True) for name in ("probes", "mechanism_summary")}
     more |= {"mechanism": ours["mechanism"], "undying": theirs["undying"], **both}
     quoted = test_figures_papers.all_tables(test_figures_papers.load(tmp_path_factory.mktemp("study")))
-    more |= {name: quoted[name] for name in ("published", "optimizers", "optimizer_summary")}
+    more |= {"published": quoted["published"]}
+    more |= {name: quoted[name].iloc[:0] for name in ("optimizers", "optimizer_summary")}  # this study has one
     for name in more.keys() - {"probes"} - planted.tables().keys() - {"curves"}:
         more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
     predicted = court.court_claims(test_court.STUDY, test_court.tables())
@@ -102,7 +103,8 @@ def test_every_chart_is_drawn(visit):
     marks = page.eval_on_selector_all(
         ".chart", "boxes => boxes.map(b => [b.querySelectorAll('svg path, svg text').length, b.dataset.chart])"
     )
-    empty = {"controls", "reversal", "weight_norm", "slider"}  # not in the planted curves: the page leaves them out
+    # not in the planted curves: the page leaves them out
+    empty = {"controls", "reversal", "weight_norm", "slider", "optimizers"}
     assert {name for _, name in marks} == set(figures.FIGURES) - empty
     assert not [name for drawn, name in marks if drawn <= 20]
     assert page.locator(".chart svg[role=img][aria-label]").count() == len(figures.FIGURES) - len(empty)
@@ -192,12 +194,16 @@ def test_data_picture_and_command_of_every_figure_can_be_taken(visit):
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.evaluate(OPEN)
     names = page.eval_on_selector_all(".chart", "boxes => boxes.map(box => box.dataset.chart)")
-    for name in names:
+    for i, name in enumerate(names):
+        if i % 10 == 9:  # a browser asks before an eleventh file from one page
+            page.reload()
+            page.wait_for_function(DRAWN, arg="light", timeout=20_000)
+            page.evaluate(OPEN)
         with page.expect_download() as download:
             page.get_by_role(
                 "button", name=f"Save the data of figure {name.replace('_', ' ')} as CSV", exact=True
             ).click()
-        assert download.value.suggested_filename == f"{name}.csv"
+        assert download.value.suggested_filename == f"{name}.csv", name
         table = pd.read_csv(io.BytesIO(download.value.path().read_bytes()))
         assert len(table) > 1 and table.shape[1] > 1, name
         if name == "cliffs":
@@ -230,7 +236,8 @@ def test_a_keyboard_reaches_every_control(visit):
     page = visit()
     page.evaluate(OPEN)
     controls = (
-        "const all = [...document.querySelectorAll('button, input, select, summary, a[href], .chart, .table-box')];"
+        "const tags = 'button, input, select, summary, a[href]:not([tabindex=\"-1\"]), .chart, .table-box';"
+        "const all = [...document.querySelectorAll(tags)];"
         # of a group of radio buttons the tab key stops at the checked one, from which arrows go on
         "const wanted = all.filter(e => e.offsetParent !== null && !(e.type === 'radio' && !e.checked));"
     )
