@@ -151,7 +151,7 @@ def test_page_is_complete_and_fetches_nothing(page):
     assert len(page) < 3e6
     told = visible(page)
     for words in (
-        "Figure 6: Caption of error",
+        "Figure 7: Caption of error",
         "ghost",
         "He et al. 2015",
         "page rendered by Pandoc",

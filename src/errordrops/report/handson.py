@@ -14,10 +14,10 @@ FIGURES = ("error_by_epoch", "slider", "toy")
 def section(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
     """Heading and the figures that there are, each below its paragraph of `texts` (report/try by name).
 
-    A figure is that of the study, the toy model that of the study whose court the page shows.
+    A figure is that of the study, the toy model that of the study whose court, with the formula, the page shows.
     """
     heard = hearing(study, companion)
-    owners = dict.fromkeys(FIGURES, study) | ({"toy": heard.study} if heard else {})
-    shown = [name for name in FIGURES if name in owners[name].figures]
+    owners = dict.fromkeys(FIGURES, study) | {"toy": heard.study if heard else None}
+    shown = [name for name, owner in owners.items() if owner and name in owner.figures]
     parts = [part for name in shown for part in (texts[name].strip(), charts.figure(owners[name], name))]
     return "\n\n".join(["## Try it yourself {#sec-try}", *parts]) + "\n"
