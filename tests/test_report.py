@@ -158,7 +158,7 @@ def test_page_is_complete_and_fetches_nothing(page):
         "3,200",
     ):
         assert words.lower() in told.lower()
-    assert page.count('class="chart"') == 6 and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
+    assert page.count('class="chart"') == 7 and 'aria-label="Alt &quot;text&quot; of closeup &amp; more."' in page
     bare = re.sub(r"<script\b.*?</script>", "", page, flags=re.DOTALL)
     assert not re.search(r"(src|<link[^>]+href)=[\"']?(https?:)?//", bare)
     assert "{{<" not in bare and "?@" not in bare
