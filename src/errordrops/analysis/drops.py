@@ -9,11 +9,12 @@ How often it errs, beside the change-point methods of the library ruptures and o
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .drop_rule import AFTER, BEFORE, FAR, FLOOR, NEAR, Reading, calms, glance, hopeless, log_odds, read
 
@@ -55,7 +56,7 @@ class Curve:
         return Curve(-self.x[::-1], self.y[::-1], self.grain[::-1], self.offset)
 
 
-def find_drops(epochs: Sequence[float], values: Sequence[float], kind: str = "error") -> list[Drop]:
+def find_drops(epochs: ArrayLike, values: ArrayLike, kind: str = "error") -> list[Drop]:
     """All drops, rises and recoveries of one curve, sorted by epoch; epochs and values have shape (n,).
 
     `kind` is error (percent or fraction), loss, or accuracy (percent, or fractions if none exceeds 1), which is turned
@@ -78,7 +79,7 @@ def find_drops(epochs: Sequence[float], values: Sequence[float], kind: str = "er
     return sorted(found, key=lambda drop: drop.epoch)
 
 
-def checked(epochs: Sequence[float], values: Sequence[float], kind: str) -> tuple[np.ndarray, np.ndarray]:
+def checked(epochs: ArrayLike, values: ArrayLike, kind: str) -> tuple[np.ndarray, np.ndarray]:
     """Evaluated epochs and their errors or losses; ValueError as find_drops states."""
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}; it must be one of {', '.join(KINDS)}")

@@ -1,6 +1,6 @@
 """The picture of an answer: judged curves, drops and rises on them, changes of the schedule, the rate below."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
@@ -58,7 +58,7 @@ def described(explanation: "Explanation") -> str:
 
 def panel(
     explanation: "Explanation", curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]
-) -> alt.LayerChart:
+) -> alt.typing.ChartType:
     """One panel of curves with marks and rules; `ends`: whether it is the first, and the last."""
     unit = explanation.log.axis.unit
     x = axis(unit, span, ends[1])
@@ -67,7 +67,8 @@ def panel(
     wide = positive and float(table["value"].max()) > 20 * float(table["value"].min())
     scale = alt.Scale(type="log", nice=False) if wide else alt.Scale(zero=kind == "error")
     title = ("Error (%)" if kind == "error" else "Loss") + (", logarithmic" if wide else "")
-    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=title, tickCount=6, **({"format": "~g"} if wide else {})))
+    form: dict[str, Any] = {"format": "~g"} if wide else {}
+    y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=title, tickCount=6, **form))
     names = [safe(c.name)[:LONGEST] for c in curves]
     looks = [style(c, [d for d in curves[:place] if d.split == c.split]) for place, c in enumerate(curves)]
     key = alt.Legend(title=None, orient="top", symbolType="stroke", symbolSize=400, columns=4, labelLimit=220, offset=4)
@@ -95,7 +96,7 @@ def style(curve: Curve, before: list[Curve]) -> tuple[str, list[int]]:
 def axis(unit: str, span: tuple[float, float], last: bool) -> alt.X:
     """The common horizontal axis; the last panel names it."""
     title = {"epoch": "Epoch, as the log counts", "step": "Step", "record": "Record"}[unit] if last else None
-    short = {"format": "~s"} if span[1] >= 10_000 else {}
+    short: dict[str, Any] = {"format": "~s"} if span[1] >= 10_000 else {}
     shown = alt.Axis(title=title, grid=False, tickMinStep=1, **short)
     return alt.X("label:Q", scale=alt.Scale(domain=list(span), nice=False, clamp=False), axis=shown)
 
@@ -188,7 +189,7 @@ def said(change: Change) -> str:
     return f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
 
 
-def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.LayerChart:
+def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.typing.ChartType:
     """The learning rate as the log has it."""
     rows, values = explanation.log.settings["learning rate"]
     labels = explanation.log.axis.labels[rows]

@@ -67,7 +67,8 @@ def from_log(log: Log) -> Schedule:
         names.remove("batch size")  # how many batches there were is what happened; the size may be what is to come
     if "learning rate" in names and _only_configured(log):
         names.remove("learning rate")
-    found, smooth, sources = [], False, []
+    found, smooth = [], False
+    sources: list[str] = []
     for name in names:
         changes, gradual = sudden(log, name, *log.settings[name])
         found += changes
@@ -133,7 +134,7 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
     logs = np.diff(np.log(np.maximum(seen, floor)))
     steps = np.diff(seen)
     changes = []
-    for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)):
+    for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)).tolist():
         near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
         if any(abs(logs[j]) > abs(logs[k]) / CALM or abs(steps[j]) > abs(steps[k]) / CALM for j in near):
             continue

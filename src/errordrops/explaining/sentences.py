@@ -33,7 +33,7 @@ def number(value: float) -> str:
 
 def wrapped(text: str) -> str:
     """Lines of at most WIDTH characters for a console; what belongs to a line is indented below it."""
-    lines = []
+    lines: list[str] = []
     for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip()))
         more = indent + ("" if indent else "    " if lines else "")
@@ -180,9 +180,9 @@ def told_rhythm(group: list[Event]) -> str:
     verb = "fell" if start.kind == "drop" else "rose"
     ends = sorted(abs(e.size) for e in group)
     amount = f"by {ends[0]:.3g} to {ends[-1]:.3g}"
-    name = safe(first.curve.name)
+    name = safe(start.curve.name)
     return (
-        f"From {when(first)} to {when(last)}, {len(group)} times: {name} {verb} {amount}. Not the schedule: {first.why}"
+        f"From {when(start)} to {when(last)}, {len(group)} times: {name} {verb} {amount}. Not the schedule: {start.why}"
     )
 
 

@@ -9,7 +9,7 @@ RULES = ("step", "hybrid", "batch")  # the three arms of their figure
 VIEW = {"width": 270, "height": 300}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Mean and range over seeds of the loss over each epoch, on a logarithmic axis; milestones marked on the left."""
     arms = [arm for arm in RULES if arm in set(tables["schedules"]["arm"].astype(str))]
     if tables["published"].empty or len(arms) < len(RULES):
@@ -18,7 +18,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.HConcatChart:
     if rows.empty:
         return parts.note("No training loss has been recorded")
     every, marks = parts.arms(tables["schedules"]), parts.marks(tables["schedules"])
-    views = []
+    views: list[alt.typing.ChartType] = []
     for field, name in (("epoch", "Epochs completed"), ("update", "Parameter updates")):
         layers = _lines(rows, field, name, parts.line_style(every, arms), first=not views)
         if field == "epoch" and marks:

@@ -8,7 +8,7 @@ from . import parts, words
 VIEW = {"width": 270, "height": 190}
 
 
-def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
+def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     """Mean over seeds of each arm; milestones marked."""
     twins = tables["optimizers"]
     if twins.empty:
@@ -21,7 +21,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.ConcatChart:
     domain = [max(0.0, round(0.9 * late["mean"].min(), 2)), round(1.05 * late["mean"].max(), 2)]
     arms = list(dict.fromkeys(twins["of"].astype(str)))
     look = parts.line_style(list(dict.fromkeys([*parts.arms(tables["schedules"]), *arms])), arms)
-    views = []
+    views: list[alt.typing.ChartType] = []
     for optimizer in dict.fromkeys(twins["optimizer"].astype(str)):
         own, name = rows[rows["optimizer"] == optimizer], words.OPTIMIZERS.get(optimizer, optimizer)
         views.append(_panel(own, name, domain, marks, look, first=not views))
@@ -38,7 +38,7 @@ def table(curves: pd.DataFrame, twins: pd.DataFrame) -> pd.DataFrame:
     return parts.thin(parts.over_seeds(rows, ["optimizer", "arm", "epoch"]), {1})
 
 
-def _panel(rows, name: str, domain: list[float], marks: list[int], look: dict, first: bool) -> alt.LayerChart:
+def _panel(rows, name: str, domain: list[float], marks: list[int], look: dict, first: bool) -> alt.typing.ChartType:
     """One optimiser: milestones, lines and tooltips; the legend is bound in the first panel."""
     selection, axis = parts.chosen(), alt.Axis(grid=False, tickMinStep=1)
     x = alt.X("epoch:Q", title="Epochs completed", axis=axis, scale=alt.Scale(nice=False))

@@ -11,7 +11,11 @@ from . import theme, words
 
 WIDTH = 580
 FEW = 8  # a schedule with this many changes or more (a cosine) has no milestones to draw
-MILESTONE = {"color": theme.GREY, "strokeWidth": 1, "opacity": 0.7}  # the rule of a milestone, in every figure
+MILESTONE: dict[str, Any] = {
+    "color": theme.GREY,
+    "strokeWidth": 1,
+    "opacity": 0.7,
+}  # the rule of a milestone, in every figure
 SWITCHES = 8  # more arms than this get no switch of their own
 ROWS = 4500  # per data set, below Altair's limit of 5,000
 

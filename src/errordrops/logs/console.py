@@ -8,7 +8,7 @@ import re
 import time
 
 from .records import NotThisFormat, Records, from_rows
-from .words import SPLITS, meaning
+from .words import SPLITS, Meaning, meaning
 
 NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b"
 WORD = r"(?<![A-Za-z0-9_.])[A-Za-z_%][A-Za-z0-9_@/.%-]*"
@@ -153,9 +153,9 @@ class Reading:
         """Names with their numbers, each under the split that the line names last before it."""
         split = context or ""
         bar = BAR.search(text)
-        unfinished = bool(bar) and (bar[1] or bar[4]) != (bar[2] or bar[5])
+        unfinished = bar is not None and (bar[1] or bar[4]) != (bar[2] or bar[5])
         at = 0
-        taken: list[tuple[str, str, str, re.Match]] = []
+        taken: list[tuple[str, Meaning, str, re.Match]] = []
         for pair in PAIR.finditer(text):
             between = text[at : pair.start()] + " "
             for word in SPLIT.finditer(between):
@@ -174,8 +174,9 @@ class Reading:
                 for word in SPLIT.finditer(pair["name"] + " "):
                     split = SPLITS[word[1].lower()]
                 continue
-            known = meaning(name)
             number = _value(pair)
+            if (known := meaning(name)) is None:
+                continue
             if known.role != "metric":
                 if known.role in ("step", "epoch") and pair["number"].count("."):
                     continue
@@ -184,12 +185,12 @@ class Reading:
             if unfinished:
                 continue  # a running average on its way
             split = known.split or split
-            taken.append((name, known.split, split, pair))
-        explicit = {(given, meaning(name).label) for name, given, _, _ in taken if given}
-        for name, given, split, pair in taken:
-            if not given and (split, meaning(name).label) in explicit:
+            taken.append((name, known, split, pair))
+        explicit = {(known.split, known.label) for _, known, _, _ in taken if known.split}
+        for name, known, split, pair in taken:
+            if not known.split and (split, known.label) in explicit:
                 split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
-            full = name if given else f"{split or self.section} {name}".strip()
+            full = name if known.split else f"{split or self.section} {name}".strip()
             if pair["unit"] == "%" or pair["percent"] or pair["of"]:
                 self.percent.add(full)
             if pair["average"] and not pair["of"] and not pair["percent"]:
@@ -203,7 +204,7 @@ def _last_words(name: str) -> str | None:
     parts = name.split()
     while parts and parts[-1].lower() in ("is", "of", "at", "are", "was"):
         parts.pop()
-    best = None
+    best, role = None, ""
     for start in range(len(parts) - 1, -1, -1):
         candidate = " ".join(parts[start:])
         if best is not None and parts[start].lower() in OTHERWISE:
@@ -213,9 +214,9 @@ def _last_words(name: str) -> str | None:
             if best is not None:
                 return best
             continue
-        if best is not None and meaning(best).role != found.role:
+        if best is not None and role != found.role:
             return best
-        best = candidate
+        best, role = candidate, found.role
         if found.role == "metric" and found.split:
             return best
     return best

@@ -82,8 +82,9 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
             raise LogError(f"there is no column {name!r}; the log has: {listed}")
         given[name] = stated(words, name)
     table = records.table
-    meanings = {name: given.get(name) or meaning(name) for name in table.columns}
-    metrics = [n for n, m in meanings.items() if m and m.role == "metric" and usable(table[n]).sum() > 1]
+    known = {name: given.get(name) or meaning(name) for name in table.columns}
+    meanings = {name: m for name, m in known.items() if m}
+    metrics = [n for n, m in meanings.items() if m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void

@@ -163,7 +163,7 @@ def _candidates(value: Any, name: str, depth: int):
     if len(value) > 1 and all(isinstance(inner, dict) for inner in value.values()):
         keys = [number(key if not (m := re.search(r"(\d+)$", str(key))) else m[1]) for key in value]
         if all(key is not None for key in keys):  # {"1": {...}, "2": {...}} or {"epoch_1": {...}}
-            rows = [{"epoch": key} | flat(inner) for key, inner in zip(keys, value.values(), strict=True)]
+            rows = [{"epoch": key or 0.0} | flat(inner) for key, inner in zip(keys, value.values(), strict=True)]
             yield from_rows("JSON records by epoch", rows)
         elif len({json.dumps(sorted(map(str, inner))) for inner in value.values()}) == 1 and any(
             str(key).isdigit() for inner in value.values() for key in inner

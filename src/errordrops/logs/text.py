@@ -53,7 +53,8 @@ def lines(text: str) -> list[str]:
 
 def _states(parts: list[str]) -> list[str]:
     """Of a progress bar's states the last of each sweep: it starts anew when its counter falls back."""
-    kept, last = [], None
+    kept: list[str] = []
+    last = None
     for part in parts:
         counter = re.search(r"(\d+)/(\d+)", part)
         now = (counter[2], int(counter[1])) if counter and len(counter[1]) < 12 else None

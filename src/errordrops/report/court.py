@@ -132,7 +132,7 @@ def predictions(study: Study, heard: Hearing) -> str:
 
 def measured(claim: Mapping) -> str:
     """The value with its interval; with four digits where two would show nothing but zeros."""
-    numbers = [claim[name] for name in ("value", "ci_low", "ci_high")]
+    numbers = claim["value"], claim["ci_low"], claim["ci_high"]
     tiny = all(missing(n) or abs(n) < 0.005 for n in numbers) and any(numbers)
     return interval(*numbers, digits=4 if tiny else 2)
 

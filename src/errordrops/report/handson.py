@@ -17,7 +17,7 @@ def section(study: Study, companion: Study | None, texts: Mapping[str, str]) -> 
     A figure is that of the study, the toy model that of the study whose court, with the formula, the page shows.
     """
     heard = hearing(study, companion)
-    owners = dict.fromkeys(FIGURES, study) | {"toy": heard.study if heard else None}
-    shown = [name for name, owner in owners.items() if owner and name in owner.figures]
+    owners = dict.fromkeys(FIGURES, study) | ({"toy": heard.study} if heard else {})
+    shown = [name for name, owner in owners.items() if name in owner.figures and (name != "toy" or heard)]
     parts = [part for name in shown for part in (texts[name].strip(), charts.figure(owners[name], name))]
     return "\n\n".join(["## Try it yourself {#sec-try}", *parts]) + "\n"

@@ -33,7 +33,7 @@ def missing(value: object) -> bool:
 
 def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
     """A number with a true minus sign, a dash if there is none; `sign` shows the plus as well."""
-    if missing(value):
+    if value is None or missing(value):
         return NOTHING
     rounded = round(float(value), digits) + 0.0  # no minus before zeros
     return f"{rounded:{'+' if sign else ''},.{digits}f}".replace("-", MINUS)
