@@ -14,6 +14,7 @@ import vl_convert
 import planted
 from errordrops import figures
 from errordrops.figures import FIGURES, parts, theme, words
+from specifications import rows, title
 
 # the others need tables of their own: test_figures_evidence.py, test_figures_controls.py
 FIRST = ("error_by_epoch", "error_by_update", "schedules", "closeup", "milestone_changes")
@@ -39,17 +40,9 @@ def named(node, name: str) -> dict:
     return found[0] if found else {}
 
 
-def rows(chart: dict, view: dict) -> pd.DataFrame:
-    return pd.DataFrame(chart["datasets"][view["data"]["name"]])
-
-
 def only(tables: dict, keep) -> dict:
     """Tables with the rows whose arm satisfies `keep`."""
     return {name: table[table["arm"].map(keep)].reset_index(drop=True) for name, table in tables.items()}
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
 
 
 @pytest.mark.parametrize("name", FIRST)

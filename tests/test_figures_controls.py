@@ -11,6 +11,7 @@ import vl_convert
 
 import planted_controls
 from errordrops.figures import controls, noise, parts, theme, variance
+from specifications import nodes, rows, title
 
 NAMES = "equivalence noise variance lag speed controls reversal".split()
 FIRST = {  # the table without which a figure has nothing to show
@@ -33,31 +34,14 @@ def spec(name: str, tables: dict) -> dict:
     return theme.specification(importlib.import_module(f"errordrops.figures.{name}").draw(tables))
 
 
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
-
-
 def told(name: str, tables: dict, table: str, **columns) -> str:
     """Title of a figure with columns of one table replaced."""
     return title(spec(name, tables | {table: tables[table].assign(**columns)}))
 
 
-def nodes(node) -> list[dict]:
-    """Every object in a specification, without the data."""
-    if isinstance(node, list):
-        return [found for child in node for found in nodes(child)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for key, child in node.items() if key != "datasets" for found in nodes(child))]
-
-
 def layers(chart: dict, kind: str) -> list[dict]:
     """Views with that kind of mark."""
     return [node for node in nodes(chart) if isinstance(node.get("mark"), dict) and node["mark"]["type"] == kind]
-
-
-def rows(chart: dict, view: dict) -> pd.DataFrame:
-    return pd.DataFrame(chart["datasets"][view["data"]["name"]])
 
 
 def texts(chart: dict) -> str:

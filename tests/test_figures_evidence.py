@@ -12,6 +12,7 @@ import planted
 import planted_evidence
 from errordrops.analysis import placebo, sweep
 from errordrops.figures import FIGURES, measures, parts, theme
+from specifications import nodes, rows_of, title
 
 NEEDS = {
     "placebo_effects": ("placebo_effects", "placebo_summary", "update_effects", "schedules"),
@@ -30,25 +31,6 @@ def spec(name: str, tables: dict) -> dict:
     """The drawn figure as Vega-Lite, from the tables that it declares; Altair checks the schema."""
     module = importlib.import_module(f"errordrops.figures.{name}")
     return theme.specification(module.draw({key: tables[key] for key in NEEDS[name]}))
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"]).replace("\u00a0", " ")
-
-
-def nodes(node) -> list[dict]:
-    """Every object in a specification but its data."""
-    if isinstance(node, list):
-        return [found for child in node for found in nodes(child)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for key, child in node.items() if key != "datasets" for found in nodes(child))]
-
-
-def rows(chart: dict, name: str) -> pd.DataFrame:
-    """The data of the view of that name."""
-    view = next(node for node in nodes(chart) if str(node.get("name")).startswith(name) and "data" in node)
-    return pd.DataFrame(chart["datasets"][view["data"]["name"]])
 
 
 def swept(tables: dict, table: pd.DataFrame, first: int = 10) -> dict:
@@ -164,7 +146,7 @@ def test_falls_on_the_line_say_that_the_drop_was_there(tables):
     for mean in (late["foretold"].mean(), late.query("cut == 'rate'")["fall"].mean()):
         assert f"{mean:.3f}" in chart["title"]["subtitle"][0] and f"{mean:.3f}" in chart["description"]
     assert "before epoch 10" in chart["usermeta"]["caption"] and "Placebos slope upward" in chart["usermeta"]["caption"]
-    marks = rows(chart, "marks")
+    marks = rows_of(chart, "marks")
     assert len(marks) == 12 * 4 * 3 * 2 and set(marks.loc[marks["early"], "at"]) == {4, 6, 8}
 
 
@@ -259,10 +241,10 @@ def test_every_arm_has_a_row_and_alarms_are_counted(tables):
     assert "test error (raw) 11 of 18 changes, 1 alarm." in chart["description"]
     domains = [node["y"]["scale"]["domain"] for node in nodes(chart) if "domain" in str(node.get("y"))]
     assert domains and all(domain == ["none", "step", "batch", "hybrid"] for domain in domains)
-    marks = rows(chart, "reports")
+    marks = rows_of(chart, "reports")
     assert marks.query("arm == 'step' and epoch == 21")["seeds"].tolist() == [2, 2, 2]
     assert marks.query("epoch == 22")["prompt"].tolist() == [False] * 3
-    assert sorted(set(rows(chart, "changes")["epoch"])) == [11, 21]
+    assert sorted(set(rows_of(chart, "changes")["epoch"])) == [11, 21]
 
 
 def test_a_late_drop_and_an_alarm_are_told(tables):

@@ -10,6 +10,7 @@ import pytest
 
 from errordrops.analysis.intervals import summarise
 from errordrops.figures import theme
+from specifications import nodes, title
 
 NAMES = ("excess", "thrown", "motion")
 AXES = {
@@ -70,19 +71,6 @@ def tables(seeds: int = 2, spread: float = 0.01, **options) -> dict[str, pd.Data
 
 def spec(name: str, given: dict) -> dict:
     return theme.specification(importlib.import_module(f"errordrops.figures.{name}").draw(given))
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
-
-
-def nodes(node) -> list[dict]:
-    """Every object in a specification but its data."""
-    if isinstance(node, list):
-        return [found for child in node for found in nodes(child)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for key, child in node.items() if key != "datasets" for found in nodes(child))]
 
 
 def data(chart: dict, view: str, kind: str) -> list[pd.DataFrame]:

@@ -9,6 +9,7 @@ import vl_convert
 
 from errordrops.curves import PROBE_COLUMNS
 from errordrops.figures import curvature, dead_units, landscape, parts, theme
+from specifications import title
 
 ARMS, SEEDS = ("none", "step", "batch"), (11, 12)
 DRAWN = {"curvature": curvature, "dead_units": dead_units, "landscape": landscape}
@@ -73,10 +74,6 @@ def all_tables() -> dict[str, pd.DataFrame]:
 
 def spec(name: str, tables: dict) -> dict:
     return theme.specification(DRAWN[name].draw(tables))
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
 
 
 def named(node, name: str) -> dict:

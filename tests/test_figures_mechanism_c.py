@@ -9,6 +9,7 @@ import pytest
 import vl_convert
 
 from errordrops.figures import slider, theme, toy
+from specifications import nodes, rows_of, title
 
 DATES, SEEDS, EPOCHS = (4, 8, 12, 16), (3, 4), 24
 JUDGED = (("test", "error_recomputed", 30.0), ("train_eval", "loss_recomputed", 1.0))
@@ -53,24 +54,6 @@ def probed() -> dict[str, pd.DataFrame]:
 FIGURES = {"slider": (slider, planted), "toy": (toy, probed)}
 
 
-def nodes(node) -> list[dict]:
-    """Every object in a specification but its data."""
-    if isinstance(node, list):
-        return [found for child in node for found in nodes(child)]
-    if not isinstance(node, dict):
-        return []
-    return [node, *(found for key, child in node.items() if key != "datasets" for found in nodes(child))]
-
-
-def rows(chart: dict, name: str) -> pd.DataFrame:
-    view = next(node for node in nodes(chart) if str(node.get("name")).startswith(name) and "data" in node)
-    return pd.DataFrame(chart["datasets"][view["data"]["name"]])
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
-
-
 def parameters(chart: dict) -> dict:
     return {parameter["name"]: parameter for parameter in chart["params"]}
 
@@ -111,16 +94,16 @@ def test_cuts_without_curves_give_a_note():
 def test_the_slider_holds_means_over_the_seeds_of_the_sweep():
     chart = theme.specification(slider.draw(planted()))
     for panel, size in (("test", 30.0), ("train", 1.0)):
-        control = rows(chart, f"control_{panel}")
+        control = rows_of(chart, f"control_{panel}")
         assert list(control["epoch"]) == list(range(1, EPOCHS + 1)) and set(control["n"]) == {2}
         mean = {epoch: size * np.mean([level(epoch, seed) for seed in SEEDS]) for epoch in range(EPOCHS + 1)}
         assert control["mean"].to_numpy() == pytest.approx([mean[e] for e in control["epoch"]], abs=6e-6)
-        cuts = rows(chart, f"cuts_{panel}")
+        cuts = rows_of(chart, f"cuts_{panel}")
         assert len(cuts) == len(DATES) * 3 * 3
         for row in cuts.itertuples():
             want = mean[row.at] - (size * FALLS[row.line] if row.epoch > row.at else 0)
             assert row.mean == pytest.approx(want, abs=6e-6) and 0 <= row.epoch - row.at <= 2
-        said = rows(chart, f"falls_rate_{panel}").set_index("at")["text"]
+        said = rows_of(chart, f"falls_rate_{panel}").set_index("at")["text"]
         assert said[8].endswith("3.0 points in epoch 9" if panel == "test" else "0.100 nats in epoch 9")
 
 

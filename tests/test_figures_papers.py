@@ -14,6 +14,7 @@ from errordrops.figures import cross_entropy, optimizers, theme
 from errordrops.report import papers
 from errordrops.report import study as page
 from errordrops.report import tables as page_tables
+from specifications import title
 
 STEPS = ("step", "hybrid", "batch")
 FILE = """
@@ -72,10 +73,6 @@ def schedules(planned):
 
 def spec(module, tables):
     return theme.specification(module.draw(tables))
-
-
-def title(chart):
-    return " ".join(chart["title"]["text"])
 
 
 def losses(tables):

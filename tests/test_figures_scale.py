@@ -7,6 +7,7 @@ import pytest
 import planted
 import planted_evidence
 from errordrops.figures import corrected_images, theme, weight_norm
+from specifications import title
 
 
 def curves() -> pd.DataFrame:
@@ -20,10 +21,6 @@ def curves() -> pd.DataFrame:
                 rows.append((*head, "log_weight_norm", np.log(norm)))
                 rows.append((*head, "effective_rate", row.learning_rate / norm**2))
     return pd.DataFrame(rows, columns="arm seed epoch split metric value".split())
-
-
-def title(chart: dict) -> str:
-    return " ".join(chart["title"]["text"])
 
 
 def test_shares_are_told_beside_the_placebo():
