@@ -159,6 +159,21 @@ def test_no_screen_is_too_narrow_or_too_wide(visit, width, scheme):
     assert min(page.eval_on_selector_all("main p, td, th", size)) >= 13
 
 
+def test_the_page_may_not_use_the_network(browser, address):
+    """By its own policy, also where there is one."""
+    page = browser.new_page()
+    page.goto(address)
+    refused = page.evaluate(
+        """() => new Promise(done => {
+            addEventListener('securitypolicyviolation', e => done(e.effectiveDirective));
+            setTimeout(() => done('nothing'), 3000);
+            fetch('http://localhost:1/').catch(() => 0);
+        })"""
+    )
+    page.close()
+    assert refused == "connect-src"
+
+
 def test_dark_mode_redraws_and_keeps_what_was_chosen(visit):
     page = visit()
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -13,6 +13,13 @@ from .text import cell, floating, folded, plain
 LARGEST_SVG = 300_000  # characters; a larger picture is not worth carrying for readers without scripts
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
+# Nothing over the network, whatever a page carries. Quarto embeds scripts, styles and fonts as data: addresses of its
+# own, so they cannot be named by their digests; text is escaped instead.
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline' data:; img-src data: blob:; "
+    "font-src data:; base-uri 'none'; form-action 'none'"
+)
+
 
 def spec_json(spec: dict) -> str:
     """The specification for a script element: no `<`, so neither `</script>` nor
@@ -62,9 +69,10 @@ def command(study: Study, name: str) -> str:
 
 
 def header(sources: Path) -> str:
-    """What goes into the page's head: Vega, Vega-Lite and vegaEmbed in one bundle, then our script."""
+    """What goes into the page's head: the policy, Vega, Vega-Lite and vegaEmbed in one bundle, then our script."""
     script = (sources / "charts.js").read_text()
-    return f"<script>{bundle()}</script>\n<script>\n{script}</script>\n"
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    return f"{policy}\n<script>{bundle()}</script>\n<script>\n{script}</script>\n"
 
 
 @functools.cache
