@@ -3,7 +3,7 @@
 import pandas as pd
 
 from .study import Study
-from .text import NOTHING, cell, count, floating, folded, short, table
+from .text import NOTHING, cell, count, floating, fold, short, table
 
 SUMS = ("visible", "found", "exact", "blind", "attributed", "other", "blamed")
 HEAD = ["Log", "Schedule", "Changes after", "Visible", "Found", "Exact", "Laid to it", "Elsewhere"]
@@ -22,26 +22,32 @@ def gallery(study: Study) -> str:
         return "<!-- no table of published logs -->\n"
     rows = [row(log) for log in logs.itertuples()]
     heading = "## Other people's logs {#sec-logs}"
-    return "\n\n".join(
-        [heading, told(logs), floating("tbl-logs", folded("Every log", table(HEAD, rows, left=3)), CAPTION)]
-    )
+    every = floating("tbl-logs", table(HEAD, rows, left=3), CAPTION)
+    return "\n\n".join([heading, told(logs), fold("How a log is read", more(logs)), fold("Every log", every)])
 
 
 def told(logs: pd.DataFrame) -> str:
     """Totals in words."""
     total = logs[list(SUMS)].sum()
+    return (
+        f"`errordrops explain` answers the question for a log of one's own. In {count(len(logs), 'log')} published in "
+        f"{logs['source'].nunique()} repositories it found {total['found']} of {total['visible']} visible changes "
+        f"within one evaluated epoch, laid {total['attributed']} to the right change, and reported "
+        f"{count(int(total['other']), 'drop')} elsewhere (@tbl-logs)."
+    )
+
+
+def more(logs: pd.DataFrame) -> str:
+    """What is done, and what the totals leave out."""
+    total = logs[list(SUMS)].sum()
     quiet = logs[logs["milestones"].isna()]
     alarms = int(quiet["other"].sum())
-    verb = "was" if alarms == 1 else "were"
     return (
-        "`errordrops explain` answers the question for a log of one's own: a detector that never sees the schedule "
-        "finds drops, each is laid beside the changes of learning rate and batch size, and at changes without one the "
-        f"curve is looked at once more. In {count(len(logs), 'log')} that people published in "
-        f"{logs['source'].nunique()} repositories it found {total['found']} of {total['visible']} visible changes "
-        f"within one evaluated epoch, {total['blind']} of them blind and {total['exact']} exactly, and laid "
-        f"{total['attributed']} to the right change. It reported {count(int(total['other']), 'drop')} elsewhere; "
-        f"in the {len(quiet)} logs without a sudden change there {verb} {alarms or 'none'} (@tbl-logs). "
-        "Where a log does not tell its schedule it was stated to the command, as a user would."
+        "A detector that never sees the schedule finds drops, each is laid beside the changes of learning rate and "
+        "batch size, and at changes without one the curve is looked at once more. Of the changes found, "
+        f"{total['blind']} were found blind and {total['exact']} in exactly the first evaluated epoch. In the "
+        f"{len(quiet)} logs without a sudden change it reported {count(alarms, 'drop') if alarms else 'none'}. Where a "
+        "log does not tell its schedule it was stated to the command, as a user would."
     )
 
 
