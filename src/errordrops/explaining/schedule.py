@@ -16,6 +16,7 @@ from ..logs import Curve, Log
 
 SUDDEN = 1.4  # a factor; 0.7 is the mildest of the factors that people divide by
 CALM = 3.0
+BACK = 2.0  # the same for changes the other way
 AROUND = 2  # points on either side that must be calm
 SMOOTH_STEP = 0.002  # relative change of a setting that counts as one
 SMOOTH = ("cosine", "linear", "exponential", "polynomial", "cyclic", "onecycle", "smooth")
@@ -103,7 +104,7 @@ def reductions(log: Log) -> list[Change]:
         if value != before and point < len(grid.rows):
             label, milestone = _numbers(log, grid, int(grid.rows[point]), point)
             change = Change("learning rate", before, float(value), True, int(row), int(row) + 1, label, milestone)
-            changes.append(replace(change, counted=log.axis.whole))
+            changes.append(replace(change, counted=_counts_epochs(log)))
         before = float(value)
     return changes
 
@@ -135,7 +136,9 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
     changes = []
     for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)):
         near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
-        if any(abs(logs[j]) > abs(logs[k]) / CALM or abs(steps[j]) > abs(steps[k]) / CALM for j in near):
+        # what moves the other way around it, as a cosine does before a warm restart, may be larger
+        ratios = [abs(logs[j]) * (CALM if logs[j] * logs[k] > 0 else BACK) for j in near]
+        if max(ratios, default=0) > abs(logs[k]) or any(abs(steps[j]) > abs(steps[k]) / CALM for j in near):
             continue
         inside = np.arange(
             max(at[k], 0), at[k + 1] + 1
@@ -148,7 +151,7 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
         cut = (after < before) == (name != "batch size")
         what = "learning rate" if name == "learning rate" else name
         label, milestone = _numbers(log, grid, by_row, int(k) + 1)
-        changes.append(Change(what, before, after, cut, after_row, by_row, label, milestone, log.axis.whole))
+        changes.append(Change(what, before, after, cut, after_row, by_row, label, milestone, _counts_epochs(log)))
     gradual = (np.abs(logs) > SMOOTH_STEP).sum() > len(changes) + max(2, 0.05 * len(logs))
     return changes, bool(gradual)
 
@@ -159,7 +162,16 @@ def _numbers(log: Log, grid: Curve, row: int, point: int) -> tuple[float, float]
     seen = row if axis.own is None or axis.own[row] else int(grid.rows[point])
     if axis.whole and axis.completed is not None:
         return float(axis.labels[seen]), float(axis.completed[seen] - 1)
+    if axis.completed is not None:
+        before, after = float(axis.completed[max(row - 1, 0)]), float(axis.completed[row])
+        whole = float(np.floor(after - 1e-9))  # a change at the turn of an epoch, seen a little later
+        return float(axis.labels[row]), whole if before <= whole + 1e-9 else before
     return float(axis.labels[row]), float(point)
+
+
+def _counts_epochs(log: Log) -> bool:
+    """Whether milestones are numbers of epochs, not of points."""
+    return log.axis.whole or log.axis.completed is not None
 
 
 def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None = None) -> Schedule:

@@ -5,15 +5,16 @@ each epoch, over the steps between two evaluations, or, of more than MOST points
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .axis import Axis, columns_of, find
 from .records import LogError, Records
-from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
+from .words import SPLITS, TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
 
-FEW = 10  # points a grid of evaluations or epochs needs to average over
+FEW = 16  # points a grid of evaluations or epochs needs to average over
 DENSE = 400  # training points that are kept although evaluations are rarer
 MOST = 2000  # points of a curve; beyond it windows are averaged
 WINDOWS = 500
@@ -76,18 +77,18 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     Raises LogError where no curve is left, UserError for a column or meaning that does not exist.
     """
     given = {}
-    for name, words in (named or {}).items():
+    for name, meant in (named or {}).items():
         if name not in records.table:
             listed = ", ".join(map(str, list(records.table.columns)[:30]))
             raise LogError(f"there is no column {name!r}; the log has: {listed}")
-        given[name] = stated(words, name)
+        given[name] = stated(meant, name)
     table = records.table
     meanings = {name: given.get(name) or meaning(name) for name in table.columns}
     metrics = [n for n, m in meanings.items() if m and m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
-    splits = _splits({n: meanings[n] for n in metrics}, table)
+    splits = _splits({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
     curves = []
     grid = _grid(table, axis, splits)
@@ -135,9 +136,10 @@ def _place(curve: Curve) -> tuple:
     return (2 if curve.kind == "loss" else 0) + (curve.split == TRAIN), errors, ORDER[curve.split]
 
 
-def _splits(metrics: dict[str, Meaning], table: pd.DataFrame) -> dict[str, Meaning]:
+def _splits(metrics: dict[str, Meaning], table: pd.DataFrame, stem: str) -> dict[str, Meaning]:
     """The split of each metric, where names leave it open: beside a held-out curve an unnamed one is training, beside a
-    training curve of the same metric it is the test; a score such as mAP is always held out."""
+    training curve of the same metric it is the test; a score such as mAP is always held out. Where no name tells,
+    the `stem` of the file may; else a log with a loss is one of the training."""
     strong = {n: m for n, m in metrics.items() if table[n].notna().sum() > 2}
     held = {m.split for m in strong.values()} & set(HELD_OUT)
     held_labels = {m.label for m in strong.values() if m.split in HELD_OUT}
@@ -151,9 +153,16 @@ def _splits(metrics: dict[str, Meaning], table: pd.DataFrame) -> dict[str, Meani
             split = next(iter(sorted(held)), TEST)
         elif not split and not held and _apart(name, metrics, table):
             split = VALIDATION
+        elif not split and held and trained and found.kind != "loss" and found.label not in held_labels:
+            split = next(iter(sorted(held)))  # fastai: train_loss, valid_loss, accuracy; the last is the validation's
         elif not split and held:
             split = TRAIN
         out[name] = replace(found, split=split)
+    alone = not any(m.split for m in out.values())
+    if alone and (split := next((SPLITS[word] for word in words(stem) if word in SPLITS), "")):
+        out = {n: replace(m, split=split) for n, m in out.items()}  # test.csv, val_acc.csv
+    elif alone and any(m.kind == "loss" for m in out.values()):
+        out = {n: replace(m, split=TRAIN) for n, m in out.items()}
     if not held and any(m.split in HELD_OUT for m in out.values()):
         out = {n: replace(m, split=m.split or TRAIN) for n, m in out.items()}
     for split in {m.split for m in out.values()}:  # the only loss of a split is its loss

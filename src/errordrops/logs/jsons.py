@@ -124,10 +124,16 @@ def flat(value: dict, prefix: str = "", depth: int = 0, mode: str = "") -> dict[
     stated = (value.get(key) for key in ("mode", "split", "phase", "subset", "stage"))
     mode = next((m.lower() for m in stated if isinstance(m, str) and MODE.fullmatch(m)), mode)
     out: dict[str, float] = {}
+    told = next((value[key] for key in ("key", "metric", "name", "tag") if isinstance(value.get(key), str)), None)
     for key, inner in value.items():
         name = f"{prefix}{key}"
+        if key == "value" and told and meaning(told):  # MLPerf: {"key": "eval_accuracy", "value": 0.7, ...}
+            name = told
         if isinstance(inner, dict) and depth < DEEPEST:
             out |= flat(inner, f"{name}/", depth + 1, mode)
+        elif key == "step" and isinstance(inner, list) and len(inner) in (1, 2):  # DLLogger: [epoch] or [epoch, batch]
+            counts = [number(item) for item in inner]
+            out |= {n: c for n, c in zip(("epoch", "batch"), counts, strict=False) if c is not None}
         elif (found := number(inner)) is not None:
             out[name if not mode or _split(name) else f"{mode} {name}"] = found
     return out
@@ -207,6 +213,7 @@ def _series(lists: dict[str, list[float]]):
     if not lengths:
         return
     longest = max(lengths, key=lambda n: (lengths[n], n))
+    lists = {name: _by_epoch(name, values, longest) for name, values in lists.items()}
     table = pd.DataFrame({name: values for name, values in lists.items() if len(values) == longest}, dtype=float)
     others = [
         name for name, values in lists.items() if len(values) != longest and (m := meaning(name)) and m.role == "metric"
@@ -217,6 +224,17 @@ def _series(lists: dict[str, list[float]]):
         table = table.iloc[1:].reset_index(drop=True)
         notes.append("DeepOBS's first value is that of before training; epochs count from the second")
     yield Records("JSON lists", table, notes=notes)
+
+
+def _by_epoch(name: str, values: list[float], epochs: int) -> list[float]:
+    """A list that holds the same number of values in each epoch, brought to one an epoch: the mean of a training curve,
+    the first of a rate; else as it was."""
+    found = meaning(name)
+    per, rest = divmod(len(values), epochs)
+    if per < 2 or rest or epochs < 3 or found is None or found.split in ("test", "validation"):
+        return values
+    rows = np.array(values, dtype=float).reshape(epochs, per)
+    return (rows.mean(axis=1) if found.role == "metric" else rows[:, 0]).tolist()
 
 
 def _worth(records: Records) -> tuple[int, int]:
