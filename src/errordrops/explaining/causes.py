@@ -48,6 +48,8 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
     if event.kind == "drop" and _new_pass(event, log):
         why = "a new pass over the data begins here: the network has seen these examples before"
         return replace(event, cause="new epoch", why=why)
+    if event.kind == "rise" and _diverged(event, log):
+        return replace(event, cause="divergence", why="from here on the training loss is not finite: training diverged")
     moved = _others(event, log)
     cause, why = _apart(event, moved)
     same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m]
@@ -99,6 +101,13 @@ def _new_pass(event: Event, log: Log) -> bool:
     before = completed[rows[max(0, event.point - 1 - NEARBY)]]
     after = completed[rows[min(len(rows) - 1, event.point + NEARBY)]]
     return math.floor(after + 1e-6) > math.floor(before + 1e-6)
+
+
+def _diverged(event: Event, log: Log) -> bool:
+    """Whether a training curve ends, for lack of finite values, where a held-out curve rises and goes on."""
+    start, rows = event.curve.rows[event.point - 1], event.curve.rows
+    ends = [curve.rows[-1] for curve in log.judged if curve.split == "train" and curve is not event.curve]
+    return event.curve.split != "train" and any(rows[max(0, event.point - 3)] <= end <= start + 1 for end in ends)
 
 
 def shift(curve: Curve, point: int) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import UserError
+from ..figures.words import joined
 from ..logs import Curve, Log
 
 SUDDEN = 1.4  # a factor; 0.7 is the mildest of the factors that people divide by
@@ -181,16 +182,18 @@ def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None 
     beyond the log.
     """
     changes = []
-    for milestone in sorted(set(milestones)):
-        rows, unit = _clock(log, max(milestones), steps_per_epoch)
+    rows, unit = _clock(log, max(milestones, default=0), steps_per_epoch)
+    last = float(np.nanmax(rows))
+    beyond = [m for m in sorted(set(milestones)) if m >= last - 1e-9]
+    for milestone in sorted(set(milestones) - set(beyond)) or beyond:
         later = np.flatnonzero(rows > milestone + 1e-9)
         if milestone <= 0 or not len(later):
-            last = np.nanmax(rows)
             raise UserError(f"milestone {milestone:g} lies outside the log, which ends after {last:g} {unit}")
         row = int(later[0])
         label = float(log.axis.labels[row])
         changes.append(Change("schedule", None, None, None, row - 1, row, label, float(milestone)))
-    return Schedule("steps" if changes else "constant", "what you stated", changes)
+    ends = f"; the log ends after {last:g} {unit}, before {joined([f'{m:g}' for m in beyond])}" if beyond else ""
+    return Schedule("steps" if changes else "constant", f"what you stated{ends}", changes)
 
 
 def _clock(log: Log, largest: float, steps_per_epoch: float | None) -> tuple[np.ndarray, str]:

@@ -13,7 +13,6 @@ import pandas as pd
 from .records import Records
 from .words import meaning
 
-
 FEW_EPOCHS = 16  # of so few epochs each is looked into, if the log tells more than their means
 
 

@@ -31,7 +31,9 @@ EPOCH = re.compile(
 COUNTED = re.compile(r"\s*(?:samples|images|examples|batches)\b", re.I)
 INNERMOST = re.compile(r"\biter\((?P<split>train|val|test)\)\s*\[\s*(?P<step>\d+)(?:\s*/\s*\d+)?\s*\]", re.I)
 STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?")
-HEADING = re.compile(r"^\W*(train|training|val|valid|validation|validate|test|testing|eval|evaluation)\b", re.I)
+HEADING = re.compile(
+    r"^(?:.*\b(?:INFO|DEBUG)\b)?\W*(train|training|val|valid|validation|validate|test|testing|eval|evaluation)\b", re.I
+)
 INNER = re.compile(r"\]?\s*\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
 TRAIN_EPOCH = re.compile(
     r"\b(train|test|val|valid|eval)\w*\s*:\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.I
@@ -80,6 +82,7 @@ class Reading:
         self.rows: list[dict[str, float]] = []
         self.percent: set[str] = set()
         self.running: set[str] = set()
+        self.spelled: dict[str, str] = {}  # `acc1` and `Acc@1` are one column, whose last value in an epoch counts
         self.section = ""  # split of the block, from a heading such as "Validation"
         self.epoch: float | None = None
 
@@ -214,6 +217,7 @@ class Reading:
             if not given and (split, meaning(name).label) in explicit:
                 split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
             full = name if given else f"{split or self.section} {name}".strip()
+            full = self.spelled.setdefault(full.lower().replace("@", "").replace("_", ""), full)
             if pair["unit"] == "%" or pair["percent"] or pair["of"]:
                 self.percent.add(full)
             if pair["average"] and not pair["of"] and not pair["percent"]:

@@ -106,6 +106,8 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
         "batch size": _setting(table, columns_of(table, "batch", roles)),
         "batches per epoch": _setting(table, columns_of(table, "batches", roles)),
     }
+    if axis.whole and axis.unit == "epoch" and (rate := settings["learning rate"]) is not None:
+        settings["learning rate"] = _of_epochs(axis, *rate)
     told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
     judged = [curve for curve in curves if not curve.left_out]
     known = {name: found for name, found in settings.items() if found is not None}
@@ -308,20 +310,30 @@ def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndar
     return None
 
 
+def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A setting that is written once in each epoch, at whatever place, moved to its first record; one that stands
+    before the first epoch is written ahead of each, and stays where it is."""
+    own = axis.labels[rows]
+    if len(np.unique(own)) < len(own) or axis.own is None or not axis.own[: rows[0] + 1].any():
+        return rows, values
+    return np.searchsorted(axis.labels, own, side="left"), values
+
+
 def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]) -> list[Curve]:
     """The same curves, with a reason in `left_out` for those that repeat another or tell nothing more."""
     best: dict[str, Curve] = {}
     most: dict[str, int] = {}
     for curve in curves:
         most[curve.name] = max(most.get(curve.name, 0), len(curve.values))
+
+    def strength(curve: Curve) -> tuple:
+        """Of two of one name which one counts: what the user named, what moves, what is long, what has the plain name."""
+        long = len(curve.values) >= most[curve.name] / 2
+        return curve.column in given, bool(np.ptp(curve.values)), long, -ranks[curve.column]
+
     for curve in curves:
         rival = best.get(curve.name)
-        strength = (curve.column in given, len(curve.values) >= most[curve.name] / 2, -ranks[curve.column])
-        if rival is None or strength > (
-            rival.column in given,
-            len(rival.values) >= most[curve.name] / 2,
-            -ranks[rival.column],
-        ):
+        if rival is None or strength(curve) > strength(rival):
             best[curve.name] = curve
     main = set(best)
     out = []

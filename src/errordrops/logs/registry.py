@@ -36,7 +36,7 @@ REFUSED = {
     b":W&B": "it is the raw record of Weights & Biases; export the run's history as CSV",
 }
 TEXT_READERS: tuple[tuple[str, Callable], ...] = (
-    ("JSON", lambda text, rows, stem, keep: jsons.read_file(text)),
+    ("JSON", lambda text, rows, stem, keep: jsons.read_file(text, stem)),
     ("Caffe", lambda text, rows, stem, keep: caffe.read(rows)),
     ("JSON lines", lambda text, rows, stem, keep: jsons.read_lines(rows)),
     ("table", lambda text, rows, stem, keep: tables.read_text("\n".join(rows), stem, keep)),

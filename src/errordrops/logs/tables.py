@@ -99,7 +99,16 @@ def read_text(text: str, stem: str = "", keep: frozenset[str] = frozenset()) -> 
     """A table that is in memory as text; `stem` is the name of its file, which may be all that names its values. `keep`
     are names that count as understood."""
     head = text[: 1 << 18].split("\n")[:HEAD]
-    mark, start, names = layout([line.rstrip("\r") for line in head], keep)
+    try:
+        mark, start, names = layout([line.rstrip("\r") for line in head], keep)
+    except NotThisFormat:
+        if not any(re.search(r"\S {2,}\S", line) for line in head):
+            raise
+        text = re.sub(r" {2,}", "\t", re.sub(r"^ +| +$", "", text, flags=re.MULTILINE))  # `train loss   val loss`
+        head = text[: 1 << 18].split("\n")[:HEAD]
+        mark, start, names = layout(head, keep)
+        if any(re.search(r"(?<![\w@.-])\d", name) for name in names):
+            raise
     return _parsed(io.StringIO(text), mark, start, names, head, stem=stem)
 
 
