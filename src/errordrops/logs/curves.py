@@ -327,7 +327,7 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         most[curve.name] = max(most.get(curve.name, 0), len(curve.values))
 
     def strength(curve: Curve) -> tuple:
-        """Of two of one name which one counts: what the user named, what moves, what is long, what has the plain name."""
+        """Of two of one name which counts: what the user named, what moves, what is long, what has the plain name."""
         long = len(curve.values) >= most[curve.name] / 2
         return curve.column in given, bool(np.ptp(curve.values)), long, -ranks[curve.column]
 

@@ -104,7 +104,9 @@ def read_text(text: str, stem: str = "", keep: frozenset[str] = frozenset()) -> 
     except NotThisFormat:
         if not any(re.search(r"\S {2,}\S", line) for line in head):
             raise
-        text = re.sub(r" {2,}", "\t", re.sub(r"^ +| +$", "", text, flags=re.MULTILINE))  # `train loss   val loss`
+        text = "\n".join(
+            re.sub(r" {2,}", "\t", line.strip(" ")) for line in text.split("\n")
+        )  # `train loss   val loss`
         head = text[: 1 << 18].split("\n")[:HEAD]
         mark, start, names = layout(head, keep)
         if any(re.search(r"(?<![\w@.-])\d", name) for name in names):

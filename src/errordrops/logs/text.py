@@ -20,7 +20,7 @@ def encoding(head: bytes) -> str | None:
             return "utf-16-le"
         if even > 0.9 * len(sample[::2]) and odd < len(sample) / 20:
             return "utf-16-be"
-    control = sum(sample.count(bytes([c])) for c in (*range(9), *range(14, 27), *range(28, 32)) if c != 8)
+    control = sum(sample.count(bytes([c])) for c in (*range(9), *range(14, 27), *range(28, 32)) if c not in (7, 8))
     if control > 0.02 * len(sample):
         return None
     return "utf-8"
