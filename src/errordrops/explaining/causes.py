@@ -52,7 +52,8 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
         return replace(event, cause="divergence", why="from here on the training loss is not finite: training diverged")
     moved = _others(event, log)
     cause, why = _apart(event, moved)
-    same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m]
+    told = {e.curve.name for e in events if e.kind == event.kind and _together(e, event)}
+    same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m and name not in told]
     if not schedule.known:
         more = [why] if why else same
         return replace(event, cause="unknown", why="; ".join(["the log tells no learning rate", *more]))
@@ -61,6 +62,13 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
     source = f" ({schedule.source})" if schedule.source else ""
     here = f"moves gradually{source}" if "smooth" in schedule.kind else f"does not change here{source}"
     return replace(event, cause="not the schedule", why="; ".join([f"the schedule {here}", *same, HIDDEN]))
+
+
+def _together(one: Event, other: Event) -> bool:
+    """Whether two events are one and the same, so that neither need be told of the other."""
+    rows = other.curve.rows
+    before, after = rows[max(0, other.point - 2)], rows[min(len(rows) - 1, other.point + 1)]
+    return bool(before <= one.curve.rows[one.point] <= after)
 
 
 def _spike(event: Event, schedule: Schedule) -> str:
