@@ -90,6 +90,14 @@ def test_training_went_back_and_later_epochs_count():
     assert len(read_frame(pd.concat([RUN, RUN])).main.values) == 60
 
 
+def test_an_earlier_epoch_that_is_only_named_makes_nothing_void(tmp_path):
+    told = [f"Epoch {r.epoch} train_loss={r.train_loss} val_acc={r.val_acc}%" for r in RUN.itertuples()]
+    told[40:40] = ["best model of epoch 12 saved", "resuming from epoch 40"]
+    log = read_log(written_logs.lines(tmp_path, "log.txt", told))
+    assert len(log.main.values) == 60 and not log.axis.restarts
+    np.testing.assert_allclose(log.main.values, 100 - RUN["val_acc"], atol=1e-6)
+
+
 def test_minibatches_become_epochs_or_windows():
     steps = pd.DataFrame(written_logs.minibatches(RUN, per_epoch=20), columns=["epoch", "step", "loss"])
     by_epoch = read_frame(steps).main

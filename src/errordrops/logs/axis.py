@@ -59,7 +59,7 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         labels = np.arange(1.0, len(table) + 1)
         return Axis("record", labels, True, 1, []), table, notes
     table = _in_order(table, column, metrics)
-    labels, table, restarts, more = _restarted(table, column)
+    labels, table, restarts, more = _restarted(table, column, metrics)
     whole = column == epoch and _whole(table[column])
     if whole and (before := _before_training(table, labels, metrics)).any():
         table, labels = table[~before].reset_index(drop=True), labels[~before]
@@ -149,8 +149,13 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     return table
 
 
-def _restarted(table: pd.DataFrame, column: str) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
-    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest."""
+def _restarted(
+    table: pd.DataFrame, column: str, metrics: list[str]
+) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
+    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest.
+
+    A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
+    """
     labels = _filled(table[column])
     backs = np.flatnonzero(np.diff(labels) < 0) + 1
     if not len(backs):
@@ -161,16 +166,20 @@ def _restarted(table: pd.DataFrame, column: str) -> tuple[np.ndarray, pd.DataFra
     edges = [0, *backs, len(labels)]
     first = labels[0]
     kept[: edges[1]] = True
+    measured = table[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
     for start, end in pairwise(edges[1:]):
-        at = labels[start]
+        if not measured[start:end].any():
+            continue
+        at = labels[start + measured[start:end].argmax()]
         if at <= first + 1e-9:  # a run from the beginning
             runs += 1
             if len(np.unique(labels[start:end])) < len(np.unique(labels[kept])):
                 continue
             kept[:], restarts = False, []
         else:
+            if (kept & measured & (labels >= at)).any():
+                restarts.append(float(at))
             kept &= labels < at
-            restarts.append(float(at))
         kept[start:end] = True
     notes = []
     if runs > 1:
