@@ -28,6 +28,7 @@ from errordrops.files import write_csv
 from scoring import matches, positions, with_milestones
 
 COLUMNS = "source path dataset model kind points milestones visible found exact blind attributed other blamed".split()
+METRICS = {"error": "error", "error5": "top-5 error", "loss": "loss", "ppl": "perplexity"}
 TOTALS = "visible found exact blind attributed other blamed".split()
 
 
@@ -47,6 +48,19 @@ def explained(path: Path, milestones: list[int]) -> Explanation:
     return explain(path, milestones=[m - 1 for m in milestones])
 
 
+def misread(answer: Explanation, uniform: pd.DataFrame) -> list[str]:
+    """The curves of the uniform table that no curve of the answer equals, within rounding; the judged one is among
+    them."""
+    wrong = []
+    for (metric, split), truth in uniform.groupby(["metric", "split"]):
+        values = truth.drop_duplicates("epoch")["value"].to_numpy()
+        splits = ("train",) if split == "train" else ("test", "validation")
+        curves = [c for c in answer.log.curves if c.metric == METRICS[metric] and c.split in splits]
+        if not any(len(c.values) == len(values) and np.allclose(c.values, values, 1e-4, 1e-3) for c in curves):
+            wrong.append(f"{split} {metric}")
+    return wrong
+
+
 def row(log, folder: Path) -> dict:
     """One row of the table."""
     milestones = [int(m) for m in log.milestones.split(";")] if isinstance(log.milestones, str) else []
@@ -55,8 +69,8 @@ def row(log, folder: Path) -> dict:
     answer = explained(folder / log.local_file, milestones)
     splits = ("test", "validation") if kind == "error" else ("train",)
     curve = next(c for c in answer.log.judged if c.metric == kind and c.split in splits)
-    if not np.allclose(curve.values, truth.values, rtol=1e-4, atol=1e-3):
-        raise SystemExit(f"{log.id}: the log was not read as uniform/{log.id}.csv has it")
+    if wrong := misread(answer, pd.read_csv(folder / "uniform" / f"{log.id}.csv")):
+        raise SystemExit(f"{log.id}: the log was not read as uniform/{log.id}.csv has it: {', '.join(wrong)}")
     drops = [e for e in answer.events if e.kind == "drop" and e.curve is curve]
     must, may = positions(truth.epochs, truth.drops), positions(truth.epochs, truth.optional)
     points = [e.point for e in drops]

@@ -80,6 +80,25 @@ def test_a_warm_restart_explains_a_rise_and_no_drop():
     assert (found.rises["size"] < 0).all() and "schedule" not in set(found.drops["cause"])
 
 
+def test_a_short_cycle_of_a_warm_restart_explains_its_rise():
+    rate = 0.05 * (1 + np.cos(np.pi * ((EPOCHS - 1) % 20) / 20))
+    found = explain(log(train=np.where(EPOCHS % 20 < 10, 1.5, 1.0), lr=rate))
+    assert {20, 40, 60, 80} == {c.milestone for c in found.schedule.changes if not c.cut}
+    assert not any(c.cut for c in found.schedule.changes) and "schedule" not in set(found.drops["cause"])
+
+
+def test_milestones_beyond_the_end_are_told():
+    found = explain(log(train=step(50, 0.6), test=step(50, 0.6)).drop(columns="lr"), milestones=[50, 100, 150])
+    assert set(found.drops["milestone"]) == {50} and found.missed.empty
+    assert "the log ends after 100 epochs, before 100 and 150" in str(found).replace("\n    ", " ")
+
+
+def test_a_training_that_diverged():
+    frame = log(test=step(70, 2.0))
+    frame.loc[70:, "train_loss"] = np.nan
+    assert set(explain(frame).rises["cause"]) == {"divergence"}
+
+
 def test_augmentation_switched_off_shows_as_train_and_test_apart():
     found = explain(log(train=step(70, 0.5)))
     assert list(found.drops["curve"]) == ["train loss"] and found.drops["milestone"].isna().all()

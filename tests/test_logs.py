@@ -13,12 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import written_consoles  # adds its formats to the list
 import written_logs
 from errordrops import explain
 from errordrops.errors import UserError
 from errordrops.logs import LogError, read_frame, read_log
 from errordrops.logs.words import meaning
 
+assert written_consoles.sacred in written_logs.WRITERS
 RUN = written_logs.run()
 # ERRORDROPS_FUZZ=5000 tries more inputs of each kind
 EXAMPLES = int(os.environ.get("ERRORDROPS_FUZZ", "60"))
@@ -88,6 +90,14 @@ def test_training_went_back_and_later_epochs_count():
     assert len(read_frame(pd.concat([RUN, RUN])).main.values) == 60
 
 
+def test_an_earlier_epoch_that_is_only_named_makes_nothing_void(tmp_path):
+    told = [f"Epoch {r.epoch} train_loss={r.train_loss} val_acc={r.val_acc}%" for r in RUN.itertuples()]
+    told[40:40] = ["best model of epoch 12 saved", "resuming from epoch 40"]
+    log = read_log(written_logs.lines(tmp_path, "log.txt", told))
+    assert len(log.main.values) == 60 and not log.axis.restarts
+    np.testing.assert_allclose(log.main.values, 100 - RUN["val_acc"], atol=1e-6)
+
+
 def test_minibatches_become_epochs_or_windows():
     steps = pd.DataFrame(written_logs.minibatches(RUN, per_epoch=20), columns=["epoch", "step", "loss"])
     by_epoch = read_frame(steps).main
@@ -105,8 +115,43 @@ def test_what_was_measured_before_training_is_left_out():
     assert list(read_frame(frame).main.labels[:2]) == [100, 200]
 
 
+def test_an_evaluation_in_epoch_0_is_before_training():
+    first = pd.DataFrame({"epoch": [0], "val_acc": [1.0]})
+    log = read_frame(pd.concat([first, RUN]))
+    assert len(log.main.values) == 60 and log.axis.base == 1 and any("before training" in note for note in log.notes)
+    assert len(read_frame(RUN.assign(epoch=RUN["epoch"] - 1)).main.values) == 60
+
+
+@pytest.mark.parametrize(
+    ("columns", "stem", "expected"),
+    [
+        (["train_loss", "valid_loss", "accuracy"], "history", "validation error"),  # fastai
+        (["loss", "accuracy", "val_loss"], "history", "train error"),  # Keras
+        (["loss", "accuracy"], "test", "test error"),
+        (["loss", "accuracy"], "log", "train error"),
+    ],
+)
+def test_splits_that_no_name_tells(tmp_path, columns, stem, expected):
+    values = {"accuracy": RUN["val_acc"]}
+    RUN[["epoch"]].assign(**{c: values.get(c, RUN["val_loss"]) for c in columns}).to_csv(tmp_path / f"{stem}.csv")
+    assert expected in {c.name for c in read_log(tmp_path / f"{stem}.csv").curves}
+
+
+def test_few_epochs_are_looked_into():
+    """Detection is trained for 12 epochs; the rate falls after 8 of them."""
+    rng = np.random.default_rng(0)
+    step = np.arange(1, 1201)
+    epoch, late = (step - 1) // 100 + 1, step > 800
+    loss = (0.5 + 3 / np.sqrt(step + 10)) * np.where(late, 0.7, 1) * np.exp(0.05 * rng.normal(size=1200))
+    found = explain(pd.DataFrame({"epoch": epoch, "loss": loss, "lr": np.where(late, 0.002, 0.02)}))
+    assert [(d.cause, d.milestone) for d in found.drops.itertuples()] == [("schedule", 8)]
+    stated = explain(pd.DataFrame({"epoch": epoch - 1, "loss": loss}), milestones=[8])
+    assert [(d.cause, d.milestone) for d in stated.drops.itertuples()] == [("schedule", 8)]
+
+
 REFUSED = {
     "history.pkl": (pickle.dumps({"loss": [1, 2]}), "pickle"),
+    "history.log": (pickle.dumps({"loss": [1, 2]}, protocol=0), "pickle"),
     "history.csv": (pickle.dumps({"loss": [1, 2]}, protocol=4), "pickle"),
     "model.pth": (b"PK\x03\x04archive/data.pkl", "pickle"),
     "log.npy": (b"\x93NUMPY\x01\x00", "NumPy"),

@@ -48,9 +48,12 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
     if event.kind == "drop" and _new_pass(event, log):
         why = "a new pass over the data begins here: the network has seen these examples before"
         return replace(event, cause="new epoch", why=why)
+    if event.kind == "rise" and _diverged(event, log):
+        return replace(event, cause="divergence", why="from here on the training loss is not finite: training diverged")
     moved = _others(event, log)
     cause, why = _apart(event, moved)
-    same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m]
+    told = {e.curve.name for e in events if e.kind == event.kind and _together(e, event)}
+    same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m and name not in told]
     if not schedule.known:
         more = [why] if why else same
         return replace(event, cause="unknown", why="; ".join(["the log tells no learning rate", *more]))
@@ -59,6 +62,13 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
     source = f" ({schedule.source})" if schedule.source else ""
     here = f"moves gradually{source}" if "smooth" in schedule.kind else f"does not change here{source}"
     return replace(event, cause="not the schedule", why="; ".join([f"the schedule {here}", *same, HIDDEN]))
+
+
+def _together(one: Event, other: Event) -> bool:
+    """Whether two events are one and the same, so that neither need be told of the other."""
+    rows = other.curve.rows
+    before, after = rows[max(0, other.point - 2)], rows[min(len(rows) - 1, other.point + 1)]
+    return bool(before <= one.curve.rows[one.point] <= after)
 
 
 def _spike(event: Event, schedule: Schedule) -> str:
@@ -99,6 +109,13 @@ def _new_pass(event: Event, log: Log) -> bool:
     before = completed[rows[max(0, event.point - 1 - NEARBY)]]
     after = completed[rows[min(len(rows) - 1, event.point + NEARBY)]]
     return math.floor(after + 1e-6) > math.floor(before + 1e-6)
+
+
+def _diverged(event: Event, log: Log) -> bool:
+    """Whether a training curve ends, for lack of finite values, where a held-out curve rises and goes on."""
+    start, rows = event.curve.rows[event.point - 1], event.curve.rows
+    ends = [curve.rows[-1] for curve in log.judged if curve.split == "train" and curve is not event.curve]
+    return event.curve.split != "train" and any(rows[max(0, event.point - 3)] <= end <= start + 1 for end in ends)
 
 
 def shift(curve: Curve, point: int) -> tuple[float, float]:

@@ -80,7 +80,7 @@ def panel(
         strokeDash=alt.StrokeDash("curve:N", scale=dashes, legend=key),
         tooltip=["curve:N", alt.Tooltip("label:Q", title=unit), alt.Tooltip("value:Q", format=".4~g")],
     )  # fmt: skip
-    layers = [*rules(explanation.schedule.changes, span, ends[0], unit), lines]
+    layers = [*rules(explanation.schedule.changes, span, ends[0], unit, explanation.log.axis.whole), lines]
     marks = [e for e in explanation.events if e.curve in curves and e.kind in MARKS]
     if marks:
         layers += events(marks, unit)
@@ -145,12 +145,12 @@ def events(marks: list[Event], unit: str) -> list[alt.Chart]:
     ]  # fmt: skip
 
 
-def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit: str) -> list[alt.Chart]:
+def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit: str, whole: bool) -> list[alt.Chart]:
     """Rules at changes of the schedule; above the first panel what changed, as far as there is room."""
     if not changes:
         return []
     # the line of a milestone stands at the number of completed epochs, before the first under the new setting
-    places = [(c.label - 1 if c.counted and unit == "epoch" else c.label, said(c)) for c in changes]
+    places = [(c.label - 1 if c.counted and whole else c.label, said(c)) for c in changes]
     rows = pd.DataFrame([{"label": x, "what": what} for x, what in places if span[0] <= x <= span[1]][:200])
     if rows.empty:
         return []
@@ -209,4 +209,6 @@ def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.typing.Ch
     line = line.encode(
         axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")]
     )
-    return alt.layer(*rules(explanation.schedule.changes, span, False, unit), line).properties(width=WIDTH, height=LOW)
+    return alt.layer(
+        *rules(explanation.schedule.changes, span, False, unit, explanation.log.axis.whole), line
+    ).properties(width=WIDTH, height=LOW)

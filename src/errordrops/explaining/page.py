@@ -61,7 +61,9 @@ def page(explanation: "Explanation") -> str:
     from ..figures import theme
 
     spec = theme.specification(explanation.chart())
-    del spec["title"]  # the page says it
+    title = spec.pop("title")  # the page says it in its heading
+    legend = title.get("subtitle", "") if isinstance(title, dict) else ""
+    legend = " ".join(legend) if isinstance(legend, list) else legend
     scripts = [bundle(), (HERE / "page.js").read_text(encoding="utf-8")]
     policy = "; ".join([
         "default-src 'none'", f"script-src {' '.join(map(digest, scripts))}", "style-src 'unsafe-inline'",
@@ -76,6 +78,7 @@ def page(explanation: "Explanation") -> str:
         *body(explanation),
         '<div class="chart" role="img" '
         f'aria-label="{cell(str(spec.get("description", "")))}"><div class="canvas"></div></div>',
+        *([f'<p class="note">{cell(legend)}.</p>'] if legend else []),
         f'<script type="application/json" id="spec">{spec_json(spec)}</script>',
         *details(explanation),
         '<p class="made">Made by <code>errordrops explain</code>. Nothing on this page is fetched from anywhere.</p>',

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import UserError
+from ..figures.words import joined
 from ..logs import Curve, Log
 
 SUDDEN = 1.4  # a factor; 0.7 is the mildest of the factors that people divide by
 CALM = 3.0
+BACK = 2.0  # the same for changes the other way
 AROUND = 2  # points on either side that must be calm
 SMOOTH_STEP = 0.002  # relative change of a setting that counts as one
 SMOOTH = ("cosine", "linear", "exponential", "polynomial", "cyclic", "onecycle", "smooth")
@@ -104,7 +106,7 @@ def reductions(log: Log) -> list[Change]:
         if value != before and point < len(grid.rows):
             label, milestone = _numbers(log, grid, int(grid.rows[point]), point)
             change = Change("learning rate", before, float(value), True, int(row), int(row) + 1, label, milestone)
-            changes.append(replace(change, counted=log.axis.whole))
+            changes.append(replace(change, counted=_counts_epochs(log)))
         before = float(value)
     return changes
 
@@ -136,7 +138,9 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
     changes = []
     for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)).tolist():
         near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
-        if any(abs(logs[j]) > abs(logs[k]) / CALM or abs(steps[j]) > abs(steps[k]) / CALM for j in near):
+        # what moves the other way around it, as a cosine does before a warm restart, may be larger
+        ratios = [abs(logs[j]) * (CALM if logs[j] * logs[k] > 0 else BACK) for j in near]
+        if max(ratios, default=0) > abs(logs[k]) or any(abs(steps[j]) > abs(steps[k]) / CALM for j in near):
             continue
         inside = np.arange(
             max(at[k], 0), at[k + 1] + 1
@@ -149,7 +153,7 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
         cut = (after < before) == (name != "batch size")
         what = "learning rate" if name == "learning rate" else name
         label, milestone = _numbers(log, grid, by_row, int(k) + 1)
-        changes.append(Change(what, before, after, cut, after_row, by_row, label, milestone, log.axis.whole))
+        changes.append(Change(what, before, after, cut, after_row, by_row, label, milestone, _counts_epochs(log)))
     gradual = (np.abs(logs) > SMOOTH_STEP).sum() > len(changes) + max(2, 0.05 * len(logs))
     return changes, bool(gradual)
 
@@ -160,7 +164,16 @@ def _numbers(log: Log, grid: Curve, row: int, point: int) -> tuple[float, float]
     seen = row if axis.own is None or axis.own[row] else int(grid.rows[point])
     if axis.whole and axis.completed is not None:
         return float(axis.labels[seen]), float(axis.completed[seen] - 1)
+    if axis.completed is not None:
+        before, after = float(axis.completed[max(row - 1, 0)]), float(axis.completed[row])
+        whole = float(np.floor(after - 1e-9))  # a change at the turn of an epoch, seen a little later
+        return float(axis.labels[row]), whole if before <= whole + 1e-9 else before
     return float(axis.labels[row]), float(point)
+
+
+def _counts_epochs(log: Log) -> bool:
+    """Whether milestones are numbers of epochs, not of points."""
+    return log.axis.whole or log.axis.completed is not None
 
 
 def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None = None) -> Schedule:
@@ -170,16 +183,18 @@ def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None 
     beyond the log.
     """
     changes = []
-    for milestone in sorted(set(milestones)):
-        rows, unit = _clock(log, max(milestones), steps_per_epoch)
+    rows, unit = _clock(log, max(milestones, default=0), steps_per_epoch)
+    last = float(np.nanmax(rows))
+    beyond = [m for m in sorted(set(milestones)) if m >= last - 1e-9]
+    for milestone in sorted(set(milestones) - set(beyond)) or beyond:
         later = np.flatnonzero(rows > milestone + 1e-9)
         if milestone <= 0 or not len(later):
-            last = np.nanmax(rows)
             raise UserError(f"milestone {milestone:g} lies outside the log, which ends after {last:g} {unit}")
         row = int(later[0])
         label = float(log.axis.labels[row])
         changes.append(Change("schedule", None, None, None, row - 1, row, label, float(milestone)))
-    return Schedule("steps" if changes else "constant", "what you stated", changes)
+    ends = f"; the log ends after {last:g} {unit}, before {joined([f'{m:g}' for m in beyond])}" if beyond else ""
+    return Schedule("steps" if changes else "constant", f"what you stated{ends}", changes)
 
 
 def _clock(log: Log, largest: float, steps_per_epoch: float | None) -> tuple[np.ndarray, str]:

@@ -140,6 +140,8 @@ def after(change: Change, explanation: "Explanation") -> str:
             if float(change.milestone).is_integer()
             else f"after {change.milestone:g} epochs"
         )
+    if change.counted and axis.unit == "epoch" and float(change.milestone).is_integer():
+        return f"after {count(int(change.milestone), 'epoch')}"
     if axis.unit == "record" or (change.before is None and change.milestone != change.label):
         return f"after {number(change.milestone)} points"
     return f"at {axis.unit} {number(change.label)}"
@@ -254,13 +256,14 @@ def looks_like(explanation: "Explanation") -> str:
     if all(any(e.variance < 0.5 for e in group) for group in drops):
         signs.append("with less noise after them")
     where = listed(drops)
+    start = f"The drop at {where}" if len(drops) == 1 else f"Drops at {where}"
     if (len(signs) >= 2 and (held or len(drops) > 1)) or ("at round numbers" in signs and len(drops) > 1):
         return (
-            f"Drops at {where}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "
+            f"{start}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "
             "Check your scheduler, and give it with --milestones."
         )
     found = f" ({joined(signs)})" if signs else ""
-    return f"Drops at {where}{found}: check the scheduler, restarts, augmentation and data at these times."
+    return f"{start}{found}: check the scheduler, restarts, augmentation and data at these times."
 
 
 def _round(completed: float, unit: str) -> bool:

@@ -13,6 +13,8 @@ import pandas as pd
 from .records import Records
 from .words import meaning
 
+FEW_EPOCHS = 16  # of so few epochs each is looked into, if the log tells more than their means
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -57,14 +59,19 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         labels = np.arange(1.0, len(table) + 1)
         return Axis("record", labels, True, 1, []), table, notes
     table = _in_order(table, column, metrics)
-    labels, table, restarts, more = _restarted(table, column)
+    labels, table, restarts, more = _restarted(table, column, metrics)
     whole = column == epoch and _whole(table[column])
+    if whole and (before := _before_training(table, labels, metrics)).any():
+        table, labels = table[~before].reset_index(drop=True), labels[~before]
+        notes.append("what was evaluated before training, in epoch 0, was left out")
     few = (
         whole
-        and len(np.unique(labels)) < 10
+        and len(np.unique(labels)) < FEW_EPOCHS
         and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
     )
+    inside = None
     if few:  # an epoch holds many points
+        inside = _within(table, labels, metrics) - (0 if np.nanmin(labels) < 1 else 1)
         if step is not None and table[step].dropna().is_monotonic_increasing and step != column:
             labels, whole, column = _filled(table[step]), False, step
         else:
@@ -72,6 +79,8 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
     base = 0 if len(labels) and np.nanmin(labels) < 1 else 1
     if whole:
         completed = labels + (1 - base)
+    elif inside is not None:
+        completed = inside
     elif column == step:
         completed = _filled(table[epoch]) if epoch is not None else None
     else:
@@ -79,6 +88,20 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
     own = table[column].notna().to_numpy()
     unit = "step" if column == step else "epoch"
     return Axis(unit, labels, whole, base, restarts, completed, own), table, notes + more
+
+
+def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:
+    """Which rows are an evaluation in epoch 0, before training: epoch 0 holds held-out curves alone, later ones also
+    training curves."""
+    first = labels == 0
+    split = {name: m.split for name in metrics if (m := meaning(name))}
+    held = [name for name, s in split.items() if s in ("test", "validation")]
+    trained = [name for name in metrics if name not in held]
+    if not (first.any() and held and trained) or table.loc[first, trained].notna().any(axis=None):
+        return np.zeros(len(table), dtype=bool)
+    second = labels == 1
+    both = table.loc[second, trained].notna().any(axis=None) and table.loc[second, held].notna().any(axis=None)
+    return first if both else np.zeros(len(table), dtype=bool)
 
 
 def _varies(column: pd.Series) -> bool:
@@ -126,8 +149,13 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     return table
 
 
-def _restarted(table: pd.DataFrame, column: str) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
-    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest."""
+def _restarted(
+    table: pd.DataFrame, column: str, metrics: list[str]
+) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
+    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest.
+
+    A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
+    """
     labels = _filled(table[column])
     backs = np.flatnonzero(np.diff(labels) < 0) + 1
     if not len(backs):
@@ -138,16 +166,20 @@ def _restarted(table: pd.DataFrame, column: str) -> tuple[np.ndarray, pd.DataFra
     edges = [0, *backs, len(labels)]
     first = labels[0]
     kept[: edges[1]] = True
+    measured = table[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
     for start, end in pairwise(edges[1:]):
-        at = labels[start]
+        if not measured[start:end].any():
+            continue
+        at = labels[start + measured[start:end].argmax()]
         if at <= first + 1e-9:  # a run from the beginning
             runs += 1
             if len(np.unique(labels[start:end])) < len(np.unique(labels[kept])):
                 continue
             kept[:], restarts = False, []
         else:
+            if (kept & measured & (labels >= at)).any():
+                restarts.append(float(at))
             kept &= labels < at
-            restarts.append(float(at))
         kept[start:end] = True
     notes = []
     if runs > 1:

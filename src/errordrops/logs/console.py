@@ -23,7 +23,16 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 EPOCH = re.compile(
-    r"\b(?:epochs?|ep|epoch no\.?)\b\s*[#:=|-]?\s*[\[(#]?\s*(\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(\d+))?", re.I
+    r"(?:\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
+    r"(?P<number>\d+(?:\.\d+)?)(?!\d|\s*(?:samples|images|examples|batches)\b)(?:\s*(?:/|of)\s*\d+)?"
+    r"|\b(?P<before>\d+)epoch(?= results|:))",
+    re.I,
+)
+COUNTED = re.compile(r"\s*(?:samples|images|examples|batches)\b", re.I)
+INNERMOST = re.compile(r"\biter\((?P<split>train|val|test)\)\s*\[\s*(?P<step>\d+)(?:\s*/\s*\d+)?\s*\]", re.I)
+STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?")
+HEADING = re.compile(
+    r"^(?:.*\b(?:INFO|DEBUG)\b)?\W*(train|training|val|valid|validation|validate|test|testing|eval|evaluation)\b", re.I
 )
 INNER = re.compile(r"\]?\s*\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
 TRAIN_EPOCH = re.compile(
@@ -34,13 +43,14 @@ BATCH = re.compile(r"\b(?:batch|step|iter(?:ation)?|it)\b\s*[:=]?\s*[\[(]?\s*(\d
 BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
 SPLIT = re.compile(
-    r"\b(train|training|val|valid|validation|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)", re.I
+    r"\b(train|training|val|valid|validation|validate|validating|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)",
+    re.I,
 )
 LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
 AT = re.compile(
-    r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,-])",
+    r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,|-])",
     re.I,
 )
 REDUCED = re.compile(
@@ -55,6 +65,7 @@ COCO = re.compile(r"Average (?:Precision|Recall)\s+\(A[PR]\).*\]\s*=\s*(-?[\d.]+
 ALL_SIZES = re.compile(r"\(AP\) @\[ IoU=0\.50:0\.95 \| area=\s*all")
 IMAGES = re.compile(r"\b(?:on|of)(?: the)? \d+ (test|train|val)\w* (?:images|samples|examples)\b", re.I)
 GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
+TORCH = re.compile(r"\| (?:Epoch|Test): \[\d+\]\[\d+/\d+\]\s+Time .*\btop1 |\* Finished epoch # \d+ +top1: ")
 TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
 # words before a name that make it another quantity: the best so far, the time it cost
@@ -71,6 +82,7 @@ class Reading:
         self.rows: list[dict[str, float]] = []
         self.percent: set[str] = set()
         self.running: set[str] = set()
+        self.spelled: dict[str, str] = {}  # `acc1` and `Acc@1` are one column, whose last value in an epoch counts
         self.section = ""  # split of the block, from a heading such as "Validation"
         self.epoch: float | None = None
 
@@ -85,6 +97,8 @@ class Reading:
             if ALL_SIZES.search(line):
                 self.rows.append({"val mAP": float(found[1])})
             return
+        if "top1" in line and TORCH.search(line):  # fb.resnet.torch: Err is the loss, top1 and top5 are errors
+            line = line.replace("Err ", "loss ").replace("top1", "err1").replace("top5", "err5")
         line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = self._counters(line, row)
@@ -105,13 +119,20 @@ class Reading:
             self.epoch, self.section = row["epoch"], ""
         if RESULT.search(line) and not context and not SPLIT.search(line):
             context = "test"
-        elif not re.search(r"\d", text) and (heading := SPLIT.search(text)) and len(text) < 80:
-            self.section = SPLITS.get(heading[1].lower(), "")
+        elif len(text) < 80 and (heading := self._heading(text)):
+            self.section = heading
         self._pairs(text, row, context)
         if (ended := LAST_COUNTER.search(text)) and row and not context:
             row["_of"] = float(ended[2]) if ended[1] == ended[2] else -1.0
         if row:
             self.rows.append(row)
+
+    def _heading(self, text: str) -> str:
+        """The split that a line without results announces: `Validation`, `--- validate (epoch=3) ---`."""
+        text = STAMP.sub("", text)
+        found = HEADING.search(text) if re.search(r"\d", text) else SPLIT.search(text)
+        held = any((m := meaning(pair["name"])) and m.role == "metric" for pair in PAIR.finditer(text))
+        return "" if found is None or held else SPLITS.get(found[1].lower(), "")
 
     def _counters(self, line: str, row: dict[str, float]) -> tuple[str, str]:
         """Take epoch, step and progress out of the line; (the rest, the split they name)."""
@@ -128,11 +149,17 @@ class Reading:
             context = "train"
             row |= {"epoch": float(found[1]), "batch": float(found[2]), "batches per epoch": float(found[3])}
             line = line[: found.start()] + " " + re.sub(r"^[^\]]*\]", " ", line[found.end() :])
+        elif found := INNERMOST.search(line):
+            context = SPLITS[found["split"].lower()]
+            row |= {"step": float(found["step"])} if context == "train" else {}
+            line = line[: found.start()] + " " + line[found.end() :]
         elif found := EPOCH.search(line):
-            row["epoch"] = float(found[1])
+            row["epoch"] = float(found["number"] or found["before"])
+            context = SPLITS[found["split"].lower()] if found["split"] else ""
             rest = line[found.end() :]
             if inner := INNER.match(rest):
-                row |= {"batch": float(inner[1]), "batches per epoch": float(inner[2])}
+                row |= {"batch": float(inner[1])}
+                row |= {"batches per epoch": float(inner[2])} if context in ("", "train") else {}
                 rest = rest[inner.end() :]
             line = f"{line[: found.start()]} ; {rest}"
         if "batch" not in row and (found := BATCH.search(line)):
@@ -178,7 +205,7 @@ class Reading:
             if (known := meaning(name)) is None:
                 continue
             if known.role != "metric":
-                if known.role in ("step", "epoch") and pair["number"].count("."):
+                if known.role in ("step", "epoch") and ("." in pair["number"] or COUNTED.match(text, pair.end())):
                     continue
                 row.setdefault(known.role if known.role != "batch" else "batch size", number)
                 continue
@@ -191,6 +218,7 @@ class Reading:
             if not known.split and (split, known.label) in explicit:
                 split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
             full = name if known.split else f"{split or self.section} {name}".strip()
+            full = self.spelled.setdefault(full.lower().replace("@", "").replace("_", ""), full)
             if pair["unit"] == "%" or pair["percent"] or pair["of"]:
                 self.percent.add(full)
             if pair["average"] and not pair["of"] and not pair["percent"]:

@@ -5,15 +5,16 @@ each epoch, over the steps between two evaluations, or, of more than MOST points
 """
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from .axis import Axis, columns_of, find
 from .records import LogError, Records
-from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
+from .words import SPLITS, TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
 
-FEW = 10  # points a grid of evaluations or epochs needs to average over
+FEW = 16  # points a grid of evaluations or epochs needs to average over
 DENSE = 400  # training points that are kept although evaluations are rarer
 MOST = 2000  # points of a curve; beyond it windows are averaged
 WINDOWS = 500
@@ -76,11 +77,11 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     Raises LogError where no curve is left, UserError for a column or meaning that does not exist.
     """
     given = {}
-    for name, words in (named or {}).items():
+    for name, meant in (named or {}).items():
         if name not in records.table:
             listed = ", ".join(map(str, list(records.table.columns)[:30]))
             raise LogError(f"there is no column {name!r}; the log has: {listed}")
-        given[name] = stated(words, name)
+        given[name] = stated(meant, name)
     table = records.table
     known = {name: given.get(name) or meaning(name) for name in table.columns}
     meanings = {name: m for name, m in known.items() if m}
@@ -88,7 +89,7 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
-    splits = _splits({n: meanings[n] for n in metrics}, table)
+    splits = _splits({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
     curves = []
     grid = _grid(table, axis, splits)
@@ -106,6 +107,8 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
         "batch size": _setting(table, columns_of(table, "batch", roles)),
         "batches per epoch": _setting(table, columns_of(table, "batches", roles)),
     }
+    if axis.whole and axis.unit == "epoch" and (rate := settings["learning rate"]) is not None:
+        settings["learning rate"] = _of_epochs(axis, *rate)
     told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
     judged = [curve for curve in curves if not curve.left_out]
     known = {name: found for name, found in settings.items() if found is not None}
@@ -136,9 +139,10 @@ def _place(curve: Curve) -> tuple:
     return (2 if curve.kind == "loss" else 0) + (curve.split == TRAIN), errors, ORDER[curve.split]
 
 
-def _splits(metrics: dict[str, Meaning], table: pd.DataFrame) -> dict[str, Meaning]:
+def _splits(metrics: dict[str, Meaning], table: pd.DataFrame, stem: str) -> dict[str, Meaning]:
     """The split of each metric, where names leave it open: beside a held-out curve an unnamed one is training, beside a
-    training curve of the same metric it is the test; a score such as mAP is always held out."""
+    training curve of the same metric it is the test; a score such as mAP is always held out. Where no name tells,
+    the `stem` of the file may; else a log with a loss is one of the training."""
     strong = {n: m for n, m in metrics.items() if table[n].notna().sum() > 2}
     held = {m.split for m in strong.values()} & set(HELD_OUT)
     held_labels = {m.label for m in strong.values() if m.split in HELD_OUT}
@@ -152,9 +156,16 @@ def _splits(metrics: dict[str, Meaning], table: pd.DataFrame) -> dict[str, Meani
             split = next(iter(sorted(held)), TEST)
         elif not split and not held and _apart(name, metrics, table):
             split = VALIDATION
+        elif not split and held and trained and found.kind != "loss" and found.label not in held_labels:
+            split = next(iter(sorted(held)))  # fastai: train_loss, valid_loss, accuracy; the last is the validation's
         elif not split and held:
             split = TRAIN
         out[name] = replace(found, split=split)
+    alone = not any(m.split for m in out.values())
+    if alone and (split := next((SPLITS[word] for word in words(stem) if word in SPLITS), "")):
+        out = {n: replace(m, split=split) for n, m in out.items()}  # test.csv, val_acc.csv
+    elif alone and any(m.kind == "loss" for m in out.values()):
+        out = {n: replace(m, split=TRAIN) for n, m in out.items()}
     if not held and any(m.split in HELD_OUT for m in out.values()):
         out = {n: replace(m, split=m.split or TRAIN) for n, m in out.items()}
     for split in {m.split for m in out.values()}:  # the only loss of a split is its loss
@@ -300,20 +311,30 @@ def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndar
     return None
 
 
+def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A setting that is written once in each epoch, at whatever place, moved to its first record; one that stands
+    before the first epoch is written ahead of each, and stays where it is."""
+    own = axis.labels[rows]
+    if len(np.unique(own)) < len(own) or axis.own is None or not axis.own[: rows[0] + 1].any():
+        return rows, values
+    return np.searchsorted(axis.labels, own, side="left"), values
+
+
 def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]) -> list[Curve]:
     """The same curves, with a reason in `left_out` for those that repeat another or tell nothing more."""
     best: dict[str, Curve] = {}
     most: dict[str, int] = {}
     for curve in curves:
         most[curve.name] = max(most.get(curve.name, 0), len(curve.values))
+
+    def strength(curve: Curve) -> tuple:
+        """Of two of one name which counts: what the user named, what moves, what is long, what has the plain name."""
+        long = len(curve.values) >= most[curve.name] / 2
+        return curve.column in given, bool(np.ptp(curve.values)), long, -ranks[curve.column]
+
     for curve in curves:
         rival = best.get(curve.name)
-        strength = (curve.column in given, len(curve.values) >= most[curve.name] / 2, -ranks[curve.column])
-        if rival is None or strength > (
-            rival.column in given,
-            len(rival.values) >= most[curve.name] / 2,
-            -ranks[rival.column],
-        ):
+        if rival is None or strength(curve) > strength(rival):
             best[curve.name] = curve
     main = set(best)
     out = []

@@ -20,8 +20,10 @@ LONGEST = 20_000  # characters of one line that may be a Python dictionary
 MODE = re.compile(r"(train|val|valid|validation|test|eval)(ing|uation)?", re.IGNORECASE)
 
 
-def read_file(text: str) -> Records:
-    """A file that is one JSON value; NotThisFormat for any other, and for one without records or lists of numbers."""
+def read_file(text: str, stem: str = "") -> Records:
+    """A file that is one JSON value; NotThisFormat for any other, and for one without records or lists of numbers.
+
+    `stem` names the curve of a file that TensorBoard exports: [[time, step, value], ...]."""
     start = text[:100].lstrip()[:1]
     if start not in ("{", "["):
         raise NotThisFormat("it does not start with { or [")
@@ -29,6 +31,8 @@ def read_file(text: str) -> Records:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NotThisFormat(f"it is not one JSON value ({str(error)[:80]})") from error
+    if isinstance(value, list) and len(value) > 1 and all(isinstance(r, list) and len(r) == 3 for r in value):
+        value = [["wall time", "step", re.sub(r"^run-.*?-?tag-", "", stem)], *value]
     found = list(_candidates(value, "", 0))
     if not found:
         raise NotThisFormat("the JSON holds neither records nor lists of numbers with a name")
@@ -124,10 +128,18 @@ def flat(value: dict, prefix: str = "", depth: int = 0, mode: str = "") -> dict[
     stated = (value.get(key) for key in ("mode", "split", "phase", "subset", "stage"))
     mode = next((m.lower() for m in stated if isinstance(m, str) and MODE.fullmatch(m)), mode)
     out: dict[str, float] = {}
+    told = next((value[key] for key in ("key", "metric", "name", "tag") if isinstance(value.get(key), str)), None)
     for key, inner in value.items():
         name = f"{prefix}{key}"
+        if key == "value" and told and meaning(told):  # MLPerf: {"key": "eval_accuracy", "value": 0.7, ...}
+            name = told
         if isinstance(inner, dict) and depth < DEEPEST:
             out |= flat(inner, f"{name}/", depth + 1, mode)
+        elif isinstance(inner, list) and inner and (m := meaning(name)) and m.role == "lr":  # of parameter groups
+            out |= {name: rate} if (rate := number(inner[0])) is not None else {}
+        elif key == "step" and isinstance(inner, list) and len(inner) in (1, 2):  # DLLogger: [epoch] or [epoch, batch]
+            counts = [number(item) for item in inner]
+            out |= {n: c for n, c in zip(("epoch", "batch"), counts, strict=False) if c is not None}
         elif (found := number(inner)) is not None:
             out[name if not mode or _split(name) else f"{mode} {name}"] = found
     return out
@@ -186,7 +198,10 @@ def _matrix(rows: list[list]):
 
 def _lists(value: dict, prefix: str, depth: int):
     """(path, list of numbers) of everything below."""
+    sacred = isinstance(value.get("values"), list) and {"steps", "timestamps"} & value.keys()
     for key, inner in value.items():
+        if sacred and key != "values":
+            continue
         if isinstance(inner, list) and len(inner) > 1:
             if all(isinstance(item, list) and len(item) == 2 for item in inner):  # [step, value] pairs
                 inner = [item[1] for item in inner]
@@ -207,6 +222,7 @@ def _series(lists: dict[str, list[float]]):
     if not lengths:
         return
     longest = max(lengths, key=lambda n: (lengths[n], n))
+    lists = {name: _by_epoch(name, values, longest) for name, values in lists.items()}
     table = pd.DataFrame({name: values for name, values in lists.items() if len(values) == longest}, dtype=float)
     others = [
         name for name, values in lists.items() if len(values) != longest and (m := meaning(name)) and m.role == "metric"
@@ -217,6 +233,17 @@ def _series(lists: dict[str, list[float]]):
         table = table.iloc[1:].reset_index(drop=True)
         notes.append("DeepOBS's first value is that of before training; epochs count from the second")
     yield Records("JSON lists", table, notes=notes)
+
+
+def _by_epoch(name: str, values: list[float], epochs: int) -> list[float]:
+    """A list that holds the same number of values in each epoch, brought to one an epoch: the mean of a training curve,
+    the first of a rate; else as it was."""
+    found = meaning(name)
+    per, rest = divmod(len(values), epochs)
+    if per < 2 or rest or epochs < 3 or found is None or found.split in ("test", "validation"):
+        return values
+    rows = np.array(values, dtype=float).reshape(epochs, per)
+    return (rows.mean(axis=1) if found.role == "metric" else rows[:, 0]).tolist()
 
 
 def _worth(records: Records) -> tuple[int, int]:

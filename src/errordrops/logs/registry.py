@@ -6,6 +6,7 @@ Readers are tried from the strictest to the most lenient; the first whose table 
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from .text import decoded, encoding, lines
 from .words import meaning
 
 PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|c[a-z_][\w.]*\n\w+\n")  # protocol 0, which is text
 LARGE = 64 << 20  # bytes; beyond it a table is read column by column
 LARGEST = 1 << 28  # bytes of text that is not a table, and of a file that was packed
 RUNS_CODE = (
@@ -36,7 +38,7 @@ REFUSED = {
     b":W&B": "it is the raw record of Weights & Biases; export the run's history as CSV",
 }
 TEXT_READERS: tuple[tuple[str, Callable], ...] = (
-    ("JSON", lambda text, rows, stem, keep: jsons.read_file(text)),
+    ("JSON", lambda text, rows, stem, keep: jsons.read_file(text, stem)),
     ("Caffe", lambda text, rows, stem, keep: caffe.read(rows)),
     ("JSON lines", lambda text, rows, stem, keep: jsons.read_lines(rows)),
     ("table", lambda text, rows, stem, keep: tables.read_text("\n".join(rows), stem, keep)),
@@ -93,7 +95,7 @@ def _file(path: Path, keep: frozenset[str]) -> Records:
 
 def refuse(path: Path, head: bytes) -> None:
     """LogError for what is never opened: pickles, whatever their name, and files that hold no log."""
-    pickle = head[:1] == b"\x80" and len(head) > 1 and 2 <= head[1] <= 5
+    pickle = (head[:1] == b"\x80" and len(head) > 1 and 2 <= head[1] <= 5) or OLD_PICKLE.match(head)
     suffix = path.suffix.lower()
     if pickle or suffix in (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".t7", ".dill"):
         raise LogError(f"{path} is refused: {RUNS_CODE}")

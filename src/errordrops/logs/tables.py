@@ -16,6 +16,7 @@ from .words import meaning
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 CELL = re.compile(rf"\s*[\"']?(?:{NUMBER}|nan|inf|-inf|none|null|n/a|)\s*%?[\"']?\s*", re.IGNORECASE)
+VALUE = re.compile(rf"[\[(]*{NUMBER}[\])%,:;/]*(?:{NUMBER}[\])%,:;]*)?")
 HEAD = 200  # lines looked at to tell the layout
 
 
@@ -45,6 +46,8 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
                 continue
             if sum(bool(CELL.fullmatch(name)) for name in names) > len(names) / 3:
                 continue  # a row of numbers
+            if mark == " " and sum(bool(VALUE.fullmatch(name)) for name in names) > 1:
+                continue  # a sentence with numbers in it, such as `step 0: train loss 2.1, val loss 2.2`
             rows = [(w, split(text, mark)) for w, text in zip(widths[start + 1 :], head[start + 1 :], strict=True) if w]
             rows = [row for row in rows if not re.fullmatch(r"[\s|:+=-]+", " ".join(row[1]))]  # a ruled line
             if not rows:
@@ -96,7 +99,18 @@ def read_text(text: str, stem: str = "", keep: frozenset[str] = frozenset()) -> 
     """A table that is in memory as text; `stem` is the name of its file, which may be all that names its values. `keep`
     are names that count as understood."""
     head = text[: 1 << 18].split("\n")[:HEAD]
-    mark, start, names = layout([line.rstrip("\r") for line in head], keep)
+    try:
+        mark, start, names = layout([line.rstrip("\r") for line in head], keep)
+    except NotThisFormat:
+        if not any(re.search(r"\S {2,}\S", line) for line in head):
+            raise
+        text = "\n".join(
+            re.sub(r" {2,}", "\t", line.strip(" ")) for line in text.split("\n")
+        )  # `train loss   val loss`
+        head = text[: 1 << 18].split("\n")[:HEAD]
+        mark, start, names = layout(head, keep)
+        if any(re.search(r"(?<![\w@.-])\d", name) for name in names):
+            raise
     return _parsed(io.StringIO(text), mark, start, names, head, stem=stem)
 
 

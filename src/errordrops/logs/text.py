@@ -3,6 +3,8 @@
 import re
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]")
+# numbers as Python shows those of numpy and torch: np.float64(0.5), tensor(0.5, device='cuda:0')
+WRAPPED = re.compile(r"\b(?:np\.(?:float|int)\d+|numpy\.(?:float|int)\d+|tensor)\(\s*([-+.\deE]+|nan|inf)[^()\n]*\)")
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -18,7 +20,7 @@ def encoding(head: bytes) -> str | None:
             return "utf-16-le"
         if even > 0.9 * len(sample[::2]) and odd < len(sample) / 20:
             return "utf-16-be"
-    control = sum(sample.count(bytes([c])) for c in (*range(9), *range(14, 27), *range(28, 32)) if c != 8)
+    control = sum(sample.count(bytes([c])) for c in (*range(9), *range(14, 27), *range(28, 32)) if c not in (7, 8))
     if control > 0.02 * len(sample):
         return None
     return "utf-8"
@@ -34,6 +36,8 @@ def decoded(content: bytes) -> tuple[str, str]:
     note = (
         f"{strange} bytes are not text in {name.removesuffix('-sig').upper()}; they were passed over" if strange else ""
     )
+    if "np." in text or "numpy." in text or "tensor(" in text:
+        text = WRAPPED.sub(r"\1", text)
     return text.lstrip("\ufeff"), note
 
 
