@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from . import shards, sources
 from .folder import list_folder
-from .prepare import chosen
+from .prepare import chosen, keep
 from .sources import DataError
 
 FOLDERS = {"train": "train", "test": "val"}
@@ -76,11 +75,8 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         "classes": counts[2],
         "shape": [3, crop, crop],
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
     metadata = {"facts": json.dumps(facts, sort_keys=True), "places": json.dumps(places)}
-    save_file(arrays, temporary, metadata=metadata)
-    temporary.replace(out)
+    keep(out, arrays, metadata)
     return facts
 
 
