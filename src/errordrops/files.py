@@ -1,6 +1,7 @@
 """Writing files whole or not at all: under a temporary name first, then moved into place; and noticing damage.
 
-What took long to make (the tables of runs, those of all runs) has its SHA-256 beside it, NAME.sha256, which `sha256sum -c` reads.
+What all rests on and what took long to make (data, tables of runs, tables of all runs) has its SHA-256 beside it,
+NAME.sha256, which `sha256sum -c` reads.
 """
 
 import hashlib
@@ -121,4 +122,5 @@ def _sum(path: Path) -> Path:
 
 
 def _sha256(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()

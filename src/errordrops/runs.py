@@ -16,7 +16,7 @@ from .batching import updates_per_epoch
 from .checkpoints import State, Store
 from .data import epoch as epochs
 from .data import prepare
-from .files import whole, write_csv, write_json
+from .files import check, whole, write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
 from .plateau import plateau_settings
@@ -52,7 +52,7 @@ class Session:
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
         device = torch.device(self.numerics.device)
-        prepare.check(self.layout.data)
+        check(self.layout.data)
         if dataset["name"] == "imagenet":
             from .data import stored  # torchvision takes longer to import than a short run's epoch
 

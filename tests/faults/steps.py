@@ -60,7 +60,13 @@ class Steps:
         return time.monotonic() - began
 
     def disturbed(
-        self, seed: int, times: int, seconds: float, after_kill: Callable[[], None], at_end: Callable[[], None], *arguments
+        self,
+        seed: int,
+        times: int,
+        seconds: float,
+        after_kill: Callable[[], None],
+        at_end: Callable[[], None],
+        *arguments,
     ) -> None:
         """Kill a command so many times, at random moments of the `seconds` that it takes, then let it end.
 

@@ -73,7 +73,7 @@ def test_deleted_files_are_made_again_to_the_same_bits(study):
 @pytest.mark.parametrize("what", ["torch", "device"])
 def test_another_torch_or_device_at_the_resume_is_a_warning(study, monkeypatch, what):
     """The device is played by its passes of 40 images, as on a GPU; another device trains anew, whatever is there."""
-    loaded, layout = study
+    _, layout = study
     train_epoch, trained = Trainer.train_epoch, []
 
     def cut_off(self, epoch, *more, **options):

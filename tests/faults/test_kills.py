@@ -4,52 +4,19 @@ written under its final name, and no finished epoch is trained again.
 A seed draws the moments, which are printed (pytest -s). What may differ between two runs: seconds, and when they ended.
 """
 
-import json
 import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-from errordrops.checkpoints import Store
-from errordrops.layout import Layout
 from errordrops.study import REPOSITORY
+from kept import check_store, trained
 from networks import tiny
 from steps import Steps
 from test_report import made  # noqa: F401  a planted study with figures
 
 pytestmark = pytest.mark.faults
-TIMES = ("seconds_training", "seconds_evaluation", "finished")
-
-
-def without_times(path: Path) -> dict:
-    content = json.loads(path.read_text())
-    content = content.get("content", content)
-    return {name: value for name, value in content.items() if name not in TIMES}
-
-
-def trained(layout: Layout) -> dict:
-    """All that training left, by name, without times; hidden files are what a killed process had not finished."""
-    found = {}
-    for path in (p for p in layout.root.rglob("*") if p.is_file() and not p.name.startswith(".")):
-        name = str(path.relative_to(layout.root))
-        if path.suffix == ".json":
-            found[name] = without_times(path)
-        elif not name.endswith("run.json.sha256"):
-            found[name] = path.read_bytes()
-    return found
-
-
-def check_store(layout: Layout) -> dict[str, int]:
-    """Every file with a final name is whole. Returns when each record was written."""
-    for folder in layout.root.glob("checkpoints/*"):
-        store = Store(folder)
-        for path in folder.glob("[!.]*.safetensors"):
-            assert store.load_state(path.name.split(".")[0]) is not None
-        for path in folder.glob("[!.]*.record.json"):
-            assert store.record(path.name.split(".")[0]) is not None
-    assert not list(layout.root.rglob("*.damaged"))
-    return {str(path): path.stat().st_mtime_ns for path in layout.root.glob("checkpoints/*/[!.]*.record.json")}
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -57,7 +24,8 @@ def test_training(tmp_path, undisturbed, every):
     """Also where not every checkpoint is kept: no finished epoch is trained again."""
     study, layout = tiny(tmp_path, arms=["none", "step"], checkpoint_every=every)
     steps = undisturbed.steps(tmp_path)
-    steps.whole("train", str(study.path), "none", "0", "--device", "cpu")
+    train = ("train", str(study.path), "none", "0", "--device", "cpu")
+    steps.whole(*train)
     expected = trained(layout)
     assert not [name for name in expected if "latest" in name]
     epochs, left = [], {}
@@ -81,7 +49,17 @@ def test_training(tmp_path, undisturbed, every):
 
     started_afresh()
     steps.disturbed(
-        every, 13, undisturbed.seconds["train"], after_kill, at_end, "train", str(study.path), "none", "0", "--device", "cpu"
+        every,
+        13,
+        undisturbed.seconds["train"],
+        after_kill,
+        at_end,
+        "train",
+        str(study.path),
+        "none",
+        "0",
+        "--device",
+        "cpu",
     )
     assert set(epochs) == {5}
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save
 
+from ..files import write_bytes
 from . import shards, sources
 from .folder import list_folder
-from .prepare import chosen, keep
+from .prepare import chosen
 from .sources import DataError
 
 FOLDERS = {"train": "train", "test": "val"}
@@ -76,7 +78,7 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         "shape": [3, crop, crop],
     }
     metadata = {"facts": json.dumps(facts, sort_keys=True), "places": json.dumps(places)}
-    keep(out, arrays, metadata)
+    write_bytes(out, save(arrays, metadata=metadata), with_sum=True)
     return facts
 
 

@@ -112,7 +112,7 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         "classes": int(arrays["train_labels"].max()) + 1,
         "shape": list(arrays["train_images"].shape[1:]),
     }
-    keep(out, arrays, {"facts": json.dumps(facts, sort_keys=True)})
+    write_bytes(out, save(arrays, metadata={"facts": json.dumps(facts, sort_keys=True)}), with_sum=True)
     return facts
 
 
@@ -123,25 +123,6 @@ def checksum(arrays: Mapping[str, np.ndarray]) -> str:
         digest.update(f"{name}{arrays[name].shape}".encode())
         digest.update(arrays[name])
     return digest.hexdigest()
-
-
-def keep(out: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write a prepared file, with the SHA-256 of all that is in it."""
-    write_bytes(out, save(arrays, metadata | {"sha256": _sum(arrays, metadata)}))
-
-
-def check(path: Path) -> None:
-    """Raises DamageError for a prepared file that does not hold what was written."""
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = dict(file.metadata())
-    told = metadata.pop("sha256", None)  # files of earlier versions have none
-    if told and told != _sum(arrays, metadata):
-        raise DamageError(damaged(path, "it does not have the SHA-256 that it states"))
-
-
-def _sum(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
-    return hashlib.sha256((checksum(arrays) + json.dumps(metadata, sort_keys=True)).encode()).hexdigest()
 
 
 def facts(path: Path) -> dict:
