@@ -147,19 +147,12 @@ class Trainer:
         capturing = self.numerics.device == "cuda" and torch.cuda.is_current_stream_capturing()
         before = self._accumulated() if groups > 1 and not capturing else None
         try:
-            set_groups(self._norms, groups)
-            with self.numerics.autocast():
-                logits = self.model(images)
-            loss = cross_entropy(logits.float(), labels, reduction="sum")
-            (loss / images_in_batch).backward()
-            self._loss_sum += loss.detach()
-            self._wrong += (logits.detach().argmax(1) != labels).sum()
+            self._pass(groups, images, labels, images_in_batch)
             return True
         except RuntimeError as error:
             if before is None or not ran_out_of_memory(error):
                 raise
-        # not while the error is handled: its traceback keeps the tensors of the pass alive
-        self._put_back(before)
+        self._put_back(before)  # not while the error is handled: its traceback keeps the tensors of the pass alive
         smaller = len(images) // groups * (groups // 2)
         logging.getLogger(__name__).warning(
             "out of memory in a pass of %d images: passes have at most %d from here on, with the same results within "
@@ -169,6 +162,15 @@ class Trainer:
         )
         self.numerics = replace(self.numerics, images_per_pass=smaller)
         return False
+
+    def _pass(self, groups: int, images: Tensor, labels: Tensor, images_in_batch: int) -> None:
+        set_groups(self._norms, groups)
+        with self.numerics.autocast():
+            logits = self.model(images)
+        loss = cross_entropy(logits.float(), labels, reduction="sum")
+        (loss / images_in_batch).backward()
+        self._loss_sum += loss.detach()
+        self._wrong += (logits.detach().argmax(1) != labels).sum()
 
     def _accumulated(self) -> tuple[list[Tensor], list[Tensor | None]]:
         """Copies of what a pass adds to: statistics and sums, gradients."""
