@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -47,7 +47,7 @@ class Trainer:
     train_eval_images: int
     graphs: Graphs | None = None
     warmup: Mapping[str, Any] | None = None
-    recipe: Mapping[str, Any] | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         device = self.data.mean.device

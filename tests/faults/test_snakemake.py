@@ -5,6 +5,7 @@ Two workflows at once in one folder: tests/test_workflow.py.
 
 import os
 import random
+import shutil
 import signal
 import time
 
@@ -43,19 +44,23 @@ def test_snakemake_is_killed_and_the_same_command_finishes(place, how):
     made, seconds = place
     results = f"killed-{how.name}"
     arguments = (f"{results}/{TARGET}", "--config", "study=tiny", f"results={results}", "device=cpu")
-    draw = random.Random(int(how))
-    for victims in (os.killpg, os.kill, os.killpg):
-        moment = draw.uniform(0.2, 0.8) * seconds
+    draw, killed, records = random.Random(int(how)), 0, {}
+    while killed < 3:
+        moment, alone = draw.uniform(0.2, 0.8) * seconds, killed == 1
         process = made.start(*arguments)
         time.sleep(moment)
-        if process.poll() is None:
-            victims(process.pid, how)
-        print(f"snakemake: {how.name} after {moment:.1f} s", "alone" if victims is os.kill else "with its jobs")
-        if victims is os.killpg:
-            process.communicate()
-        else:
+        if process.poll() is not None:  # it came to its end before
+            assert result(made, results).equals(result(made, "whole"))
+            shutil.rmtree(made.folder / results)
+            continue
+        (os.kill if alone else os.killpg)(process.pid, how)
+        if alone:  # its job goes on and keeps the pipe
             process.wait()
             process.stdout.close()
+        else:
+            process.communicate()
+        killed += 1
+        print(f"snakemake: {how.name} after {moment:.1f} s", "alone" if alone else "with its jobs")
         records = check_store(Layout(made.folder / results / "tiny"))
     code, output = made.snakemake(*arguments)
     assert code == 0, output
