@@ -18,7 +18,7 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test test-slurm lint format docs lock bench clean
+.PHONY: report test test-faults test-slurm lint format docs lock bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -26,6 +26,10 @@ report: $(VENV)/.$(NEEDS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
+
+# Processes killed at random moments, disks that fill up, files with flipped bits (tests/README.md): minutes.
+test-faults: $(VENV)/.dev
+	FAULT_TESTS=1 $(BIN)/python -m pytest tests/faults
 
 # The workflow on a Slurm cluster that is started on this machine for it: wants root, Debian or Ubuntu, some minutes.
 test-slurm: $(VENV)/.dev

@@ -1,6 +1,7 @@
 """With ERRORDROPS_NO_SKIP set (as in .ci/run) a skipped test is a failure: nothing is left untested unnoticed.
 
 Tests on a Slurm cluster take minutes and write to /etc: they are left out unless SLURM_TESTS is set (make test-slurm).
+Faults that take long to inject are left out unless FAULT_TESTS is set (make test-faults).
 """
 
 import os
@@ -18,8 +19,8 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_collection_modifyitems(config, items):
-    if os.environ.get("SLURM_TESTS"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("slurm")]
+    slow = {"slurm": "SLURM_TESTS", "faults": "FAULT_TESTS"}
+    unwanted = [marker for marker, variable in slow.items() if not os.environ.get(variable)]
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in unwanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from errordrops import cli, curves, plan
+from errordrops.checkpoints import Store
 from errordrops.files import read_table
 from errordrops.plateau import plateau_settings
 from errordrops.runs import _equal, audit_run, closeup_run, train_run
@@ -209,13 +210,13 @@ def verdicts(audited):
     return table[["milestone", "equals_parent", "equals_sibling"]].values.tolist()
 
 
-def flip_a_bit(path, name):
-    """Change the lowest bit of the last number of one tensor of a safetensors file."""
-    content = bytearray(path.read_bytes())
-    length = int.from_bytes(content[:8], "little")
-    end = json.loads(content[8 : 8 + length])[name]["data_offsets"][1]
-    content[8 + length + end - 4] ^= 1  # of four bytes, the lowest first
-    path.write_bytes(content)
+def flip_a_bit(link, name):
+    """Change the lowest bit of the last number of one tensor of a checkpoint, as training might have: not on disk."""
+    path = link.resolve()
+    store = Store(path.parent)
+    state = store.load_state(path.stem)
+    state[name].view(-1).view(torch.uint8)[-4] ^= 1  # of four bytes, the lowest first
+    store.save_state(path.stem, state)
 
 
 def test_the_audit_finds_forks_that_change_nothing_equal(audited):

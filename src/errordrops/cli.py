@@ -15,6 +15,7 @@ from . import __version__, explain_options
 from .errors import UserError
 from .figures import FIGURES
 from .layout import Layout
+from .memory import ran_out_of_memory
 
 if TYPE_CHECKING:
     from .study import Study
@@ -127,7 +128,7 @@ def collect(args: argparse.Namespace) -> None:
     from . import curves
     from .files import read_table, write_parquet
     from .plan import PROBES, runs_with
-    from .reference import FILES
+    from .reference import FILES, described_runs
 
     loaded, layout = _study(args), _layout(args)
     columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS, "probes": curves.PROBE_COLUMNS}
@@ -139,6 +140,7 @@ def collect(args: argparse.Namespace) -> None:
         ]
         for name in columns
     }
+    described_runs(loaded, layout)
     runs = [layout.run(run.arm, run.seed) for run in runs_with("train", loaded)]
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
     for step, found in tables.items():
@@ -150,11 +152,11 @@ def collect(args: argparse.Namespace) -> None:
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.results import results
     from .files import read_table, write_csv, write_json
-    from .plan import runs
     from .provenance import epoch_seconds, provenance
+    from .reference import described_runs
 
     loaded, layout = _study(args), _layout(args)
-    described = [json.loads((layout.run(r.arm, r.seed) / "run.json").read_text()) for r in runs(loaded)]
+    described = described_runs(loaded, layout)
     facts = provenance(loaded, described)
     read = (read_table(layout.table(name)) for name in ("curves", "closeups", "audit", "probes"))
     tables, claims = results(loaded, *read, facts["settings"]["train_size"], epoch_seconds(loaded, described))
@@ -300,11 +302,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(asked).parse_args(asked)
     try:
         return args.function(args) or 0
-    except (UserError, FileNotFoundError) as error:
-        print(f"errordrops {args.step}: {error}", file=sys.stderr)
-        return 2 if args.step == "verify" else 1
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (UserError, OSError) as error:
+        print(f"errordrops {args.step}: {error}", file=sys.stderr)
+        return 2 if args.step == "verify" else 1
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out_of_memory(error):
+            raise
+        reason = (str(error) or "in Python").splitlines()[0]
+        advice = "let fewer steps run at once (--cores, --resources gpu), or take a smaller group_size or network"
+        print(f"errordrops {args.step}: memory does not suffice ({reason}); {advice}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors", "numba"):

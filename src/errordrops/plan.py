@@ -32,6 +32,7 @@ TRAINING_MODULES = (
     "fused.py",
     "graphs.py",
     "kernels.py",
+    "memory.py",
     "models.py",
     "numerics.py",
     "optimizer.py",

@@ -72,12 +72,16 @@ class SharedStore(Store):
     def has_state(self, key: str) -> bool:
         return told_by_first(lambda: Store.has_state(self, key))
 
-    def load_state(self, key: str) -> State:
+    def load_state(self, key: str) -> State | None:
         return told_by_first(lambda: Store.load_state(self, key))
 
-    def save_state(self, key: str, state: State) -> None:
+    def save_state(self, key: str, state: State, for_good: bool = True) -> None:
         if rank() == 0:
-            Store.save_state(self, key, state)
+            Store.save_state(self, key, state, for_good)
+
+    def drop_latest(self, key: str) -> None:
+        if rank() == 0:
+            Store.drop_latest(self, key)
 
     def record(self, key: str, kind: str = "record") -> Any:
         return told_by_first(lambda: Store.record(self, key, kind))

@@ -5,11 +5,12 @@ import json
 import shutil
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .errors import UserError
-from .files import read_table, write_bytes, write_csv, write_json
+from .files import check, read_json, read_table, write_bytes, write_csv, write_json
 from .layout import Layout
-from .plan import PROBES, Run, recipe_key, steps
+from .plan import PROBES, Run, recipe_key, runs, steps
 from .study import Study
 
 # by the step that makes them
@@ -38,6 +39,25 @@ def _known(root: Path) -> dict[str, Path]:
     return {json.loads(path.read_text())["recipe_key"]: path.parent for path in described}
 
 
+def described_runs(study: Study, layout: Layout) -> list[dict[str, Any]]:
+    """What run.json says of each run of a study.
+
+    Raises UserError for runs that were trained under other settings than the study has now: old and new are not mixed.
+    """
+    described, old = [], []
+    for run in runs(study):
+        path = layout.run(run.arm, run.seed) / "run.json"
+        described.append(read_json(path))
+        if described[-1]["recipe_key"] != recipe_key(study, run):
+            old.append(str(path.parent))
+    if old:
+        raise UserError(
+            f"{', '.join(old[:3])}{f' and {len(old) - 3} more' if old[3:] else ''}: trained under other settings than "
+            f"{study.path} has now; snakemake trains what changed (errordrops train does so for one run)"
+        )
+    return described
+
+
 def stored(folder: Path, name: str) -> Path:
     """Where a reference run keeps a file: tables may be compressed."""
     packed = folder / f"{name}.gz"
@@ -50,10 +70,10 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
         if name.endswith(".csv"):
             table = read_table(stored(source, name))
             table["study"], table["arm"] = study.name, run.arm
-            write_csv(target / name, table)
+            write_csv(target / name, table, with_sum=True)
         else:
-            described = json.loads((source / name).read_text())
-            write_json(target / name, described | {"study": study.name, "arm": run.arm, "from_reference": True})
+            described = read_json(source / name) | {"study": study.name, "arm": run.arm, "from_reference": True}
+            write_json(target / name, described, with_sum=True)
 
 
 def companion(study: Study) -> Path | None:
@@ -70,7 +90,7 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     other studies that show them) and page, and runs that the study no longer has go. Tables and page of
     a complete study are kept also where all its runs came from the reference. Raises UserError if there is neither.
     """
-    described = {path.parent: json.loads(path.read_text()) for path in results.root.glob("runs/*/seed*/run.json")}
+    described = {path.parent: read_json(path) for path in results.root.glob("runs/*/seed*/run.json")}
     own = [folder for folder, run in described.items() if not run["from_reference"]]
     whole = [results.claims, results.provenance, results.report]
     complete = all(path.exists() for path in whole)
@@ -80,6 +100,7 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
         target = reference.root / folder.relative_to(results.root)
         shutil.rmtree(target, ignore_errors=True)
         for name in [name for some in FILES.values() for name in some if (folder / name).exists()]:
+            check(folder / name)
             content = (folder / name).read_bytes()
             if name.endswith(".csv"):  # no time and no name in it: equal tables give equal bytes
                 write_bytes(target / f"{name}.gz", gzip.compress(content, mtime=0))

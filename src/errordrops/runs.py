@@ -16,7 +16,7 @@ from .batching import updates_per_epoch
 from .checkpoints import State, Store
 from .data import epoch as epochs
 from .data import prepare
-from .files import write_csv, write_json
+from .files import check, whole, write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
 from .plateau import plateau_settings
@@ -52,6 +52,7 @@ class Session:
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
         device = torch.device(self.numerics.device)
+        check(self.layout.data)
         if dataset["name"] == "imagenet":
             from .data import stored  # torchvision takes longer to import than a short run's epoch
 
@@ -98,8 +99,9 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         return
     folder, store = layout.run(run.arm, run.seed), Store(store.folder)
     _link_checkpoints(store, keys, folder / "checkpoints")
-    write_csv(folder / "curve.csv", curves.run_rows(study.name, run.arm, run.seed, run.settings, records))
-    write_json(folder / "run.json", _describe(session, records))
+    rows = curves.run_rows(study.name, run.arm, run.seed, run.settings, records)
+    write_csv(folder / "curve.csv", rows, with_sum=True)
+    write_json(folder / "run.json", _describe(session, records), with_sum=True)
 
 
 def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
@@ -133,7 +135,7 @@ def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callab
     )
     say(f"close-ups of {run.arm} seed {run.seed}: {len(rows)} rows")
     if not processes.rank():
-        write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows))
+        write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows), with_sum=True)
 
 
 def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable[[str], None]) -> None:
@@ -159,7 +161,8 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         rows.append((study.name, run.arm, run.seed, m, *equal))
         say(f"unchanged forks of {run.arm} seed {run.seed} at epoch {m}: equal to parent, to sibling: {equal}")
     if not processes.rank():
-        write_csv(layout.run(run.arm, run.seed) / "audit.csv", pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS))
+        table = pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS)
+        write_csv(layout.run(run.arm, run.seed) / "audit.csv", table, with_sum=True)
 
 
 def _equal(one: State, other: State) -> bool:
@@ -199,10 +202,13 @@ def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]
 
 def _link_checkpoints(store: Store, keys: list[str], folder: Path) -> None:
     """Links epochNNN.safetensors to the states of a run in the store, inherited ones included."""
+    kept = {f"epoch{epoch:03d}.safetensors": store.state_path(key) for epoch, key in enumerate(keys)}
+    kept = {name: path for name, path in kept.items() if path.exists()}
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("epoch*.safetensors"):
-        old.unlink()
-    for epoch, key in enumerate(keys):
-        if store.has_state(key):
-            target = Path(*[".."] * 4) / store.state_path(key).relative_to(store.folder.parents[1])
-            (folder / f"epoch{epoch:03d}.safetensors").symlink_to(target)
+        if old.name not in kept:
+            old.unlink(missing_ok=True)
+    for name, path in kept.items():
+        with whole(folder / name) as link:
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(*[".."] * 4) / path.relative_to(store.folder.parents[1]))

@@ -3,10 +3,11 @@
 What a run does in epoch e depends only on the state at the end of e - 1, the seed, the setting of e, and e.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
@@ -18,11 +19,12 @@ from torch.nn.functional import cross_entropy
 from .averages import Average, start
 from .batching import Pass, batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
-from .checkpoints import CheckpointError, State, Store, capture, restore
+from .checkpoints import State, Store, capture, restore
 from .corrections import corrections, pack, unpack
 from .data.epoch import Data, Images
 from .evaluation import Answers, answers, recomputed
 from .graphs import Graphs, Piece, graphs_for
+from .memory import ran_out_of_memory
 from .models import build
 from .numerics import Numerics, describe
 from .optimizer import Optimizer, optimizer_for
@@ -45,6 +47,7 @@ class Trainer:
     train_eval_images: int
     graphs: Graphs | None = None
     warmup: Mapping[str, Any] | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         device = self.data.mean.device
@@ -68,6 +71,7 @@ class Trainer:
             evaluation["train_images"],
             graphs_for(numerics.device),
             recipe.get("warmup"),
+            recipe,
         )
 
     def rate(self, epoch: int, done: float, setting: Setting) -> float:
@@ -84,6 +88,10 @@ class Trainer:
 
     def restore(self, state: State) -> None:
         restore(state, self.model, self.optimizer, self.averages)
+
+    def begin(self) -> None:
+        """Go back to the state before training."""
+        self.restore(Trainer.create(self.recipe, self.data, self.numerics).state())
 
     def train_epoch(
         self, epoch: int, setting: Setting, after_update: Callable[[int], None] = lambda update: None
@@ -122,16 +130,61 @@ class Trainer:
     def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
         images_in_batch = sum(one.images for one in batch)
         for one, (images, labels) in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
-            set_groups(self._norms, one.groups)
-            with self.numerics.autocast():
-                logits = self.model(images)
-            loss = cross_entropy(logits.float(), labels, reduction="sum")
-            (loss / images_in_batch).backward()
-            self._loss_sum += loss.detach()
-            self._wrong += (logits.detach().argmax(1) != labels).sum()
+            done = 0
+            while done < one.groups:
+                groups = min(one.groups - done, max(1, self.numerics.images_per_pass // one.size))  # all, as a rule
+                part = slice(done * one.size, (done + groups) * one.size)
+                if self._passed(groups, images[part], labels[part], images_in_batch):
+                    done += groups
         self.optimizer.step(setting.learning_rate, setting.momentum)
         for average in self.averages:
             average.update(self.optimizer.parameters, updates)
+
+    def _passed(self, groups: int, images: Tensor, labels: Tensor, images_in_batch: int) -> bool:
+        """Pass some groups of a batch forward and backward. False if memory did not suffice: then nothing has changed
+        but `numerics`, which has smaller passes from here on. The memory of a single group can't be had for less.
+        """
+        capturing = self.numerics.device == "cuda" and torch.cuda.is_current_stream_capturing()
+        before = self._accumulated() if groups > 1 and not capturing else None
+        try:
+            self._pass(groups, images, labels, images_in_batch)
+            return True
+        except RuntimeError as error:
+            if before is None or not ran_out_of_memory(error):
+                raise
+        self._put_back(before)  # not while the error is handled: its traceback keeps the tensors of the pass alive
+        smaller = len(images) // groups * (groups // 2)
+        logging.getLogger(__name__).warning(
+            "out of memory in a pass of %d images: passes have at most %d from here on, with the same results within "
+            "rounding",
+            len(images),
+            smaller,
+        )
+        self.numerics = replace(self.numerics, images_per_pass=smaller)
+        return False
+
+    def _pass(self, groups: int, images: Tensor, labels: Tensor, images_in_batch: int) -> None:
+        set_groups(self._norms, groups)
+        with self.numerics.autocast():
+            logits = self.model(images)
+        loss = cross_entropy(logits.float(), labels, reduction="sum")
+        (loss / images_in_batch).backward()
+        self._loss_sum += loss.detach()
+        self._wrong += (logits.detach().argmax(1) != labels).sum()
+
+    def _accumulated(self) -> tuple[list[Tensor], list[Tensor | None]]:
+        """Copies of what a pass adds to: statistics and sums, gradients."""
+        sums = [tensor.clone() for tensor in (*self.model.buffers(), self._loss_sum, self._wrong)]
+        return sums, [None if p.grad is None else p.grad.clone() for p in self.optimizer.parameters]
+
+    def _put_back(self, accumulated: tuple[list[Tensor], list[Tensor | None]]) -> None:
+        sums, gradients = accumulated
+        for tensor, value in zip((*self.model.buffers(), self._loss_sum, self._wrong), sums, strict=True):
+            tensor.copy_(value)
+        for parameter, gradient in zip(self.optimizer.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        if self.numerics.device == "cuda":
+            torch.cuda.empty_cache()
 
     def _changed(self) -> list[Tensor]:
         """Every tensor that an update changes."""
@@ -210,19 +263,27 @@ def known_epochs(store: Store, keys: list[str], extras: Extras = no_extras) -> i
     return len(keys) - 1
 
 
-def last_state(store: Store, keys: list[str], epoch: int) -> int | None:
-    """The last epoch up to `epoch` whose state is kept, None if there is none."""
-    return next((e for e in range(epoch, -1, -1) if store.has_state(keys[e])), None)
-
-
 def bring_to(trainer: Trainer, store: Store, keys: list[str], settings: tuple[Setting, ...], epoch: int) -> None:
-    """Put the state after `epoch` into the trainer: load the nearest kept one and replay the gap."""
-    start = last_state(store, keys, epoch)
-    if start is None:
-        raise CheckpointError(f"{store.folder}: no checkpoint is left for epoch {epoch} or any before it")
-    trainer.restore(store.load_state(keys[start]))
-    for replayed in range(start + 1, epoch + 1):
-        trainer.train_epoch(replayed, settings[replayed - 1])
+    """Put the state after `epoch` into the trainer: load the nearest kept one, or else begin, and replay the gap.
+
+    A state that is found damaged is kept anew when the replay comes by it.
+    """
+    start, state, damaged = epoch + 1, None, []
+    while start > 0 and state is None:
+        start -= 1
+        if store.has_state(keys[start]):
+            state = store.load_state(keys[start])
+            damaged += [start] if state is None else []
+    if state is not None:
+        trainer.restore(state)
+    else:
+        logging.getLogger(__name__).warning("no checkpoint is left up to epoch %d: replayed from the beginning", epoch)
+        trainer.begin()
+    for replayed in range(start, epoch + 1):
+        if replayed > start:
+            trainer.train_epoch(replayed, settings[replayed - 1])
+        if replayed in damaged:
+            store.save_state(keys[replayed], trainer.state())
 
 
 def train(
@@ -250,6 +311,8 @@ def train(
         known = 0
     else:
         bring_to(trainer, store, keys, settings, known)
+        for key in keys[:known]:  # left where a process was killed
+            store.drop_latest(key)
     began = time.monotonic()
     for epoch in range(known + 1, last + 1):
         setting, look = settings[epoch - 1], look_at(epoch)
@@ -290,7 +353,10 @@ def _finish_epoch(
     extras: Collection[str],
     seconds_looking: float = 0.0,
 ) -> dict[str, Any]:
-    """Measure, then save the state and after it the record: a record is only there if its state was."""
+    """Measure, then save the state and after it the record: a record is only there if its state was.
+
+    A state that is not to be kept is let go after the next record: an interruption costs one epoch at most.
+    """
     started = time.monotonic()
     measured, to_test = ({}, {}) if not math.isfinite(running.get("loss", 0)) else trainer.evaluate(extras)
     losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
@@ -303,8 +369,7 @@ def _finish_epoch(
             before = {name: unpack(text, len(right["recomputed"])) for name, text in before.items()}
             if "averaged" in before:
                 measured["test"] |= corrections(before, right["recomputed"])
-        if keep:
-            store.save_state(keys[epoch], trainer.state())
+        store.save_state(keys[epoch], trainer.state(), for_good=keep)
     record = {
         "values": {} if diverged else {"train": running, **measured},
         "right": {name: pack(mask) for name, mask in right.items()},
@@ -318,6 +383,8 @@ def _finish_epoch(
         "extras": sorted(extras),
     }
     store.save_record(keys[epoch], record)
+    if epoch:
+        store.drop_latest(keys[epoch - 1])
     return record
 
 

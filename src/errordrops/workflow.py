@@ -1,5 +1,6 @@
 """What the Snakemake rules ask: inputs, parameters and command lines. Light: imports no torch, draws nothing."""
 
+import hashlib
 import os
 import sys
 from functools import cache
@@ -188,6 +189,10 @@ class Workflow:
         root = reference.companion(self.study(study))
         kinds = ("*.json", "analysis/*.csv", "figures/*") if root else ()
         return sorted(str(path) for kind in kinds for path in root.glob(kind))
+
+    def study_digest(self, study: str) -> str:
+        """What is in a study's file."""
+        return hashlib.sha256(Path(self.study(study).path).read_bytes()).hexdigest()[:12]
 
     def run_key(self, study: str, arm: str, seed: str) -> str:
         """What determines the run, as far as the study file does: the schedule, not the code that resolved it."""

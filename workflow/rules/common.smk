@@ -6,6 +6,7 @@ from shlex import quote
 
 import jsonschema
 
+from errordrops.clock import bring_to_present
 from errordrops.figures import FIGURES
 from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.lock import take_over
@@ -14,6 +15,7 @@ from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,
     FIGURE_PARTS,
+    PACKAGE,
     Workflow,
     modules,
     put_this_python_first,
@@ -58,6 +60,10 @@ flow = Workflow(config)
 study_of = checked(flow.study)
 layout = checked(flow.layout)
 study_of(config["study"])  # a mistake in the study is told before anything runs
+if workflow.is_main_process:
+    bring_to_present(
+        layout(config["study"]).root, Path(config["studies"]), PACKAGE, Path("report")
+    )
 S = layout("{study}")
 RUN = S.run("{arm}", "{seed}")
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from ..files import write_bytes
 from . import shards, sources
 from .folder import list_folder
 from .prepare import chosen
@@ -76,11 +77,8 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         "classes": counts[2],
         "shape": [3, crop, crop],
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
     metadata = {"facts": json.dumps(facts, sort_keys=True), "places": json.dumps(places)}
-    save_file(arrays, temporary, metadata=metadata)
-    temporary.replace(out)
+    write_bytes(out, save(arrays, metadata=metadata), with_sum=True)
     return facts
 
 

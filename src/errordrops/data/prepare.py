@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
+from ..files import DamageError, damaged, write_bytes
 from . import sources
 from .sources import DataError
 
@@ -99,35 +100,40 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         arrays[f"{part}_images"] = np.ascontiguousarray(images[order])
         arrays[f"{part}_labels"] = labels[order].astype(np.int64)
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
-    checksum = hashlib.sha256()
-    for name in sorted(arrays):
-        checksum.update(f"{name}{arrays[name].shape}".encode())
-        checksum.update(arrays[name])
     validation = {"validation_images": len(arrays["validation_labels"])} if "validation_labels" in arrays else {}
     facts = {
         "name": dataset["name"],
         "source": source,
         **({"label": label} if label else {}),
-        "checksum": checksum.hexdigest(),
+        "checksum": checksum(arrays),
         "train_images": len(arrays["train_labels"]),
         "test_images": len(arrays["test_labels"]),
         **validation,
         "classes": int(arrays["train_labels"].max()) + 1,
         "shape": list(arrays["train_images"].shape[1:]),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.tmp")
-    save_file(arrays, temporary, metadata={"facts": json.dumps(facts, sort_keys=True)})
-    temporary.replace(out)
+    write_bytes(out, save(arrays, metadata={"facts": json.dumps(facts, sort_keys=True)}), with_sum=True)
     return facts
+
+
+def checksum(arrays: Mapping[str, np.ndarray]) -> str:
+    """The SHA-256 of images, labels and normalisation."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode())
+        digest.update(arrays[name])
+    return digest.hexdigest()
 
 
 def facts(path: Path) -> dict:
     """The metadata of a prepared file: name, source, checksum, train_images, test_images, classes, shape; label where
-    the data are a copy that is not the original.
+    the data are a copy that is not the original. Raises DamageError for a file that is cut short or no such file.
     """
-    with safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["facts"])
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return json.loads(file.metadata()["facts"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DamageError(damaged(path, str(error))) from None
 
 
 def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict, str, str | None]:

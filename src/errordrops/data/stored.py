@@ -67,6 +67,9 @@ class Shards:
             if not path.exists():
                 raise DataError(f"no file {path}: make the data of the study again (delete its data.safetensors)")
             self._open[number] = np.memmap(path, np.uint8, "c")  # torch takes no read-only array
+            part = self._shapes[number * shards.SHARD : (number + 1) * shards.SHARD]
+            if len(self._open[number]) != part.astype(np.int64).prod(1).sum() * 3:
+                raise DataError(f"{path} is cut short: make the data of the study again (delete its data.safetensors)")
         height, width = map(int, self._shapes[index])
         start = int(self._starts[index])
         return self._open[number][start : start + height * width * 3].reshape(height, width, 3)

@@ -30,4 +30,4 @@ def probe_run(name: str, study: Study, run: Run, layout: Layout, device: str, sa
     say(f"probe {name} of {run.arm} seed {run.seed}: {len(rows)} numbers")
     table = pd.DataFrame([(study.name, run.arm, run.seed, name, *one) for one in rows], columns=PROBE_COLUMNS)
     if not processes.rank():
-        write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table)
+        write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table, with_sum=True)

@@ -70,9 +70,8 @@ class Subject:
 
     def _state(self, epoch: int) -> dict[str, Tensor]:
         store, keys = self.session.store, self.session.keys
-        if store.has_state(keys[epoch]):
-            state = store.load_state(keys[epoch])
-        else:
+        state = store.load_state(keys[epoch])
+        if state is None:
             self.bring_to(epoch)
             state = self.trainer.state()
         return {name: tensor.to(self.trainer.data.mean.device) for name, tensor in state.items()}
@@ -125,14 +124,13 @@ class Subject:
         leading ones and the k at the other end. Kept beside the state.
         """
         store, name = self.session.store, f"{self.session.keys[self.milestone]}-spectrum-{self._digest()}"
-        if not store.has_state(name):
+        found = store.load_state(name)
+        if found is None:
             surface = self.surface(self.probes["images"])
             product = surface.hessian(self.weights("before"))
             values, vectors = spectrum.ends(product, surface.size, self.probes["directions"])
-            store.save_state(
-                name, {"values": torch.from_numpy(values.copy()), "vectors": torch.from_numpy(vectors.copy()).float()}
-            )
-        found = store.load_state(name)
+            found = {"values": torch.from_numpy(values.copy()), "vectors": torch.from_numpy(vectors.copy()).float()}
+            store.save_state(name, found)
         return found["values"], found["vectors"].to(self.trainer.data.mean.device)
 
     def leading(self) -> tuple[Tensor, Tensor]:
