@@ -12,6 +12,8 @@ from errordrops.study import load
 from errordrops.training import Trainer
 from networks import tiny
 
+pytestmark = pytest.mark.faults
+
 
 @pytest.fixture
 def study(tmp_path):
