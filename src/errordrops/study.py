@@ -125,7 +125,8 @@ def find(name: str, folder: str | Path = "config/studies") -> Path:
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else Path(folder) / f"{name}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in Path(folder).glob("*.yaml"))
-        raise StudyError(f"no study file {path}; {folder} holds: {', '.join(known) or 'none'}")
+        asked = str(path) if str(path).isprintable() else ascii(str(path))
+        raise StudyError(f"no study file {asked}; {folder} holds: {', '.join(known) or 'none'}")
     return path
 
 
