@@ -99,6 +99,8 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         arrays[f"{part}_images"] = np.ascontiguousarray(images[order])
         arrays[f"{part}_labels"] = labels[order].astype(np.int64)
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
+    if not (arrays["std"] > 0).all():
+        raise DataError(f"{source}: a channel of the training pictures has one value everywhere; nothing to learn from")
     checksum = hashlib.sha256()
     for name in sorted(arrays):
         checksum.update(f"{name}{arrays[name].shape}".encode())
