@@ -172,7 +172,7 @@ def test_a_broken_picture_of_a_folder_too_large_for_memory_is_named(tmp_path, mo
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (lambda f: (f / "train/cow").mkdir(), "only one has cow"),
+        (lambda f: (f / "train/cow").mkdir(), "classes cow"),
         (lambda f: [(f / half / "cow").mkdir() for half in ("train", "test")], "cow"),
         (lambda f: (f / "test/dog").rename(f / "test/Dog"), "only one has Dog, dog"),
         (lambda f: (f / "test").rename(f / "tests"), "no folder"),
@@ -228,7 +228,13 @@ def archive() -> bytes:
 
 
 ARCHIVE = archive()
-IDX = {name: f"content of {name}".encode() * 50 for name in sources.FASHION_MNIST}
+# a hundred images of 2 x 2 pixels, and as many labels
+IDX = {
+    name: struct.pack(">IIII", 0x803, 100, 2, 2) + bytes(range(200)) * 2
+    if "images" in name
+    else struct.pack(">II", 0x801, 100) + bytes(100)
+    for name in sources.FASHION_MNIST
+}
 
 
 @pytest.fixture
