@@ -131,6 +131,7 @@ WRONG = [
     (("model", "family"), ["cifar-resnet"]),
     (("arms",), []),
     (("arms",), {"none": None}),
+    (("arms",), ["none", "none"]),
     (("arms", 0), "../up"),
     (("arms", 0), "/abs"),
     (("arms", 0), "step\n"),
