@@ -1,6 +1,6 @@
-"""What comes after training at the size of the papers: 50 runs of 200 epochs collected, analysed, drawn, rendered.
+"""What surrounds training at the size of the papers: 50 runs of 200 epochs planned, collected, analysed, rendered.
 
-    python benchmarks/scale.py [--runs 50] [--epochs 200] [--out results/scale.json]
+    python benchmarks/scale.py [--runs 50] [--seeds 5] [--epochs 200] [--out results/scale.json]
 
 The runs are planted (errors and losses from a formula, in the files that training writes); the steps are those of the
 workflow, one process each, one after the other. Seconds of the clock and of the processor, and the largest memory.
@@ -25,18 +25,17 @@ from errordrops.figures import FIGURES
 from errordrops.files import write_csv, write_json
 from errordrops.layout import Layout
 
-SEEDS = 5
 METRICS = ("error", "loss", "error_recomputed", "loss_recomputed")
 RULES = ("none", "step", "batch", "hybrid", "reversal")
 
 
-def study_file(folder: Path, runs: int, epochs: int) -> study.Study:
+def study_file(folder: Path, runs: int, epochs: int, seeds: int = 5) -> study.Study:
     """A study of so many runs: the usual arms, then steps at other milestones."""
-    milestones = [round(share * epochs) for share in (0.3, 0.6, 0.8)]
+    milestones = [round(share * epochs) for share in (0.3, 0.6, 0.75)]
     arms = [{"name": rule} for rule in RULES]
     arms += [
         {"name": f"late{i}", "rule": "step", "milestones": [m + i for m in milestones]}
-        for i in range(1, runs // SEEDS - len(RULES) + 1)
+        for i in range(1, runs // seeds - len(RULES) + 1)
     ]
     content = {
         "study": "scale",
@@ -49,7 +48,7 @@ def study_file(folder: Path, runs: int, epochs: int) -> study.Study:
         "milestones": milestones,
         "factor": 5,
         "arms": arms,
-        "seeds": SEEDS,
+        "seeds": seeds,
         "claims": {"drop": [1, 0, 0], "level": [1, 0, 0], "equivalent_error": 0.5, "exact": 0.9, "found": 0.9},
         "published": [{"arm": "step", "accuracy": 94.3, "source": "planted"}],
     }
@@ -123,17 +122,25 @@ def timed(command: list[str]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("results/scale.json"))
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        loaded, layout = study_file(Path(folder), options.runs, options.epochs), Layout.of("scale", folder)
-        plant(loaded, layout)
+        loaded, layout = (
+            study_file(Path(folder), options.runs, options.epochs, options.seeds),
+            Layout.of("scale", folder),
+        )
         places = ["--studies", folder, "--results", folder]
-        steps = {"collect": ["collect", "scale"], "analyse": ["analyse", "scale"]}
+        settings = [f"{key}={value}" for key, value in {"study": "scale", "studies": folder, "results": folder}.items()]
+        dag = [sys.executable, "-m", "snakemake", "--dry-run", "--quiet", "all", "--config", *settings]
+        spent = {"DAG": timed(dag)}
+        plant(loaded, layout)
+        steps = {"plan": ["plan", "scale"], "collect": ["collect", "scale"], "analyse": ["analyse", "scale"]}
         steps |= {f"figure {name}": ["figure", "scale", name] for name in FIGURES}
         steps["report"] = ["report", "scale"]
-        spent = {name: timed([sys.executable, "-m", "errordrops", *step, *places]) for name, step in steps.items()}
+        for name, step in steps.items():
+            spent[name] = timed([sys.executable, "-m", "errordrops", *step, *places])
         page = layout.report.stat().st_size / 1e6
     figures = [used for name, used in spent.items() if name.startswith("figure")]
     spent["all figures"] = {
@@ -141,7 +148,7 @@ def main() -> None:
         "processor": sum(f["processor"] for f in figures),
     }
     spent["all figures"]["megabytes"] = max(f["megabytes"] for f in figures)
-    for name in ("collect", "analyse", "all figures", "report"):
+    for name in ("plan", "DAG", "collect", "analyse", "all figures", "report"):
         used = spent[name]
         print(f"{name:<12} {used['clock']:6.1f} s, {used['processor']:6.1f} s of a core, {used['megabytes']:6.0f} MB")
     total = sum(spent[name]["processor"] for name in ("collect", "analyse", "all figures", "report"))

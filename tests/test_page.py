@@ -230,7 +230,9 @@ def test_data_picture_and_command_of_every_figure_can_be_taken(visit):
             page.get_by_role("button", name=f"Save the picture of figure lag as {kind}").click()
         assert download.value.path().read_bytes().startswith(start)
     page.get_by_role("button", name="Copy the command of figure lag", exact=True).press("Enter")
-    page.wait_for_function("[...document.querySelectorAll('.tools button')].some(b => b.textContent === 'Copied')")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.tools button')].some(b => b.textContent === 'Copied')"
+    )
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("snakemake results/") and "/figures/lag.svg" in copied
 

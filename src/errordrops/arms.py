@@ -1,10 +1,12 @@
 """The arms of a study: from what its file says to schedules, and the families of arms that probe one epoch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .plainyaml import LARGEST
 from .plateau import Plateau
 from .schedules import (
     Phase,
@@ -99,6 +101,12 @@ def resolve_arm(
     if not at and rule != "none":
         raise wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
     factor, max_batch = arm.get("factor", study["factor"]), arm.get("max_batch", study["max_batch"])
+    if len(at) * math.log(factor) > math.log(LARGEST):
+        raise wrong(
+            path,
+            f"{key}.factor",
+            f"{len(at)} cuts by {factor:g} together are beyond {LARGEST}; take a smaller factor or fewer milestones",
+        )
     plateau = None
     if rule == "plateau":
         if arm.get("closeups"):

@@ -7,7 +7,15 @@ from typing import Any
 
 from .arms import Arm, cut_sweep, placebos, resolve_arm
 from .schedules import Setting, canonical
-from .studychecks import DATASET_LABELS, TRAIN_IMAGES, check_dataset, check_milestones, check_model
+from .studychecks import (
+    DATASET_LABELS,
+    RESERVED_STUDIES,
+    TRAIN_IMAGES,
+    check_dataset,
+    check_milestones,
+    check_model,
+    check_name,
+)
 from .studyfile import REPOSITORY, StudyError, read, wrong
 from .twins import activation_twins, optimizer_twins
 
@@ -125,7 +133,8 @@ def find(name: str, folder: str | Path = "config/studies") -> Path:
     path = Path(name) if str(name).endswith((".yaml", ".yml")) else Path(folder) / f"{name}.yaml"
     if not path.is_file():
         known = sorted(p.stem for p in Path(folder).glob("*.yaml"))
-        raise StudyError(f"no study file {path}; {folder} holds: {', '.join(known) or 'none'}")
+        asked = str(path) if str(path).isprintable() else ascii(str(path))
+        raise StudyError(f"no study file {asked}; {folder} holds: {', '.join(known) or 'none'}")
     return path
 
 
@@ -140,7 +149,7 @@ def load(
     content = read(path)
     if data_dir:
         content["dataset"]["data_dir"] = data_dir
-    if depth:
+    if depth is not None:
         content["model"]["depth"] = int(depth)
     return _resolve(path, content)
 
@@ -148,6 +157,7 @@ def load(
 def _resolve(path: Path, content: dict) -> Study:
     content = DEFAULTS | content
     epochs = content["epochs"]
+    check_name(path, "study", content["study"], RESERVED_STUDIES)
     check_milestones(path, "milestones", content["milestones"], epochs)
     dataset = {"pad": 0, "flip": False, "normalisation": "channel"} | content["dataset"]
     check_dataset(path, dataset)
@@ -159,6 +169,7 @@ def _resolve(path: Path, content: dict) -> Study:
     arms: list[Arm] = []
     for index, arm in enumerate(content["arms"]):
         key = f"arms[{index}]"
+        check_name(path, f"{key}.name", arm["name"])
         if arm["name"] in {a.name for a in arms}:
             raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
         arms.append(resolve_arm(path, key, arm, content, base, seeds))
@@ -262,6 +273,8 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
 def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any] | None:
     """The warm-up, if any. Raises StudyError where an arm changes its setting within it."""
     warmup = content["warmup"]
+    if warmup and warmup["epochs"] > content["epochs"]:
+        raise wrong(path, "warmup.epochs", f"{warmup['epochs']} is beyond the last epoch ({content['epochs']})")
     for arm in arms if warmup else ():
         if arm.milestones and arm.milestones[0] < warmup["epochs"]:
             raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {arm.milestones[0]} epochs")

@@ -1,5 +1,6 @@
 """Checks of a study file that a schema cannot express: what must fit together."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 from .studyfile import wrong
@@ -15,6 +16,18 @@ TRAIN_IMAGES = {"fashion-mnist": 60_000, "fashion-mnist-sample": 1_000, "cifar10
 TEST_IMAGES = {"fashion-mnist": 10_000, "fashion-mnist-sample": 600, "cifar10": 10_000}
 # for estimates alone: the folder may hold a part of it, or other pictures
 EXPECTED_IMAGES = {"imagenet": (1_281_167, 50_000)}
+
+
+# folders that Windows cannot have, whatever their ending
+DEVICES = {"aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+RESERVED_STUDIES = {"reference"}  # results/reference holds the committed results
+
+
+def check_name(path: Path, key: str, name: str, taken: Collection[str] = ()) -> None:
+    """Raise StudyError for a name that passes the schema and still cannot be that of a folder."""
+    if name in DEVICES or name in taken:
+        whose = "a device on Windows" if name in DEVICES else "the committed results"
+        raise wrong(path, key, f"{name!r} is the name of {whose}; choose another")
 
 
 def check_milestones(path: Path, key: str, values: list[int], epochs: int) -> None:
@@ -63,8 +76,15 @@ def check_dataset(path: Path, dataset: dict) -> None:
     if dataset.get("cache_side", 10**9) < dataset.get("image_size", 0):
         raise wrong(path, "dataset.cache_side", f"smaller than image_size ({dataset['image_size']})")
     folder = dataset.get("data_dir")
-    if folder is not None and not Path(folder).expanduser().is_dir():
+    if folder is not None and not _is_folder(folder):
         raise wrong(path, "dataset.data_dir", f"no folder {folder}")
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError, ValueError):  # too long or forbidden; ~ of an unknown user; a zero byte
+        return False
 
 
 def _check_imagenet(path: Path, dataset: dict) -> None:

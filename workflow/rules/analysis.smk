@@ -44,6 +44,7 @@ rule analyse:
             "schedules.py",
             "study.py",
             "studychecks.py",
+            "plainyaml.py",
             "studyfile.py",
             "twins.py",
             *BASICS,

@@ -79,6 +79,8 @@ def chosen(dataset: Mapping[str, Any], labels: Mapping[str, np.ndarray], source:
                     f"{len(left)} beside the training images"
                 )
             orders["validation"] = left[stratified_order(there[left], dataset["validation_size"], VALIDATION_SEED)]
+    if len(np.unique(labels["train"])) < 2:
+        raise DataError(f"dataset: {source} has one class only; there is nothing to tell apart")
     classes = {half: set(np.unique(labels[half][orders[half]]).tolist()) for half in ("train", "test")}
     if classes["train"] != classes["test"]:
         raise DataError(
@@ -100,6 +102,8 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
         arrays[f"{part}_images"] = np.ascontiguousarray(images[order])
         arrays[f"{part}_labels"] = labels[order].astype(np.int64)
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
+    if not (arrays["std"] > 0).all():
+        raise DataError(f"{source}: a channel of the training pictures has one value everywhere; nothing to learn from")
     validation = {"validation_images": len(arrays["validation_labels"])} if "validation_labels" in arrays else {}
     facts = {
         "name": dataset["name"],

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 
 from ..errors import UserError
@@ -22,6 +23,8 @@ FASHION_MNIST = {  # SHA-256 of the decompressed files
 }
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+STALLED = 30  # seconds without a byte after which a download gives up; urllib has no limit of its own
+FAILS = (OSError, RuntimeError, HTTPException, subprocess.SubprocessError)  # what a source that does not serve raises
 
 
 class DataError(UserError):
@@ -59,13 +62,18 @@ def fashion_mnist(
                     _install(folder, name, checksum, raw)
             came_from.write_text(source)
             return cache, source
-        except (DataError, OSError, RuntimeError, subprocess.SubprocessError) as error:
-            failures.append(f"{source}: {error}")
+        except (DataError, *FAILS) as error:
+            failures.append(f"{source}: {_line(error)}")
             say(f"data: {failures[-1]}; trying the next source")
     raise DataError(
         "Fashion-MNIST could not be had from any source:\n  " + "\n  ".join(failures) + "\nName a folder that "
         "holds its four idx files with data_dir (in config/config.yaml, or --config data_dir=FOLDER)."
     )
+
+
+def _line(error: Exception) -> str:
+    """What went wrong, in one line; some errors of a network have no text."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _fashion_mnist_sources(named: Path | None):
@@ -89,7 +97,7 @@ def _existing(folder: Path):
 def _torchvision_download():
     from torchvision.datasets import FashionMNIST
 
-    with tempfile.TemporaryDirectory() as folder, _timeout(30):
+    with tempfile.TemporaryDirectory() as folder, _timeout(STALLED):
         FashionMNIST(folder, download=True)
         yield Path(folder) / "FashionMNIST" / "raw"
 
@@ -100,7 +108,9 @@ def _debian_download():
         raise DataError("this is not a Debian system")
     with tempfile.TemporaryDirectory() as folder:
         _run(["apt-get", "download", DEBIAN_PACKAGE], folder)
-        package = next(Path(folder).glob("*.deb"))
+        package = next(Path(folder).glob("*.deb"), None)
+        if package is None:
+            raise DataError(f"`apt-get download {DEBIAN_PACKAGE}` brought no package")
         _run(["dpkg-deb", "-x", package.name, "."], folder)
         yield Path(folder) / DEBIAN_FOLDER.relative_to("/")
 
@@ -113,7 +123,6 @@ def _run(command: list[str], folder: str) -> None:
 
 @contextmanager
 def _timeout(seconds: float):
-    """Downloads that stall give up; urllib has no limit of its own."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -179,13 +188,28 @@ def cifar10(named: Path | None, cache: Path, say: Callable[[str], None]) -> tupl
             failures.append(f"folder {named}: {_damaged_cifar10(root)} is missing or damaged")
             say(f"data: {failures[-1]}; trying the next source")
     try:
-        with _timeout(30):
-            CIFAR10(str(cache), download=True)
+        _download_cifar10(cache)
         return cache, "torchvision's download"
-    except (OSError, RuntimeError) as error:
-        failures.append(f"torchvision's download: {error}")
+    except FAILS as error:
+        failures.append(f"torchvision's download: {_line(error)}")
     raise DataError(
         "CIFAR-10 could not be had from any source:\n  " + "\n  ".join(failures) + "\nName a folder that holds "
         f"{CIFAR10.base_folder}/, or all images as train/<class>/ and test/<class>/, with data_dir (in "
         "config/config.yaml, or --config data_dir=FOLDER)."
     )
+
+
+def _download_cifar10(cache: Path) -> None:
+    """CIFAR-10 into `cache`, unless it is there and whole: fetched, checked and unpacked beside it, then moved."""
+    from torchvision.datasets import CIFAR10
+
+    whole = cache / CIFAR10.base_folder
+    with suppress(RuntimeError):
+        CIFAR10(str(cache))
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=".cifar10-") as folder, _timeout(STALLED):
+        CIFAR10(folder, download=True)
+        if whole.exists():  # damaged, or left by a download that was cut off
+            whole.rename(Path(folder) / "damaged")
+        (Path(folder) / CIFAR10.base_folder).rename(whole)

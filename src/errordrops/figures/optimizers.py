@@ -24,7 +24,8 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     views: list[alt.typing.ChartType] = []
     for optimizer in dict.fromkeys(twins["optimizer"].astype(str)):
         own, name = rows[rows["optimizer"] == optimizer], words.OPTIMIZERS.get(optimizer, optimizer)
-        views.append(_panel(own, name, domain, marks, look, first=not views))
+        if len(own):  # one that has not been trained yet gets no empty panel
+            views.append(_panel(own, name, domain, marks, look, first=not views))
     chart = alt.concat(*views, columns=2, spacing=24).resolve_scale(color="shared", strokeDash="shared")
     return parts.finish(chart, *text(tables["optimizer_summary"], rows))
 
