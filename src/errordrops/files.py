@@ -108,8 +108,8 @@ def damaged(path: Path, why: str) -> str:
     try:
         path.replace(aside)
     except OSError:
-        return f"{path} is damaged: {why}; delete it, and the same command makes it again"
-    return f"{path} is damaged: {why}; it is now {aside.name}, and the same command makes it again"
+        return f"{path} is damaged: {why}; delete it, and snakemake makes it again"
+    return f"{path} is damaged: {why}; it is now {aside.name}, and snakemake makes it again"
 
 
 def note_damage(path: Path, why: str) -> None:
