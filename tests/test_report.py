@@ -345,3 +345,16 @@ def test_panache_finds_nothing_in_the_document_with_all_its_parts(made, tmp_path
     command = [panache, "lint", "--config", config, "--no-cache", "--message-format", "short", "index.qmd"]
     done = subprocess.run(command, cwd=tmp_path / "stage", text=True, capture_output=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_page_begins_with_the_picture_of_another_study_where_it_names_one(folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    change(other, "provenance.json", lambda p: p.update(study="other"))
+    change(other, "figures/cliffs.json", lambda f: f["usermeta"].update(caption="Caption of the other."))
+    mine, its = study.read(folder), study.read(other, committed=True)
+    shown = report.generated(mine, "pandoc 3", opening=its)["fig-cliffs.md"]
+    shown = html.unescape(shown)
+    assert "Caption of the other." in shown and "is of study other: ResNet-8 on Fashion-MNIST" in shown
+    assert "snakemake results/other/figures/cliffs.svg --config from=reference" in shown
+    own = html.unescape(report.generated(mine, "pandoc 3")["fig-cliffs.md"])
+    assert "Caption of cliffs." in own and "is of study" not in own

@@ -181,8 +181,9 @@ def report(args: argparse.Namespace) -> None:
     from . import reference
     from .report import render
 
-    layout, companion = _layout(args), reference.companion(_study(args))
-    say(f"rendered by {render(layout.root, layout.report, companion=companion)}")
+    layout, study = _layout(args), _study(args)
+    court, picture = map(reference.committed, (study.companion, study.opening))
+    say(f"rendered by {render(layout.root, layout.report, companion=court, opening=picture)}")
 
 
 def keep(args: argparse.Namespace) -> None:

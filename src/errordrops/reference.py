@@ -76,9 +76,9 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
             write_json(target / name, described, with_sum=True)
 
 
-def companion(study: Study) -> Path | None:
-    """The committed results of the study whose court the page of this one shows; None if there are none."""
-    root = Layout.reference(study.companion).root if study.companion else None
+def committed(name: str | None) -> Path | None:
+    """The folder of the committed results of a study that another one's page shows; None if there are none."""
+    root = Layout.reference(name).root if name else None
     return root if root and Layout(root).claims.exists() else None
 
 

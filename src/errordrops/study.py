@@ -74,6 +74,7 @@ class Study:
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] | None = None
     companion: str | None = None
+    opening: str | None = None
     notes: tuple[str, ...] = ()
     published: tuple[Mapping[str, Any], ...] = ()
     group_size: int = 0
@@ -242,6 +243,7 @@ def _resolve(path: Path, content: dict) -> Study:
         claims=content.get("claims", {}),
         probes=_probes(path, content, arms) if "probes" in content else None,
         companion=content.get("companion"),
+        opening=content.get("opening"),
         notes=tuple(content["notes"]),
         published=tuple(e for e in content["published"] if e.get("depth") in (None, content["model"]["depth"])),
         group_size=content["group_size"] or content["batch_size"],

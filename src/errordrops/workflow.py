@@ -185,10 +185,11 @@ class Workflow:
         return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
 
     def companion_files(self, study: str) -> list[str]:
-        """The committed results of the study whose court the page shows, if it names one that is there."""
-        root = reference.companion(self.study(study))
-        kinds = ("*.json", "analysis/*.csv", "figures/*") if root else ()
-        return sorted(str(path) for kind in kinds for path in root.glob(kind))
+        """The committed results of the studies whose court or first picture the page shows, where they are there."""
+        asked = self.study(study)
+        roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
+        kinds = ("*.json", "analysis/*.csv", "figures/*")
+        return sorted(str(path) for root in roots for kind in kinds for path in root.glob(kind))
 
     def study_digest(self, study: str) -> str:
         """What is in a study's file."""

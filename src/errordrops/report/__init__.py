@@ -37,8 +37,12 @@ def unmet() -> list[dict[str, str]]:
     return yaml.safe_load((report_sources() / "cause" / "unmet.yaml").read_text(encoding="utf-8"))
 
 
-def generated(study: Study, engine: str, companion: Study | None = None) -> dict[str, str]:
-    """Every part that the document includes: file name to Markdown. `companion`: the study whose court it shows."""
+def generated(
+    study: Study, engine: str, companion: Study | None = None, opening: Study | None = None
+) -> dict[str, str]:
+    """Every part that the document includes: file name to Markdown. `companion`: the study whose court it shows,
+    `opening` the one whose picture it begins with, if not its own.
+    """
     pieces = {
         "answer": summary.summary(study),
         "try": handson.section(study, companion, texts("try")),
@@ -72,26 +76,35 @@ def generated(study: Study, engine: str, companion: Study | None = None) -> dict
         "tbl-runs": tables.runs(study),
     }
     pieces |= {f"fig-{name.replace('_', '-')}": charts.figure(study, name) for name in FIGURES}
+    pieces["fig-cliffs"] = charts.opening(study, opening)
     return {f"{name}.md": text for name, text in pieces.items()}
 
 
-def stage(study: Study, engine: str, folder: Path, companion: Study | None = None) -> None:
+def stage(
+    study: Study, engine: str, folder: Path, companion: Study | None = None, opening: Study | None = None
+) -> None:
     """Put the document and all that it includes into an empty `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(report_sources(), folder)
     (folder / "_parts").mkdir()
-    for name, text in generated(study, engine, companion).items():
+    for name, text in generated(study, engine, companion, opening).items():
         (folder / "_parts" / name).write_text(text, encoding="utf-8")
     (folder / "_variables.yml").write_text(yaml.safe_dump(about.variables(study, engine)), encoding="utf-8")
     (folder / "_head.html").write_text(charts.header(folder), encoding="utf-8")
 
 
 def render(
-    study_dir: Path, out: Path, log: Path | None = None, engine: str | None = None, companion: Path | None = None
+    study_dir: Path,
+    out: Path,
+    log: Path | None = None,
+    engine: str | None = None,
+    companion: Path | None = None,
+    opening: Path | None = None,
 ) -> str:
     """Render results/STUDY (`study_dir`) to the page `out`; returns the engine, such as `quarto 1.9.38`.
 
-    `companion` is the folder of the study whose court the page shows where its own has none, if there is such.
+    `companion` is the folder of the study whose court the page shows where its own has none, `opening` that of the
+    study whose picture it begins with, if there are such.
     `engine` is `quarto` or `pandoc`; without it Quarto is used where it is found. The document is staged and
     rendered in `study_dir`/report/.build, which stays there after a failure. Raises ReportError if a file is
     missing, the engine fails or warns, or the page would fetch anything; `out` is then left as it was.
@@ -100,7 +113,8 @@ def render(
     build = study_dir / "report" / ".build"
     try:
         name, program = engines.find(engine)
-        stage(read(study_dir), name, build, read(companion, committed=True) if companion else None)
+        others = [read(path, committed=True) if path else None for path in (companion, opening)]
+        stage(read(study_dir), name, build, *others)
         said = engines.render(name, program, build)
     except ReportError as error:
         note(log, f"The page was not made. {error}\n")

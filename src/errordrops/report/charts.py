@@ -68,6 +68,14 @@ def command(study: Study, name: str) -> str:
     return f"snakemake results/{slug(study.name)}/figures/{name}.svg{kept}"
 
 
+def opening(study: Study, other: Study | None) -> str:
+    """The picture that the page begins with: that of the other study, with a line that names it, or its own."""
+    if other is None or "cliffs" not in other.figures:
+        return figure(study, "cliffs")
+    data = f"{plain(str(other.settings['model']))} on {plain(str(other.settings['dataset_label']))}"
+    return f"{figure(other, 'cliffs')}\n\n@fig-cliffs is of study {plain(other.name)}: {data}.\n"
+
+
 def header(sources: Path) -> str:
     """What goes into the page's head: the policy, Vega, Vega-Lite and vegaEmbed in one bundle, then our script."""
     script = (sources / "charts.js").read_text()
