@@ -42,7 +42,7 @@ class Place:
     def snakemake(self, *arguments: str, **changes) -> tuple[int, str]:
         """(exit code, everything printed)."""
         process = self.start(*arguments, **changes)
-        output, _ = process.communicate(timeout=400)
+        output, _ = process.communicate(timeout=900)
         return process.returncode, output
 
     def planned(self, *arguments: str) -> dict[str, int]:
@@ -260,7 +260,7 @@ def test_a_workflow_that_still_runs_keeps_its_lock(place):
         time.sleep(0.05)
     code, output = place.snakemake("twice/smoke/curves.parquet", *settings)
     assert code != 0 and "lock" in output.lower(), output
-    output, _ = first.communicate(timeout=400)
+    output, _ = first.communicate(timeout=900)
     assert first.returncode == 0, output
 
 
