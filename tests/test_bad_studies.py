@@ -296,3 +296,23 @@ def test_the_folder_of_committed_results_is_no_study(tmp_path):
     (tmp_path / "reference.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(StudyError, match="study: 'reference' is the name of the committed results"):
         study.load("reference", tmp_path)
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "!!bool maybe", "!!int ten", "0x_", "!!timestamp x", "9" * 5000])
+def test_a_value_that_cannot_be_read_is_told_with_its_line(place, value):
+    told = refusal(place, f"study: drawn\nseeds: {value}\n")
+    assert "cannot be read" in told and "line 2" in told
+
+
+def test_a_warm_up_beyond_the_last_epoch_is_refused(place):
+    content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": ["none"], "claims": {}}
+    content = {key: value for key, value in content.items() if key not in ("companion", "published", "probes")}
+    assert load(place, content | {"warmup": {"epochs": 30, "from": 0.1}}).warmup
+    told = refusal(place, content | {"warmup": {"epochs": 31, "from": 0.1}})
+    assert "warmup.epochs: 31 is beyond the last epoch (30)" in told
+
+
+def test_a_long_folder_is_shown_cut_short(place):
+    content = parse(QUICK.read_bytes()) | {"study": "drawn"}
+    content["dataset"]["data_dir"] = "x" * 5000
+    assert len(refusal(place, content)) < 500

@@ -92,3 +92,10 @@ def test_analysis_figures_report_and_plans_do_not_import_torch():
     names = ", ".join(f"errordrops.{name}" for name in light.split())
     code = f"import sys, {names}; from errordrops.figures import closeup; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--cores=0", "--cores=-1", "--images-per-second=0", "--images-per-second=nan"])
+def test_numbers_of_the_command_must_be_above_0(capsys, option):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["plan", "smoke", option])
+    assert stopped.value.code == 2 and "must be a number above 0" in capsys.readouterr().err

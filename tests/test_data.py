@@ -241,3 +241,17 @@ def test_normalisation_per_pixel_subtracts_the_mean_image():
     assert ((images - mean) / std).mean(0) == pytest.approx(np.zeros((2, 4, 4)), abs=1e-5)
     mean, std = prepare.normalisation(images, "channel")
     assert mean.shape == std.shape == (2, 1, 1)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_file_that_unpacks_without_end_is_stopped(tmp_path, monkeypatch, zipped):
+    monkeypatch.setattr(sources, "LARGEST", 3_000_000)
+    name, content = next(iter(sources.FASHION_MNIST)), bytes(50_000_000)
+    path = tmp_path / (f"{name}.gz" if zipped else name)
+    path.write_bytes(gzip.compress(content, 1) if zipped else content)
+    written, unlink = [], Path.unlink
+    monkeypatch.setattr(Path, "unlink", lambda self, **k: (written.append(self.stat().st_size), unlink(self, **k)))
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(DataError, match="has more than 3,000,000 bytes"):
+        sources._install(tmp_path, name, "0", tmp_path / "raw")
+    assert max(written) < 5_000_000 and not list((tmp_path / "raw").iterdir())

@@ -63,6 +63,10 @@ class Arm:
     activation: str = "relu"
     optimizer: str = "momentum"
 
+    def __hash__(self) -> int:
+        """By the name, which tells arms of a study apart: plans are looked up by all arms, many times."""
+        return hash(self.name)
+
     @property
     def network(self) -> tuple[str, str]:
         """What arms must have in common, besides settings, to share epochs."""

@@ -5,9 +5,10 @@ Imports stand inside the steps, so that a light step does not pay for a heavy on
 
 import argparse
 import json
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -235,6 +236,19 @@ def _duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
+def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """A reader of numbers above 0 for argparse, which names the option."""
+
+    def read(text: str) -> float:
+        number = kind(text)
+        if not 0 < number < math.inf:
+            raise argparse.ArgumentTypeError(f"must be a number above 0, but is {text}")
+        return number
+
+    read.__name__ = kind.__name__  # "invalid int value"
+    return read
+
+
 def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     """All commands; who asks for `explain` gets that one alone, so that the steps of studies are not imported."""
     parser = argparse.ArgumentParser(prog="errordrops", description=__doc__.splitlines()[0])
@@ -273,9 +287,12 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         if name in ("plan", "verify"):
             command.add_argument("--json", action="store_true", help="one JSON object instead of text")
         if name == "plan":
-            command.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="cores for the estimate (all)")
+            cores = os.cpu_count() or 1
+            command.add_argument("--cores", type=_positive(int), default=cores, help="cores for the estimate (all)")
             command.add_argument(
-                "--images-per-second", type=float, help="estimate instead for GPUs that together train at this rate"
+                "--images-per-second",
+                type=_positive(float),
+                help="estimate instead for GPUs that together train at this rate",
             )
         if name in ("train", "closeups", "audit", "probe"):
             command.add_argument("arm")

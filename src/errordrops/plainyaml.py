@@ -32,6 +32,12 @@ class _Loader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # dates that are none, !!int ten
+            raise yaml.YAMLError(f"{shown(node.value)} cannot be read ({error}){node.start_mark}") from None
+
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key_node, _ in node.value:

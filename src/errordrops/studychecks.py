@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from pathlib import Path
 
+from .plainyaml import shown
 from .studyfile import wrong
 
 DATASET_LABELS = {
@@ -77,7 +78,7 @@ def check_dataset(path: Path, dataset: dict) -> None:
         raise wrong(path, "dataset.cache_side", f"smaller than image_size ({dataset['image_size']})")
     folder = dataset.get("data_dir")
     if folder is not None and not _is_folder(folder):
-        raise wrong(path, "dataset.data_dir", f"no folder {folder}")
+        raise wrong(path, "dataset.data_dir", f"no folder {folder if len(folder) < 300 else shown(folder)}")
 
 
 def _is_folder(name: str) -> bool:

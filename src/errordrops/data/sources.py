@@ -21,6 +21,7 @@ FASHION_MNIST = {  # SHA-256 of the decompressed files
     "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
+LARGEST = 100_000_000  # bytes; more than any of these files has, and what a damaged or hostile one may unpack to
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
 STALLED = 30  # seconds without a byte after which a download gives up; urllib has no limit of its own
@@ -151,7 +152,10 @@ def _install(folder: Path, name: str, checksum: str, raw: Path) -> None:
     opener = gzip.open if source == zipped else open
     try:
         with opener(source, "rb") as read, temporary.open("wb") as write:
-            shutil.copyfileobj(read, write)
+            while part := read.read(2**20):
+                write.write(part)
+                if write.tell() > LARGEST:
+                    raise DataError(f"{source} is not the original: it has more than {LARGEST:,} bytes")
         if sha256(temporary) != checksum:
             raise DataError(f"{source} is not the original: its content has another checksum")
         temporary.replace(raw / name)
