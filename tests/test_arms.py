@@ -193,7 +193,7 @@ ARMS = ["none", "step", "batch", "hybrid"]
             "cut_sweep: arm 'cut-25-batch' would need batches of 32000",
         ),
         ({"cut_sweep": SWEEP | {"at": [4, 4]}}, "cut_sweep.at"),
-        ({"placebos": [{"of": "none", "milestone": 10, "epochs": 5}]}, "placebos[0]: 'copies' is a required property"),
+        ({"placebos": [{"of": "none", "milestone": 10, "epochs": 5}]}, "placebos[0]: the key copies is missing"),
         ({"placebos": [PLACEBO | {"milestone": 0}]}, "placebos[0].milestone: must be >= 1"),
         ({"arms": ["none", {"name": "step", "plateau": {"paitence": 2}}]}, "unknown key paitence"),
         ({"averages": [1, 2, 3]}, "averages"),

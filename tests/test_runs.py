@@ -360,7 +360,7 @@ def test_the_rule_is_settled_only_by_errors_that_are_there(tmp_path, monkeypatch
 
 
 def test_a_run_under_the_plateau_rule_that_diverges_ends_there(tmp_path):
-    arms = [{"name": "plateau", "learning_rate": 1e30}]
+    arms = [{"name": "plateau", "learning_rate": 1e15}]
     loaded, layout = tiny(tmp_path, validation=100, epochs=4, milestones=[2], arms=arms)
     facts = described(perform(train_run, loaded, layout, "plateau"))
     assert facts["status"] == "diverged" and facts["epochs"] < 4
