@@ -25,7 +25,7 @@ report: $(VENV)/.$(NEEDS)
 	@echo "The report is here: results/$(STUDY)/report/index.html"
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Processes killed at random moments, disks that fill up, files with flipped bits (tests/README.md): minutes.
 test-faults: $(VENV)/.dev
