@@ -34,7 +34,6 @@
       const svg = canvas.querySelector("svg.marks");
       svg?.setAttribute("role", "img");
       svg?.setAttribute("aria-label", box.getAttribute("aria-label"));
-      canvas.querySelector("summary")?.setAttribute("aria-label", "Save this chart as SVG or PNG");
       box.dataset.drawn = mode;
     } catch (error) {
       canvas.textContent = `This chart could not be drawn here (${error.message}). The same chart is in the study's figures folder.`;

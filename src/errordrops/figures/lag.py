@@ -1,7 +1,5 @@
 """How much of a visible drop of test error is only lag of the running batch-norm statistics, by milestone and arm."""
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
@@ -67,14 +65,7 @@ def panel(rows: pd.DataFrame, every: list[str], domain: list[float], m: int, las
     hollow = hollow.encode(x("filled"), alt.X2("other:Q"), color=color, strokeDash=dash)
     sure = base.transform_filter("isValid(datum.from)")
     rule = sure.mark_rule(color=theme.GREY, strokeWidth=1.8, yOffset=12, clip=True)
-    look: dict[str, Any] = {
-        "style": "guide-label",
-        "font": theme.FONT,
-        "fontSize": 12,
-        "align": "left",
-        "baseline": "middle",
-    }
-    label = base.mark_text(**look).encode(x=alt.value(WIDTH + 12), text="words:N")
+    label = base.mark_text(**parts.BESIDE).encode(x=alt.value(WIDTH + 12), text="words:N")
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=theme.GREY)
     layers = [solid, hollow, rule.encode(x("from"), alt.X2("to:Q")), zero.encode(x("zero")), label]
     chart = alt.layer(*layers).properties(width=WIDTH, height=ROW * len(here), name=f"milestone_{m}")

@@ -15,7 +15,15 @@ MILESTONE: dict[str, Any] = {
     "color": theme.GREY,
     "strokeWidth": 1,
     "opacity": 0.7,
-}  # the rule of a milestone, in every figure
+}  # a text beside a row, which a theme colours as it colours the axes
+BESIDE: dict[str, Any] = {
+    "style": "guide-label",
+    "font": theme.FONT,
+    "fontSize": 12,
+    "align": "left",
+    "baseline": "middle",
+}
+# the rule of a milestone, in every figure
 SWITCHES = 8  # more arms than this get no switch of their own
 ROWS = 4500  # per data set, below Altair's limit of 5,000
 

@@ -1,7 +1,5 @@
 """Updates until an arm comes to stay at the step arm's final test error, one row per arm, seeds as dots."""
 
-from typing import Any
-
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -44,17 +42,10 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     lost_tips = ["arm:N", alt.Tooltip("seeds:N", title="never: seeds")]
     place = alt.value(WIDTH + 8)
     cross = lost.mark_point(shape="cross", angle=45, size=75, strokeWidth=1.4, opacity=1)
-    look: dict[str, Any] = {
-        "style": "guide-label",
-        "font": theme.FONT,
-        "fontSize": 12,
-        "align": "left",
-        "baseline": "middle",
-    }
     layers = [dots, mean, cross.encode(x=place, y=y, color=color, tooltip=lost_tips)]
-    layers.append(lost.mark_text(**look).encode(x=alt.value(WIDTH + 18), y=y, text="words:N"))
-    layers.append(means.mark_text(**look).encode(x=place, y=y, text="share:N"))
-    head = alt.Chart(pd.DataFrame({"head": ["Of step's updates"]})).mark_text(**look)
+    layers.append(lost.mark_text(**parts.BESIDE).encode(x=alt.value(WIDTH + 18), y=y, text="words:N"))
+    layers.append(means.mark_text(**parts.BESIDE).encode(x=place, y=y, text="share:N"))
+    head = alt.Chart(pd.DataFrame({"head": ["Of step's updates"]})).mark_text(**parts.BESIDE)
     layers.append(head.encode(x=place, y=alt.value(-6), text="head:N"))
     step = rows.loc[rows["arm"] == REFERENCE, "updates"].mean()
     if step == step:

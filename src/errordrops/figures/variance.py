@@ -1,7 +1,5 @@
 """Epoch-to-epoch deviation of test error before and after the first change of each arm."""
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
@@ -36,16 +34,9 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     )
     before = base.mark_point(size=85, strokeWidth=2, filled=False, opacity=1).encode(start)
     after = base.mark_point(size=95, filled=True, opacity=1).encode(end)
-    look: dict[str, Any] = {
-        "style": "guide-label",
-        "font": theme.FONT,
-        "fontSize": 12,
-        "align": "left",
-        "baseline": "middle",
-    }
-    label = alt.Chart(rows).mark_text(**look).encode(y=y, x=alt.value(WIDTH + 12), text="words:N")
+    label = alt.Chart(rows).mark_text(**parts.BESIDE).encode(y=y, x=alt.value(WIDTH + 12), text="words:N")
     told = "Variance" if rows["ratio_low"].isna().all() else "Variance (95 % interval)"
-    head = alt.Chart(pd.DataFrame({"head": [told]})).mark_text(**look)
+    head = alt.Chart(pd.DataFrame({"head": [told]})).mark_text(**parts.BESIDE)
     head = head.encode(x=alt.value(WIDTH + 12), y=alt.value(-6), text="head:N")
     chart = alt.layer(line, before, after, label, head).properties(
         width=WIDTH, height=ROW * len(rows), name="deviations"
