@@ -165,6 +165,11 @@ def test_a_study_that_quotes_nothing_has_no_section(tables):
     assert papers.papers(a_page(tables | {"published": tables["published"].iloc[:0]})).startswith("<!--")
 
 
+def test_notes_are_told_also_where_nothing_is_quoted(tables):
+    text = papers.papers(a_page(tables | {"published": tables["published"].iloc[:0]}, notes=["Levels lie too high."]))
+    assert text.startswith("## What to mind") and "- Levels lie too high" in text and "Published" not in text
+
+
 def test_the_noise_scale_on_the_page_is_that_of_each_arms_momentum(tables):
     """g = 0.1 / (1 - m) x (1000 / 20 - 1)."""
     plan = tables["schedules"].query("arm in ['none', 'step']")

@@ -8,9 +8,10 @@ from .text import cell, floating, number, plain, table
 
 
 def papers(study: Study) -> str:
-    """The whole section, or a comment for a study whose file quotes no published results."""
+    """The whole section; the notes alone for a study whose file quotes no published results, a comment if it has none."""
     if not study.has("published"):
-        return "<!-- no published results in this study -->\n"
+        told = f"## What to mind {{#sec-notes}}\n\n{notes(study)}" if study.settings.get("notes") else ""
+        return f"{told or '<!-- no published results in this study -->'}\n"
     pieces = ["## Beside the papers {#sec-papers}", notes(study), final(study)]
     if "cross_entropy" in study.figures:
         pieces.append(charts.figure(study, "cross_entropy"))
