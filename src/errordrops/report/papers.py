@@ -8,7 +8,7 @@ from .text import cell, floating, number, plain, table
 
 
 def papers(study: Study) -> str:
-    """The whole section; the notes alone for a study whose file quotes no published results, a comment if it has none."""
+    """The whole section; the notes alone for a study that quotes no published results, a comment if it has none."""
     if not study.has("published"):
         told = f"## What to mind {{#sec-notes}}\n\n{notes(study)}" if study.settings.get("notes") else ""
         return f"{told or '<!-- no published results in this study -->'}\n"
