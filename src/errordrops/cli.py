@@ -5,16 +5,14 @@ Imports stand inside the steps, so that a light step does not pay for a heavy on
 
 import argparse
 import json
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__, explain_options
 from .errors import UserError
-from .figures import FIGURES
 from .layout import Layout
 from .memory import ran_out_of_memory
 
@@ -168,7 +166,7 @@ def analyse(args: argparse.Namespace) -> None:
 
 
 def figure(args: argparse.Namespace) -> None:
-    from .figures import save
+    from .figures import FIGURES, save
     from .files import read_table
 
     layout, chosen = _layout(args), FIGURES[args.figure]
@@ -236,19 +234,6 @@ def _duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
-def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
-    """A reader of numbers above 0 for argparse, which names the option."""
-
-    def read(text: str) -> float:
-        number = kind(text)
-        if not 0 < number < math.inf:
-            raise argparse.ArgumentTypeError(f"must be a number above 0, but is {text}")
-        return number
-
-    read.__name__ = kind.__name__  # "invalid int value"
-    return read
-
-
 def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     """All commands; who asks for `explain` gets that one alone, so that the steps of studies are not imported."""
     parser = argparse.ArgumentParser(prog="errordrops", description=__doc__.splitlines()[0])
@@ -274,43 +259,12 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     explain_options.add_to(commands)
     if list(asked[:1]) == ["explain"]:
         return parser
-    from .plan import PROBES
+    from . import study_options
 
     for name, (function, purpose) in steps.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(function=function)
-        command.add_argument("study", metavar="STUDY", help="the name of a study, or the path of its file")
-        command.add_argument("--studies", default="config/studies", help="folder of the studies (%(default)s)")
-        command.add_argument("--results", default="results", help="folder of the results (%(default)s)")
-        command.add_argument("--data-dir", help="folder that already holds the data set")
-        command.add_argument("--depth", type=int, help="depth of the network, in place of the one in the study file")
-        if name in ("plan", "verify"):
-            command.add_argument("--json", action="store_true", help="one JSON object instead of text")
-        if name == "plan":
-            cores = os.cpu_count() or 1
-            command.add_argument("--cores", type=_positive(int), default=cores, help="cores for the estimate (all)")
-            command.add_argument(
-                "--images-per-second",
-                type=_positive(float),
-                help="estimate instead for GPUs that together train at this rate",
-            )
-        if name in ("train", "closeups", "audit", "probe"):
-            command.add_argument("arm")
-            command.add_argument("seed", type=int)
-            command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (%(default)s)")
-            command.add_argument(
-                "--from-reference", action="store_true", help="take the run from results/reference if there"
-            )
-        if name in ("data", "train", "closeups", "audit", "probe"):
-            command.add_argument(
-                "--workers",
-                type=int,
-                help="processes that read images which do not fit in memory, beside each that trains (idle cores)",
-            )
-        if name == "probe":
-            command.add_argument("probe", choices=PROBES)
-        if name == "figure":
-            command.add_argument("figure", choices=sorted(FIGURES))
+        study_options.add_to(command, name)
     return parser
 
 
