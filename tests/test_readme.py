@@ -1,0 +1,127 @@
+"""What README.md tells of results is what the committed claims say: numbers, intervals, counts, verdicts."""
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from errordrops.report.court import hearing
+from errordrops.report.study import read
+from errordrops.study import REPOSITORY
+
+README = " ".join((REPOSITORY / "README.md").read_text().split())
+REFERENCE = REPOSITORY / "results/reference"
+
+# {claim|digits}, then % for a share told in percent, i for its interval, - for a sign that is told
+TOLD = [
+    (
+        "evidence",
+        "test error in epoch 11 is lower by {step.m1.drop|2i} points (rate cut) and {batch.m1.drop|2i} (larger batch), "
+        "8 of 8 seeds below every fork",
+    ),
+    (
+        "evidence",
+        "puts {detector.exact.error|0%} % of its drops of test error in exactly the first epoch after a change",
+    ),
+    (
+        "evidence",
+        "slope {predicted.rate.slope|2i}, {predicted.rate.closer|3} nats closer than in placebos; of the images "
+        "corrected, the average had {predicted.rate.images|0%} % right",
+    ),
+    ("evidence", "R² {noise.plateau|2}"),
+    ("evidence", "loss rises by {reversal.m2.rise|2i} nats"),
+    ("evidence", "at {batch.updates|0%} % of the updates"),
+    (
+        "evidence",
+        "Final errors differ by {batch.equivalent.error|2i} points; the larger batch takes {batch.updates|0%} % of the "
+        "updates",
+    ),
+    ("evidence", "test error five epochs after it {step.m1.level|1i} points below the placebos"),
+    ("evidence", "the batch does the same at constant rate ({batch.m1.level|1i})"),
+    (
+        "mechanism",
+        "averaged weights foretell {noise.step.excess|2i} of the fall after a rate cut, {noise.batch.excess|2i} after a "
+        "larger batch",
+    ),
+    ("mechanism", "motion along negative curvature explains {saddle.step.explained|0%i} % of the fall"),
+    (
+        "mechanism",
+        "fall as well, by {units.gelu.no_drop|1i} and {units.leaky-relu.no_drop|1i} points beside their controls",
+    ),
+    ("mechanism", "motion along the leading directions explains {valley.step.explained|0%i} %"),
+    ("mechanism", "the leading eigenvalue is {valley.sharpness|0%} % of its stability limit"),
+    (
+        "photographs",
+        "moves test error by {step.m1.level|2i-} points beside arm `none`, the larger batch by {batch.m1.level|2i-}",
+    ),
+    ("photographs", "and the second change ({step.m2.level|1-} and {batch.m2.level|1-} points)"),
+]
+VERDICTS = {
+    "the learning rate was cut": "rate",
+    "less noise in the gradient": "noise",
+    "escape from a saddle point": "saddle",
+    "dead ReLUs that wake up": "units",
+    "edge of stability, river valley": "valley",
+    "the error had stopped falling": "plateau",
+}
+
+
+def claims(study):
+    return {claim["id"]: claim for claim in json.loads((REFERENCE / study / "claims.json").read_text())}
+
+
+def filled(template, known):
+    """The template with the numbers of claims in the place of its braces."""
+
+    def number(match):
+        claim, digits, marks = known[match[1]], int(match[2]), match[3]
+        numbers = [claim["value"], *([claim["ci_low"], claim["ci_high"]] if "i" in marks else [])]
+        if numbers[0] < 0 and "-" not in marks:  # a fall is told as "lower by"
+            numbers = [-n for n in (numbers[0], *reversed(numbers[1:]))]
+        value, *ends = (f"{n * (100 if '%' in marks else 1):.{digits}f}" for n in numbers)
+        return f"{value} [{', '.join(ends)}]" if ends else value
+
+    return re.sub(r"\{([\w.-]+)\|(\d)([%i-]*)\}", number, template)
+
+
+@pytest.mark.parametrize(("study", "template"), TOLD)
+def test_numbers_are_those_of_the_claims(study, template):
+    assert filled(template, claims(study)) in README
+
+
+def test_counts_are_those_of_the_claims():
+    known = claims("evidence")
+    count = Counter(claim["holds"] for claim in known.values())
+    told = f"Of {len(known)} claims {count[True]} hold, {count[False]} fail and {count[None]} are undecided"
+    assert told in README
+    assert known["step.m1.beyond_placebos"]["value"] == 1 and known["step.m1.beyond_placebos"]["n"] == 8
+    assert f"step and batch end within {known['batch.equivalent.error']['ci_high']:.2f} points (90 %)" in README
+    quiet = known["detector.quiet.error"]
+    assert quiet["value"] == 0 and f"reports none in {quiet['n']} runs without a sudden change" in README
+    assert f"no drop in {quiet['n']} runs without a sudden change" in README
+    woken = claims("mechanism")["units.step.woken"]
+    assert woken["ci_high"] < 0.001 and "units that woke explain less than 0.1 % of the fall" in README
+    exact = claims("photographs")["detector.exact.error"]
+    assert exact["value"] == 1 and f"each of the {exact['n']} drops of test error" in README
+    assert claims("photographs")["detector.quiet.error"]["value"] == 0
+
+
+def test_verdicts_are_those_of_the_court():
+    heard = hearing(read(REFERENCE / "evidence"), read(REFERENCE / "mechanism"))
+    verdicts = heard.verdicts.set_index("explanation")["verdict"]
+    rows = {name: row for name, row in re.findall(r"\| ([\w, ]+?) \| [^|]+ \| ([\w]+)", README) if name in VERDICTS}
+    assert rows == {name: verdicts[explanation] for name, explanation in VERDICTS.items()}
+
+
+def test_the_picture_is_told_as_it_tells_itself():
+    told = re.search(r"!\[Test and training error of a ResNet-14 on photographs: ([^\]]+), ([^\]]+)\]", README)
+    picture = (REFERENCE / "photographs/figures/cliffs.json").read_text()
+    assert f"{told[1]} and {told[2]}" in picture
+
+
+def test_every_number_with_an_interval_is_looked_at():
+    """An interval in README.md that no template above knows was typed by hand."""
+    looked_at = " ".join(filled(template, claims(study)) for study, template in TOLD)
+    for quoted in re.findall(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]", README):
+        assert quoted in looked_at, quoted
