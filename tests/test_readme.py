@@ -41,8 +41,8 @@ TOLD = [
     ("evidence", "the batch does the same at constant rate ({batch.m1.level|1i})"),
     (
         "mechanism",
-        "averaged weights foretell {noise.step.excess|2i} of the fall after a rate cut, {noise.batch.excess|2i} after a "
-        "larger batch",
+        "averaged weights foretell {noise.step.excess|2i} of the fall after a rate cut, {noise.batch.excess|2i} "
+        "after a larger batch",
     ),
     ("mechanism", "motion along negative curvature explains {saddle.step.explained|0%i} % of the fall"),
     (
