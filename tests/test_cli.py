@@ -41,13 +41,28 @@ def test_forks_save_a_quarter_of_study_evidence(capsys, tmp_path):
     assert plan["seconds"] > 0
 
 
-def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_path):
-    folder = tmp_path / "quick/runs/none/seed0"
+def measured(results, seed, device, hardware):
+    """A described run that took 3 s an epoch."""
+    folder = results / f"quick/runs/none/seed{seed}"
     folder.mkdir(parents=True)
     run = {"epochs_trained": 30, "seconds_training": 60, "seconds_evaluation": 30}
-    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "run.json").write_text(json.dumps(run | {"numerics": [{"device": device, "hardware": hardware}]}))
+
+
+def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_path):
+    measured(tmp_path, 0, "cpu", "a processor")
     _, out, _ = call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))
-    assert json.loads(out)["seconds"] == 240 * 3 / 2
+    plan = json.loads(out)
+    assert plan["seconds"] == 240 * 3 / 2 and plan["seconds_on_gpu"] == {}
+
+
+def test_what_a_gpu_took_is_not_told_of_cores(capsys, tmp_path):
+    before = json.loads(call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))[1])
+    measured(tmp_path, 0, "cuda", "Fast GPU")
+    after = json.loads(call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))[1])
+    assert after == before | {"seconds_on_gpu": {"Fast GPU": 240 * 3}}
+    _, out, _ = call(capsys, "plan", "quick", "--results", str(tmp_path))
+    assert "On one Fast GPU, runs one after the other: about 12 min (measured)." in out
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,10 @@ TOLD = [
         "photographs",
         "moves test error by {step.m1.level|2i-} points beside arm `none`, the larger batch by {batch.m1.level|2i-}",
     ),
+    (
+        "smith2018-first",
+        "moves test error by {step.m1.level|2-} points, the batch multiplied by 5 by {batch.m1.level|2-}",
+    ),
     ("photographs", "and the second change ({step.m2.level|1-} and {batch.m2.level|1-} points)"),
 ]
 VERDICTS = {

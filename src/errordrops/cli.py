@@ -66,6 +66,8 @@ def plan(args: argparse.Namespace) -> None:
         + ("" if args.images_per_second else f"on {args.cores} core(s) ")
         + f"({estimate['estimate_from']})."
     )
+    for hardware, seconds in estimate["seconds_on_gpu"].items():
+        print(f"On one {hardware}, runs one after the other: about {_duration(seconds)} (measured).")
 
 
 def data(args: argparse.Namespace) -> None:

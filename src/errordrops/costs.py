@@ -41,19 +41,16 @@ def estimated_seconds(
     """Wall seconds for training and evaluation on this many cores, and what the estimate rests on.
 
     `rate`: images trained a second, all GPUs together, runs one after the other. Else runs of this study that were
-    measured (here, else the reference) count more than arithmetic.
+    measured on a processor (here, else the reference) count more than arithmetic.
     """
     if rate:
         images = _images(study) / 3  # in units of an image trained, which costs three forward passes
         return images / rate * totals(study)["epochs"], f"{rate:,.0f} images a second"
     jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
-    for layout, source in (
-        (Layout.of(study.name, results), "earlier runs here"),
-        (Layout.reference(study.name), "the reference"),
-    ):
-        seconds, epochs = _measured(layout)
-        if epochs:
-            return seconds / epochs * totals(study)["epochs"] / jobs, f"measured: {source}"
+    for layout, source in _measured_in(study, results):
+        seconds = _seconds_per_epoch(layout, gpu=False)
+        if seconds:
+            return next(iter(seconds.values())) * totals(study)["epochs"] / jobs, f"measured: {source}"
     per_epoch = _images(study) * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
     return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
 
@@ -71,15 +68,37 @@ def _images(study: Study) -> int:
     return images
 
 
-def _measured(layout: Layout) -> tuple[float, int]:
-    """(seconds, epochs) of all runs described in a folder."""
-    described = [json.loads(path.read_text()) for path in layout.root.glob("runs/*/seed*/run.json")]
-    own = [run for run in described if run["epochs_trained"] and not run.get("from_reference")]
-    seconds = sum(run["seconds_training"] + run["seconds_evaluation"] for run in own)
-    return seconds, sum(run["epochs_trained"] for run in own)
+def _measured_in(study: Study, results: str | Path) -> tuple[tuple[Layout, str], ...]:
+    return (Layout.of(study.name, results), "earlier runs here"), (Layout.reference(study.name), "the reference")
+
+
+def _seconds_per_epoch(layout: Layout, gpu: bool) -> dict[str, float]:
+    """By hardware, GPUs or processors, the seconds that an epoch took in the runs described in a folder."""
+    spent: dict[str, list[float]] = {}
+    for path in layout.root.glob("runs/*/seed*/run.json"):
+        run = json.loads(path.read_text())
+        device = run["numerics"][-1]
+        if run["epochs_trained"] and not run.get("from_reference") and (device["device"] != "cpu") == gpu:
+            total = spent.setdefault(device["hardware"] if gpu else "processor", [0, 0])
+            total[0] += run["seconds_training"] + run["seconds_evaluation"]
+            total[1] += run["epochs_trained"]
+    return {hardware: seconds / epochs for hardware, (seconds, epochs) in spent.items()}
+
+
+def on_gpus(study: Study, results: str | Path = "results") -> dict[str, float]:
+    """Seconds for training and evaluation, runs one after the other, by the GPU on which this was measured."""
+    found = {}
+    for layout, _ in _measured_in(study, results):
+        found = {
+            hardware: s * totals(study)["epochs"] for hardware, s in _seconds_per_epoch(layout, True).items()
+        } | found
+    return found
 
 
 def cost(study: Study, cores: int, results: str | Path = "results", rate: float | None = None) -> dict[str, Any]:
-    """What `errordrops plan` prints: runs, epochs, epochs_without_forks, seconds, estimate_from."""
+    """What `errordrops plan` prints: runs, epochs, epochs_without_forks, seconds on these cores or at this rate,
+    estimate_from, and seconds_on_gpu by its name where that was measured.
+    """
     seconds, source = estimated_seconds(study, cores, results, rate)
-    return totals(study) | {"seconds": round(seconds), "cores": cores, "estimate_from": source}
+    gpus = {hardware: round(measured) for hardware, measured in on_gpus(study, results).items()}
+    return totals(study) | {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
