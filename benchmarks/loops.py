@@ -18,7 +18,7 @@ from errordrops.batching import passes
 from errordrops.costs import SHAPES
 from errordrops.data import epoch, prepare
 from errordrops.schedules import Setting
-from errordrops.training import Trainer
+from errordrops.trainer import Trainer
 
 
 def random_data(name: str, path: Path) -> None:

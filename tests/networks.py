@@ -12,7 +12,7 @@ from errordrops.checkpoints import State, Store
 from errordrops.data import epoch, prepare
 from errordrops.layout import Layout
 from errordrops.numerics import Numerics
-from errordrops.training import Trainer
+from errordrops.trainer import Trainer
 
 DATASET = {
     "name": "fashion-mnist-sample",

@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 from errordrops.averages import Average, start
 from errordrops.plan import AVERAGED_TEST, AVERAGES
 from errordrops.schedules import Setting, rule_phases, settings
-from errordrops.training import Trainer, train
+from errordrops.trainer import Trainer
+from errordrops.training import train
 from networks import FP32, RECIPE, keys, plain_logits, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)

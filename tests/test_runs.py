@@ -13,7 +13,7 @@ from errordrops.files import read_table
 from errordrops.plateau import plateau_settings
 from errordrops.runs import _equal, audit_run, closeup_run, train_run
 from errordrops.schedules import milestones, settings
-from errordrops.training import Trainer
+from errordrops.trainer import Trainer
 from networks import tiny
 
 PLACEBOS = {

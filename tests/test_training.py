@@ -108,7 +108,7 @@ import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import test_training as t
-from errordrops.training import Trainer
+from errordrops.trainer import Trainer
 
 train_epoch = Trainer.train_epoch
 

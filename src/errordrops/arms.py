@@ -54,8 +54,8 @@ class Arm:
     phases: tuple[Phase, ...]
     seeds: tuple[int, ...]
     role: str = "schedule"
-    of: str | None = None
-    at: int | None = None
+    of: str = ""
+    at: int = 0
     closeups: bool = True
     plateau: Plateau | None = None
     rule: str | None = None
@@ -111,7 +111,7 @@ def resolve_arm(
             f"{key}.factor",
             f"{len(at)} cuts by {factor:g} together are beyond {LARGEST}; take a smaller factor or fewer milestones",
         )
-    plateau = None
+    plateau: Plateau | None = None
     if rule == "plateau":
         if arm.get("closeups"):
             raise wrong(path, f"{key}.closeups", "the milestones of a plateau arm are not known beforehand")
@@ -125,7 +125,7 @@ def resolve_arm(
     else:
         changing = at if rule not in ("none", "plateau") else []
         whole = rule_phases("none" if plateau else rule, base, epochs, changing, factor, max_batch)
-    described = RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau and plateau.judged])
+    described = RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau.judged] if plateau else "")
     return Arm(
         arm["name"],
         arm.get("description", described),

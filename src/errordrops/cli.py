@@ -159,8 +159,11 @@ def analyse(args: argparse.Namespace) -> None:
     loaded, layout = _study(args), _layout(args)
     described = described_runs(loaded, layout)
     facts = provenance(loaded, described)
-    read = (read_table(layout.table(name)) for name in ("curves", "closeups", "audit", "probes"))
-    tables, claims = results(loaded, *read, facts["settings"]["train_size"], epoch_seconds(loaded, described))
+    curves, closeups, audit, probes = (
+        read_table(layout.table(name)) for name in ("curves", "closeups", "audit", "probes")
+    )
+    train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
+    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds)
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)

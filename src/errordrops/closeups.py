@@ -19,7 +19,8 @@ from .evaluation import answers, recomputed
 from .plan import Run, closeup_digest, key_chain, runs_with
 from .schedules import Setting, milestones
 from .study import Study
-from .training import Trainer, bring_to, known_epochs
+from .trainer import Trainer
+from .training import bring_to, known_epochs
 
 
 @dataclass(frozen=True)

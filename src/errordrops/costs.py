@@ -87,7 +87,7 @@ def _seconds_per_epoch(layout: Layout, gpu: bool) -> dict[str, float]:
 
 def on_gpus(study: Study, results: str | Path = "results") -> dict[str, float]:
     """Seconds for training and evaluation, runs one after the other, by the GPU on which this was measured."""
-    found = {}
+    found: dict[str, float] = {}
     for layout, _ in _measured_in(study, results):
         found = {
             hardware: s * totals(study)["epochs"] for hardware, s in _seconds_per_epoch(layout, True).items()

@@ -3,7 +3,7 @@
 split: train (running over the epoch), train_eval (fixed subset, evaluation mode), test, validation. metric: error
 (percent) and loss (nats) with running batch-norm statistics, error_recomputed and loss_recomputed, of averaged weights
 _averaged and _averaged_long; test: corrected, foreseen, corrected_foreseen (see corrections.py); train: log_weight_norm
-and effective_rate (see training.py). Rows run from epoch
+and effective_rate (see trainer.py). Rows run from epoch
 0 (before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
 """
 

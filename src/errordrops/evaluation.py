@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from .batchnorm import recomputed_statistics
-from .data.epoch import Data, Images
+from .data.epoch import Data, Subset
 from .numerics import Numerics
 
 
@@ -28,12 +28,12 @@ class Answers:
         }
 
 
-def _batches(data: Data, subset: Images, size: int) -> Iterator[Tensor]:
+def _batches(data: Data, subset: Subset, size: int) -> Iterator[Tensor]:
     return map(data.normalise, subset.batches(size))
 
 
 @torch.inference_mode()
-def answers(model: nn.Module, data: Data, subset: Images, numerics: Numerics) -> Answers:
+def answers(model: nn.Module, data: Data, subset: Subset, numerics: Numerics) -> Answers:
     """What a model says to a subset, in evaluation mode."""
     was_training = model.training
     model.eval()

@@ -4,20 +4,19 @@ Snakemake locks a folder by files that only it removes, so that after a kill the
 own file lock ends with its process, whatever ended that, and tells a lock that was left from one that is held.
 """
 
+import sys
 from pathlib import Path
 from typing import IO
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows; there `snakemake --unlock` is left to the user
-    fcntl = None  # type: ignore[assignment]
 
 _held: list[IO] = []  # until this process ends
 
 
 def take_over(folder: Path) -> bool:
     """Remove what is left of locks in `folder` (.snakemake) unless a workflow runs there. True if this one may."""
-    if fcntl is None:
+    if sys.platform == "win32":  # no such lock: `snakemake --unlock` is left to the user
         return False
     try:
         folder.mkdir(exist_ok=True)

@@ -39,6 +39,7 @@ TRAINING_MODULES = (
     "processes.py",
     "randomness.py",
     "team.py",
+    "trainer.py",
     "training.py",
 )
 

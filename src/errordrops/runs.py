@@ -24,7 +24,8 @@ from .provenance import distinct
 from .schedules import Setting, phases, shared_epochs
 from .study import Study, check_batches
 from .team import TeamTrainer
-from .training import Trainer, bring_to, known_epochs, train
+from .trainer import Trainer
+from .training import bring_to, known_epochs, train
 
 
 @dataclass
@@ -106,16 +107,17 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
 
 def _follow_rule(session: Session, say: Callable[[str], None]) -> None:
     """Train a run whose schedule depends on its own error; the session then has the settings that it got."""
-    study, planned, trainer = session.study, session.run, session.trainer()
-    total, errors = len(planned.settings), []
+    study, planned, trainer, rule = session.study, session.run, session.trainer(), session.run.plateau
+    assert rule, "only a run with a plateau rule comes here"
+    total, errors = len(planned.settings), list[float]()
     for epoch in range(1, total + 1):
-        settings = plateau_settings(planned.plateau, planned.settings[0], total, errors)
+        settings = plateau_settings(rule, planned.settings[0], total, errors)
         keys = key_chain(session.base, settings)
         train(trainer, session.store, keys, settings, study.checkpoint_every, say, until=epoch, extras=planned.extras)
         record = session.store.record(keys[epoch])
         if record["diverged"]:
             break
-        errors.append(record["values"][planned.plateau.judged]["error_recomputed"])
+        errors.append(record["values"][rule.judged]["error_recomputed"])
     shared = shared_epochs(settings, planned.settings) if planned.parent else 0
     session.run, session.keys = replace(planned, settings=settings, fork_epoch=shared), keys
 

@@ -1,7 +1,7 @@
 """A study: what is trained, as its file resolves. Every mistake in it is told before anything trains."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ class Study:
     averages: tuple[float, ...]
     audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
-    probes: Mapping[str, Any] | None = None
+    probes: Mapping[str, Any] = field(default_factory=dict)
     companion: str | None = None
     opening: str | None = None
     notes: tuple[str, ...] = ()
@@ -241,7 +241,7 @@ def _resolve(path: Path, content: dict) -> Study:
         averages=tuple(float(memory) for memory in content["averages"]),
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
-        probes=_probes(path, content, arms) if "probes" in content else None,
+        probes=_probes(path, content, arms) if "probes" in content else {},
         companion=content.get("companion"),
         opening=content.get("opening"),
         notes=tuple(content["notes"]),

@@ -18,12 +18,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from .batching import Pass, batch_sizes, group_sizes, passes_of, split_evenly
 from .batchnorm import batch_norms, recomputed_statistics, set_groups
-from .data.epoch import Images
+from .data.epoch import Subset
 from .errors import UserError
 from .evaluation import Answers, answers
 from .processes import count, rank
 from .schedules import Setting
-from .training import Trainer
+from .trainer import Trainer
 
 
 class TeamError(UserError):
@@ -113,7 +113,7 @@ class TeamTrainer(Trainer):
         for buffer in (*buffers, *counts):
             distributed.all_reduce(buffer)
 
-    def _answers(self, subset: Images) -> Answers:
+    def _answers(self, subset: Subset) -> Answers:
         """Each process answers whole evaluation batches, and all learn all answers."""
         size = self.numerics.evaluation_batch
         part = share(-(-len(subset) // size))

@@ -163,8 +163,8 @@ class Workflow:
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
         run, layout = self.run(study, arm, seed), self.layout(study)
-        shared = run.parent and self.run(study, run.parent, seed).closeups
-        waited = [str(layout.run(run.parent, seed) / "closeups.csv")] if shared else []
+        parent = run.parent if run.parent and self.run(study, run.parent, seed).closeups else None
+        waited = [str(layout.run(parent, seed) / "closeups.csv")] if parent else []
         return self._replay_inputs(study, arm, seed, "closeups", [*waited, *modules("closeups.py")])
 
     def audit_inputs(self, study: str, arm: str, seed: str) -> list[str]:

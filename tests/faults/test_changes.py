@@ -9,7 +9,7 @@ import yaml
 from errordrops import cli, numerics, runs, training
 from errordrops.files import read_table
 from errordrops.study import load
-from errordrops.training import Trainer
+from errordrops.trainer import Trainer
 from networks import tiny
 
 pytestmark = pytest.mark.faults

@@ -200,8 +200,10 @@ def verdicts(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 
 def judged(study: str, table: pd.DataFrame | None) -> pd.DataFrame:
     """One row per explanation: supported, contradicted or undecided, with the counts of its predictions."""
-    rows = []
-    for name, (title, _) in EXPLANATIONS.items() if table is not None else ():
+    rows: list[tuple] = []
+    if table is None:
+        return pd.DataFrame(rows, columns=VERDICT_COLUMNS)
+    for name, (title, _) in EXPLANATIONS.items():
         mine = table[table["explanation"] == name]
         core = list(mine[mine["core"].astype(str) == "True"]["status"])
         verdict = "undecided"

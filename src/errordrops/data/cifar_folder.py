@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from .folder import read_folder
 from .sources import DataError
@@ -67,7 +68,9 @@ def _kind(path: Path) -> str:
                 raise DataError(
                     f"{path} has {image.size[0]} x {image.size[1]} pixels; CIFAR-10's pictures have 32 x 32"
                 )
-            return str(image.format) + (f" q{quality(image.quantization[0])}" if image.format == "JPEG" else "")
+            return str(image.format) + (
+                f" q{quality(image.quantization[0])}" if isinstance(image, JpegImageFile) else ""
+            )
     except (OSError, UnidentifiedImageError) as error:
         raise DataError(f"{path} cannot be read as an image ({error})") from None
 

@@ -7,6 +7,7 @@ images at once on the training device.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -18,9 +19,35 @@ from ..randomness import number_of
 CHUNK = 8192  # images augmented at once: bounds memory, costs no time
 
 
+class Subset(Protocol):
+    """Images (n, C, H, W) uint8 and labels (n,) int64, in memory (`Images`) or on disk (`stored.StoredImages`)."""
+
+    @property
+    def images(self) -> Tensor: ...
+
+    @property
+    def labels(self) -> Tensor: ...
+
+    def __len__(self) -> int: ...
+
+    def part(self, start: int, stop: int) -> "Subset": ...
+
+    def first(self, n: int) -> "Subset": ...
+
+    def last(self, n: int) -> "Subset": ...
+
+    def batches(self, size: int) -> Iterator[Tensor]: ...
+
+
+class Passage(Protocol):
+    """The training images of one epoch (`Epoch`, `stored.StoredEpoch`)."""
+
+    def pieces(self, sizes: list[int], wanted: Sequence[bool] | None = None) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
 @dataclass(frozen=True)
 class Images:
-    """Images (n, C, H, W) uint8 and labels (n,) int64 on one device (`stored.StoredImages`: on disk)."""
+    """Images (n, C, H, W) uint8 and labels (n,) int64 on one device."""
 
     images: Tensor
     labels: Tensor
@@ -47,9 +74,9 @@ class Images:
 class Data:
     """A prepared data set on a device, with how its images are augmented and normalised."""
 
-    train: Images
-    test: Images
-    validation: Images | None
+    train: Subset
+    test: Subset
+    validation: Subset | None
     mean: Tensor
     std: Tensor
     classes: int
@@ -60,7 +87,7 @@ class Data:
     def channels(self) -> int:
         return self.train.images.shape[1]
 
-    def epoch(self, seed: int, epoch: int, order: int = 0) -> "Epoch":
+    def epoch(self, seed: int, epoch: int, order: int = 0) -> Passage:
         """The training images of an epoch, in its order and augmented."""
         return Epoch(self, seed, epoch, order)
 
@@ -72,12 +99,13 @@ class Data:
 def load(path: Path, device: torch.device, pad: int, flip: bool) -> Data:
     """Load a prepared file (see `prepare`) onto a device."""
     stored = {name: tensor.to(device) for name, tensor in load_file(path).items()}
-    train, test, validation = (
-        Images(stored[f"{part}_images"], stored[f"{part}_labels"]) if f"{part}_images" in stored else None
-        for part in ("train", "test", "validation")
-    )
+
+    def part(name: str) -> Images:
+        return Images(stored[f"{name}_images"], stored[f"{name}_labels"])
+
+    train, validation = part("train"), part("validation") if "validation_images" in stored else None
     classes = int(train.labels.max()) + 1
-    return Data(train, test, validation, stored["mean"], stored["std"], classes, pad, flip)
+    return Data(train, part("test"), validation, stored["mean"], stored["std"], classes, pad, flip)
 
 
 def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tensor, pad: int) -> Tensor:

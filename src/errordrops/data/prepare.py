@@ -125,7 +125,7 @@ def checksum(arrays: Mapping[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].shape}".encode())
-        digest.update(arrays[name])
+        digest.update(np.ascontiguousarray(arrays[name]).data)
     return digest.hexdigest()
 
 
@@ -144,14 +144,14 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
     """{"train": (images, labels), "test": ...} as arrays, the source in words, and the name of a copy, where it is one
     that is not the original.
     """
-    name = dataset["name"]
+    name, halves = dataset["name"], dict[str, tuple[np.ndarray, np.ndarray]]()
     named = Path(dataset["data_dir"]) if dataset.get("data_dir") else None
     if name == "fashion-mnist-sample":
         with resources.files(__package__).joinpath("sample/fashion-mnist-sample.npz").open("rb") as file:
             stored = np.load(file, allow_pickle=False)
             halves = {h: (stored[f"{h}_images"][:, None], stored[f"{h}_labels"]) for h in ("train", "test")}
         return halves, "the sample that ships with errordrops", None
-    if name == "image-folder":
+    if name == "image-folder" and named is not None:
         from .folder import read_folder
 
         halves = {h: read_folder(named.expanduser(), h, dataset["image_size"]) for h in ("train", "test")}
@@ -169,7 +169,6 @@ def _read(dataset: Mapping[str, Any], say: Callable[[str], None]) -> tuple[dict,
         "cifar10": (sources.cifar10, CIFAR10),
     }[name]
     root, source = fetch(named, sources.cache_folder(), say)
-    halves = {}
     for half in ("train", "test"):
         loaded = kind(str(root), train=half == "train")
         images, labels = np.asarray(loaded.data), np.asarray(loaded.targets)

@@ -53,7 +53,7 @@ def fashion_mnist(
     if named is None and came_from.exists() and not _problems(raw):
         return cache, came_from.read_text().strip()
     raw.mkdir(parents=True, exist_ok=True)
-    failures = []
+    failures: list[str] = []
     for source, folder_of in sources or _fashion_mnist_sources(named):
         if failures and came_from.exists() and not _problems(raw):
             return cache, came_from.read_text().strip()

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.intervals import t_interval
+from ..analysis.intervals import Interval, t_interval
 from . import parts, theme, words
 
 MOMENTS = ("before", "during", "after", "later")
@@ -117,7 +117,7 @@ def rounded(value: float, digits: int = 3) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def ratios(rows: pd.DataFrame, what: str, every: list[str]) -> tuple[dict[str, tuple[float, float, float]], bool]:
+def ratios(rows: pd.DataFrame, what: str, every: list[str]) -> tuple[dict[str, Interval], bool]:
     """By arm the ratio at the last moment, mean and 95 % interval (taken of logarithms): to arm none's where there is
     one (then True), else to the arm's own before the change.
     """
@@ -132,7 +132,7 @@ def ratios(rows: pd.DataFrame, what: str, every: list[str]) -> tuple[dict[str, t
         of = wide.loc[theme.CONTROL, last] if paired and theme.CONTROL in wide.index else wide.loc[arm].get(0)
         if of is not None:
             interval = t_interval(np.log(wide.loc[arm, last] / of).dropna())
-            found[arm] = tuple(float(np.exp(value)) for value in interval)
+            found[arm] = Interval(*(float(np.exp(value)) for value in interval))
     return found, paired
 
 

@@ -122,7 +122,7 @@ def lying(
     y = alt.Y(f"{by}:N", title=None, sort=list(means[by]), axis=alt.Axis(ticks=False, domain=False, labelLimit=150))
     look = {"x": x, "y": y} | styles(every)
     rule = alt.Chart(pd.DataFrame({"value": zeros})).mark_rule(color=theme.GREY, strokeDash=[3, 3], strokeWidth=1.2)
-    tips = [f"{by}:N", alt.Tooltip("value:Q", title=title, format=".2f")]
+    tips: parts.Tips = [f"{by}:N", alt.Tooltip("value:Q", title=title, format=".2f")]
     tips += [alt.Tooltip(f"value_{end}:Q", title=f"95 % {end}", format=".2f") for end in ("low", "high")]
     base = alt.Chart(means.round(4)).encode(tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")])
     sure = base.transform_filter("isValid(datum.value_low)").mark_rule(strokeWidth=2, clip=True)
@@ -187,7 +187,7 @@ def text(
     averages = units.groupby(["quantity", "arm", "moment"], sort=False)["value"].mean()
     listed = []
     for quantity in ("dead_units", *CHANGED):
-        own = averages[quantity] if quantity in averages.index.get_level_values(0) else {}
+        own = averages[averages.index.get_level_values(0) == quantity].droplevel(0)
         each = [
             f"{arm} " + ", ".join(f"{own[arm, m]:.2f} % {m}" for m in MOMENTS if (arm, m) in own.index)
             for arm in every

@@ -73,7 +73,11 @@ def dots(
     clipped = {end: rows[f"value_{bound}"].clip(*domain) for end, bound in (("from", "low"), ("to", "high"))}
     columns = ["arm", "kind", "label", "n", "value", "value_low", "value_high", "from", "to"]
     table = rows.assign(**clipped)[columns].round(5)
-    tips = ["arm:N", alt.Tooltip("kind:N", title="what"), alt.Tooltip("value:Q", title="mean", format=".3f")]
+    tips: parts.Tips = [
+        "arm:N",
+        alt.Tooltip("kind:N", title="what"),
+        alt.Tooltip("value:Q", title="mean", format=".3f"),
+    ]
     tips += [alt.Tooltip(f"value_{end}:Q", title=f"95 % {end}", format=".3f") for end in ("low", "high")]
     base = alt.Chart(table).encode(y=y, color=color, tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")])
     lines = pd.DataFrame({"at": list(marks), "name": list(marks.values())})

@@ -54,7 +54,10 @@ def panel(rows: pd.DataFrame, every: list[str], domain: list[float], m: int, las
     def x(column: str) -> alt.X:
         return alt.X(f"{column}:Q", scale=scale, axis=axis)
 
-    tips = ["arm:N", *(alt.Tooltip(f"{c}:Q", title=f"{c} (points)", format=".2f") for c in NUMBERS)]
+    tips: parts.Tips = [
+        "arm:N",
+        *(alt.Tooltip(f"{c}:Q", title=f"{c} (points)", format=".2f") for c in NUMBERS),
+    ]
     tips += [alt.Tooltip(f"lag_{end}:Q", title=f"lag, 95 % {end}", format=".2f") for end in ("low", "high")]
     base = alt.Chart(rows.drop(columns="study").round(3)).encode(
         y=y, tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")]

@@ -92,10 +92,8 @@ def places(ends: tuple[list[float], list[float]], titled: bool, edge: str = "") 
     axis = alt.Axis(grid=False, tickCount=8 if titled else 3, format="~g")
     titles = (X, Y) if titled else ("Distance along", "Distance across")
     scales = [alt.Scale(domain=[round(e, 4) for e in end], nice=False, zero=False) for end in ends]
-    return tuple(
-        channel(f"{name}{edge}:Q", title=title, scale=scale, axis=axis)
-        for channel, name, title, scale in zip((alt.X, alt.Y), ("x", "y"), titles, scales, strict=True)
-    )
+    x = alt.X(f"x{edge}:Q", title=titles[0], scale=scales[0], axis=axis)
+    return x, alt.Y(f"y{edge}:Q", title=titles[1], scale=scales[1], axis=axis)
 
 
 def colours(cells: pd.DataFrame) -> list[float]:

@@ -72,4 +72,4 @@ def number(value: float, measure: str, sign: bool = False) -> str:
 
 def over_seeds(rows: pd.DataFrame, column: str) -> tuple[float, float, float]:
     """Mean of the seeds' means and its 95 % t-interval: what all rows of a seed have in common counts once."""
-    return tuple(t_interval(rows.groupby("seed")[column].mean().dropna()))
+    return t_interval(rows.groupby("seed")[column].mean().dropna())

@@ -11,11 +11,9 @@ from . import theme, words
 
 WIDTH = 580
 FEW = 8  # a schedule with this many changes or more (a cosine) has no milestones to draw
-MILESTONE: dict[str, Any] = {
-    "color": theme.GREY,
-    "strokeWidth": 1,
-    "opacity": 0.7,
-}  # a text beside a row, which a theme colours as it colours the axes
+# the rule of a milestone, in every figure
+MILESTONE: dict[str, Any] = {"color": theme.GREY, "strokeWidth": 1, "opacity": 0.7}
+# a text beside a row, which a theme colours as it colours the axes
 BESIDE: dict[str, Any] = {
     "style": "guide-label",
     "font": theme.FONT,
@@ -23,7 +21,7 @@ BESIDE: dict[str, Any] = {
     "align": "left",
     "baseline": "middle",
 }
-# the rule of a milestone, in every figure
+Tips = list[str | alt.Tooltip]  # entries of a tooltip
 SWITCHES = 8  # more arms than this get no switch of their own
 ROWS = 4500  # per data set, below Altair's limit of 5,000
 

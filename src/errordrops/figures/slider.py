@@ -33,7 +33,12 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     end = int(max(base["epoch"].max(), rows["epoch"].max()))
     views = [
         panel(
-            *(table[table["measure"] == measure] for table in (base, rows, fallen)), measure, end, measure == shown[0]
+            base[base["measure"] == measure],
+            rows[rows["measure"] == measure],
+            fallen[fallen["measure"] == measure],
+            measure,
+            end,
+            first=measure == shown[0],
         )
         for measure in shown
     ]

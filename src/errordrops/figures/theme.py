@@ -25,7 +25,7 @@ CONTROL_DASH = [4, 3]
 @alt.theme.register("errordrops", enable=False)
 def errordrops() -> alt.theme.ThemeConfig:
     """Transparent, sans-serif, few lines."""
-    label: dict[str, Any] = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
+    label: Any = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 12, "titleFontSize": 12}
     return {
         "config": {
             "background": "transparent",

@@ -82,7 +82,11 @@ def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, first: boo
     colour = theme.style(every, arm)[0]
     own = rows[rows["arm"] == arm]
     middle = means(own)
-    tips = [alt.Tooltip("direction:Q"), "moment:N", alt.Tooltip("value:Q", title="variance", format=".2e")]
+    tips: parts.Tips = [
+        alt.Tooltip("direction:Q"),
+        "moment:N",
+        alt.Tooltip("value:Q", title="variance", format=".2e"),
+    ]
     layers = []
     for moment, (symbol, dash) in MOMENTS.items():
         seeds = own[own["moment"] == moment][["seed", "moment", "direction", "value"]]

@@ -87,16 +87,18 @@ def excess(place, f, milestone, rate_factor, batch_factor) -> dict:
         "n0": lambda: f.min(place.epoch, milestone) * UPDATES,
         "n1": lambda: f.max(place.epoch - milestone, 0) * f.floor(UPDATES / batch_factor),
     }
-    for i in (0, 1):
-        steps |= {
-            f"rest{i}": lambda i=i: rest(place.h, rates[i], batches[i]),
-            f"speed{i}": lambda i=i: rest_speed(place.h, rates[i], batches[i], getattr(place, f"rest{i}")),
-            f"wave{i}": lambda i=i: wave(place.h, rates[i], getattr(place, f"n{i}"), f),
-            f"last{i}": lambda i=i: wave(place.h, rates[i], getattr(place, f"n{i}") - 1, f) * m,
-            f"xx{i}": lambda i=i: getattr(place, f"wave{i}") * (1 - rates[i] * place.h) - getattr(place, f"last{i}"),
-            f"xv{i}": lambda i=i: getattr(place, f"wave{i}") * m,
+
+    def of_phase(i: int) -> dict:
+        return {
+            f"rest{i}": lambda: rest(place.h, rates[i], batches[i]),
+            f"speed{i}": lambda: rest_speed(place.h, rates[i], batches[i], getattr(place, f"rest{i}")),
+            f"wave{i}": lambda: wave(place.h, rates[i], getattr(place, f"n{i}"), f),
+            f"last{i}": lambda: wave(place.h, rates[i], getattr(place, f"n{i}") - 1, f) * m,
+            f"xx{i}": lambda: getattr(place, f"wave{i}") * (1 - rates[i] * place.h) - getattr(place, f"last{i}"),
+            f"xv{i}": lambda: getattr(place, f"wave{i}") * m,
         }
-    return steps | {
+
+    return steps | of_phase(0) | of_phase(1) | {
         "vx": lambda: place.wave0 * place.h * -RATE,
         "vv": lambda: place.wave0 * m - place.last0,
         "d": lambda: 2 * START / place.h,  # E x^2 above rest at the start; at velocity zero

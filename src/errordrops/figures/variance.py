@@ -25,7 +25,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     title = "Epoch-to-epoch deviation of test error (points, logarithmic)"
     axis = alt.Axis(values=ticks, format="~g")
     start, end = (alt.X(f"{column}:Q", scale=scale, title=title, axis=axis) for column in SIDES.values())
-    tips = ["arm:N", alt.Tooltip("milestone:Q", title="after epoch")]
+    tips: parts.Tips = ["arm:N", alt.Tooltip("milestone:Q", title="after epoch")]
     tips += [alt.Tooltip(f"{column}:Q", title=f"{side} (points)", format=".2f") for side, column in SIDES.items()]
     tips += [alt.Tooltip("words:N", title="variance"), alt.Tooltip("n:Q", title="seeds")]
     base = alt.Chart(rows.round(4)).encode(y=y, color=color, tooltip=tips)

@@ -18,7 +18,13 @@ from .words import SPLITS, meaning, words
 HEADER = struct.Struct("<QI")
 CHUNK = 1 << 20
 LARGEST = 1 << 28  # bytes of one record; a length beyond it is noise
-SCALARS = {1: np.dtype("<f4"), 2: np.dtype("<f8"), 3: np.dtype("<i4"), 9: np.dtype("<i8"), 19: np.dtype("<f2")}
+SCALARS: dict[int, np.dtype] = {
+    1: np.dtype("<f4"),
+    2: np.dtype("<f8"),
+    3: np.dtype("<i4"),
+    9: np.dtype("<i8"),
+    19: np.dtype("<f2"),
+}
 
 
 def is_event_file(head: bytes) -> bool:
@@ -77,7 +83,7 @@ def scalars(path: Path, notes: list[str]) -> dict[str, Series]:
     from google.protobuf.message import DecodeError
 
     Event = protocol()
-    found: dict[str, Series | None] = {}
+    found: dict[str, Series] = {}
     event = Event()
     for message in messages(path, notes):
         if len(message) > 1 << 16:  # an image, a histogram, a graph
@@ -91,10 +97,7 @@ def scalars(path: Path, notes: list[str]) -> dict[str, Series]:
             number = _number(value)
             if number is None:
                 continue
-            tag = value.tag
-            if tag not in found:
-                found[tag] = Series()
-            series = found[tag]
+            series = found.setdefault(value.tag, Series())
             series.steps.append(event.step)
             series.values.append(number)
     return {tag: series for tag, series in found.items() if series}
@@ -112,8 +115,10 @@ def _number(value) -> float | None:
         return None
     content = tensor.tensor_content
     if content:
-        kind = SCALARS.get(tensor.dtype)
-        return float(np.frombuffer(content, kind)[0]) if kind is not None and len(content) == kind.itemsize else None
+        scalar = SCALARS.get(tensor.dtype)
+        return (
+            float(np.frombuffer(content, scalar)[0]) if scalar is not None and len(content) == scalar.itemsize else None
+        )
     for field in (tensor.float_val, tensor.double_val, tensor.int_val, tensor.int64_val):
         if len(field) == 1:
             return float(field[0])

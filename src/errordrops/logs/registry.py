@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from .records import LogError, NotThisFormat, Records, TooFew
 from .text import decoded, encoding, lines
 from .words import meaning
 
-PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|c[a-z_][\w.]*\n\w+\n")  # protocol 0, which is text
 LARGE = 64 << 20  # bytes; beyond it a table is read column by column
 LARGEST = 1 << 28  # bytes of text that is not a table, and of a file that was packed
@@ -109,7 +110,7 @@ def refuse(path: Path, head: bytes) -> None:
             raise LogError(f"{path} is refused: {what}")
 
 
-def _unpacked(path: Path, opened: Callable) -> bytes:
+def _unpacked(path: Path, opened: Callable[..., Any]) -> bytes:
     try:
         with opened(path) as file:
             content = file.read(LARGEST + 1)

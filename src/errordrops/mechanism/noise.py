@@ -4,6 +4,8 @@ S is the covariance of the gradient of one ghost group of images, augmented as i
 S / k.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -44,9 +46,7 @@ def probe(subject: Subject) -> list[Row]:
         if moment == "later":
             continue
         if moment == "before":
-            rows += [
-                row(*found) for found in subject.remembered("noise", moment, lambda w=weights: of_group(subject, w))
-            ]
+            rows += [row(*found) for found in subject.remembered("noise", moment, partial(of_group, subject, weights))]
             rows += [row(moment, "curvature_along", v, i) for i, v in enumerate(values.tolist())]
         else:
             rows += [row(moment, *found[1:]) for found in of_group(subject, weights)]

@@ -17,7 +17,8 @@ from torch import Tensor
 from ..batching import updates_per_epoch
 from ..runs import Session
 from ..schedules import Setting
-from ..training import Trainer, bring_to
+from ..trainer import Trainer
+from ..training import bring_to
 from . import spectrum
 from .surface import Surface, flat, weights_of
 

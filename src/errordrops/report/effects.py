@@ -80,18 +80,19 @@ def effects(study: Study, metric: str, lasting: bool = False, split: str = "test
             row = rows[(rows["arm"] == arm) & (rows["milestone"] == m)]
             if not row.empty:
                 before, after = study.setting(arm, m), study.setting(arm, m + 1)
-                what, mark = changed(before, after, verbs=True), changed(before, after)
-                found.append(effect(row.iloc[0], arm, m, what, mark))
+                if before and after:
+                    what, mark = changed(before, after, verbs=True), changed(before, after)
+                    found.append(effect(row.iloc[0], arm, m, what, mark))
     return found
 
 
 def effect(row: pd.Series, arm: str, m: int, what: str, mark: str) -> Effect:
     """From a row of milestone_summary.csv."""
-    triples = [
-        tuple(float(row[name + end]) for end in ("", "_low", "_high"))
+    change, control, difference = (
+        (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
         for name in ("change", "change_none", "difference")
-    ]
-    return Effect(arm, m, what, mark, int(row["n"]), *triples)
+    )
+    return Effect(arm, m, what, mark, int(row["n"]), change, control, difference)
 
 
 def headline(found: list[Effect]) -> list[Effect]:
