@@ -1,7 +1,6 @@
 """From records to curves: which columns are curves, their units, and the points that are judged.
 
-A point is one evaluation. Training curves that were logged more often than anything was evaluated are averaged: over
-each epoch, over the steps between two evaluations, or, of more than MOST points, over windows of equal length.
+A point is one evaluation, or what `points` makes of more frequent records.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,15 +10,13 @@ import numpy as np
 import pandas as pd
 
 from .axis import Axis, columns_of, find
+from .points import MOST, by_epoch, by_step, windows
 from .records import LogError, Records
-from .words import SPLITS, TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
+from .splits import HELD_OUT, splits_of
+from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
-DENSE = 400  # training points that are kept although evaluations are rarer
-MOST = 2000  # points of a curve; beyond it windows are averaged
-WINDOWS = 500
 HUGE = 1e100
-HELD_OUT = (TEST, VALIDATION)
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
 
 
@@ -89,7 +86,7 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
-    splits = _splits({n: meanings[n] for n in metrics}, table, Path(source).stem)
+    splits = splits_of({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
     curves = []
     grid = _grid(table, axis, splits)
@@ -139,53 +136,6 @@ def _place(curve: Curve) -> tuple:
     return (2 if curve.kind == "loss" else 0) + (curve.split == TRAIN), errors, ORDER[curve.split]
 
 
-def _splits(metrics: dict[str, Meaning], table: pd.DataFrame, stem: str) -> dict[str, Meaning]:
-    """The split of each metric, where names leave it open: beside a held-out curve an unnamed one is training, beside a
-    training curve of the same metric it is the test; a score such as mAP is always held out. Where no name tells,
-    the `stem` of the file may; else a log with a loss is one of the training."""
-    strong = {n: m for n, m in metrics.items() if table[n].notna().sum() > 2}
-    held = {m.split for m in strong.values()} & set(HELD_OUT)
-    held_labels = {m.label for m in strong.values() if m.split in HELD_OUT}
-    trained = {m.label for m in strong.values() if m.split == TRAIN}
-    out = {}
-    for name, found in metrics.items():
-        split = found.split
-        if not split and found.label.startswith("100 - "):
-            split = VALIDATION
-        elif not split and found.label not in held_labels and found.label in trained:
-            split = next(iter(sorted(held)), TEST)
-        elif not split and not held and _apart(name, metrics, table):
-            split = VALIDATION
-        elif not split and held and trained and found.kind != "loss" and found.label not in held_labels:
-            split = next(iter(sorted(held)))  # fastai: train_loss, valid_loss, accuracy; the last is the validation's
-        elif not split and held:
-            split = TRAIN
-        out[name] = replace(found, split=split)
-    alone = not any(m.split for m in out.values())
-    if alone and (split := next((SPLITS[word] for word in words(stem) if word in SPLITS), "")):
-        out = {n: replace(m, split=split) for n, m in out.items()}  # test.csv, val_acc.csv
-    elif alone and any(m.kind == "loss" for m in out.values()):
-        out = {n: replace(m, split=TRAIN) for n, m in out.items()}
-    if not held and any(m.split in HELD_OUT for m in out.values()):
-        out = {n: replace(m, split=m.split or TRAIN) for n, m in out.items()}
-    for split in {m.split for m in out.values()}:  # the only loss of a split is its loss
-        losses = {m.label for m in out.values() if m.split == split and m.kind == "loss" and m.label != "perplexity"}
-        if len(losses) == 1:
-            out = {n: replace(m, label="loss") if m.split == split and m.label in losses else m for n, m in out.items()}
-    return out
-
-
-def _apart(name: str, metrics: dict[str, Meaning], table: pd.DataFrame) -> bool:
-    """Whether an error never stands in a record with a loss, and there are fewer of it: it was evaluated by itself."""
-    if metrics[name].kind == "loss":
-        return False
-    mine = table[name].notna()
-    losses = [table[n].notna() for n, m in metrics.items() if m.kind == "loss"]
-    return (
-        bool(losses) and not any((mine & other).any() for other in losses) and mine.sum() < max(o.sum() for o in losses)
-    )
-
-
 def _scales(table: pd.DataFrame, splits: dict[str, Meaning], percent: set[str]) -> dict[str, float]:
     """100 for accuracies and errors written as fractions, 1 for percent and for losses."""
     largest = {name: float(np.nanmax(np.where(usable(table[name]), table[name], np.nan))) for name in splits}
@@ -233,11 +183,11 @@ def _curve(
         return None
     held = found.split in HELD_OUT
     if axis.whole:
-        labels, values, rows, how = _by_epoch(labels, values, rows, held and axis.unit != "record", running)
+        labels, values, rows, how = by_epoch(labels, values, rows, held and axis.unit != "record", running)
     else:
-        labels, values, rows, how = _by_step(labels, values, rows, held, grid, running)
+        labels, values, rows, how = by_step(labels, values, rows, held, grid, running)
     if len(values) > MOST:
-        labels, values, rows, how = _windows(labels, values, rows)
+        labels, values, rows, how = windows(labels, values, rows)
     if len(values) < 2:
         return None
     if found.kind == "loss" and values.min() < 0:
@@ -247,58 +197,6 @@ def _curve(
     kind = "loss" if found.kind == "loss" else "error"
     unit = "" if kind == "loss" else "%"
     return Curve(_name(found), name, found.split, found.label, kind, unit, labels, values, rows, how)
-
-
-Points = tuple[np.ndarray, np.ndarray, np.ndarray, str]
-
-
-def _by_epoch(labels: np.ndarray, values: np.ndarray, rows: np.ndarray, held: bool, running: bool) -> Points:
-    """One point an epoch: the mean of its values, or the last of a running average or of a held-out curve that was
-    written twice."""
-    keys, first, counts = np.unique(labels, return_index=True, return_counts=True)
-    if counts.max(initial=1) == 1:
-        return labels, values, rows, ""
-    last = np.append(first[1:], len(labels)) - 1
-    if running or held or np.mean(counts > 1) < 0.05:
-        return keys, values[last], rows[last], "last value of each epoch" if np.mean(counts > 1) >= 0.05 else ""
-    return keys, np.add.reduceat(values, first) / counts, rows[last], "mean over each epoch"
-
-
-def _by_step(
-    labels: np.ndarray, values: np.ndarray, rows: np.ndarray, held: bool, grid: np.ndarray | None, running: bool
-) -> Points:
-    """Points at steps: what was measured before training is left out of a held-out curve, and goes into the first point
-    of a training curve; a training curve of many points is averaged between evaluations."""
-    keys, first, counts = np.unique(labels, return_index=True, return_counts=True)
-    if counts.max(initial=1) > 1:
-        last = np.append(first[1:], len(labels)) - 1
-        labels, values, rows = keys, values[last], rows[last]
-    spacing = float(np.median(np.diff(labels))) if len(labels) > 1 else 1.0
-    every = spacing <= 1 and labels.size and labels[0] == 0
-    if held:
-        start = 1 if len(labels) > 2 and labels[0] == 0 and spacing > 1 else 0
-        return labels[start:], values[start:], rows[start:], ""
-    if grid is not None and len(labels) > DENSE and len(labels) > 2 * len(grid):
-        # a step counted from 0 belongs to the update after it
-        bins = np.searchsorted(grid, labels + 1 if every else labels, side="left")
-        kept = bins < len(grid)
-        keys, first, counts = np.unique(bins[kept], return_index=True, return_counts=True)
-        means = np.add.reduceat(values[kept], first) / counts if len(first) else values[:0]
-        last = np.append(first[1:], kept.sum()) - 1 if len(first) else first
-        return grid[keys], means, rows[kept][last], "mean over the steps between evaluations"
-    if len(labels) > 2 and labels[0] == 0 and spacing > 1:
-        values = np.append((values[0] + values[1]) / 2, values[2:])
-        labels, rows = labels[1:], rows[1:]
-    return labels, values, rows, ""
-
-
-def _windows(labels: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Points:
-    """Means over windows of equally many points; the last, incomplete one is left out."""
-    width = -(-len(values) // WINDOWS)
-    n = len(values) // width
-    means = values[: n * width].reshape(n, width).mean(axis=1)
-    ends = np.arange(1, n + 1) * width - 1
-    return labels[ends], means, rows[ends], f"mean over {width} points"
 
 
 def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
