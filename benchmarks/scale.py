@@ -101,7 +101,7 @@ def description(loaded: study.Study, run: plan.Run) -> dict:
     return {
         **{"study": loaded.name, "arm": run.arm, "seed": run.seed, "key": "0", "code": "0", "data": data},
         "recipe_key": plan.recipe_key(loaded, run),
-        "numerics": [{"device": "planted"}],
+        "numerics": [{"device": "cpu", "hardware": "planted"}],
         **{"finished": "2026-01-01T00:00:00+00:00", "status": "completed", "from_reference": False},
         **{"epochs": len(run.settings), "epochs_inherited": run.fork_epoch, "epochs_trained": run.epochs_trained},
         **{"seconds_training": 100.0, "seconds_evaluation": 10.0},
