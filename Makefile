@@ -18,7 +18,7 @@ SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir=
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
-.PHONY: report test test-faults test-slurm lint format docs lock bench clean
+.PHONY: report test test-faults test-slurm lint format docs lock audit bench clean
 
 report: $(VENV)/.$(NEEDS)
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
@@ -80,6 +80,10 @@ lock: $(VENV)/.dev
 	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
 	$(COMPILE) --extra build --extra tensorboard --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(COMPILE) --extra build --extra tensorboard -c requirements-dev.lock pyproject.toml -o requirements-report.lock
+
+# Known vulnerabilities of the pinned packages, asked of PyPI; what cannot be asked about is a failure, too.
+audit: $(VENV)/.dev
+	$(BIN)/uv tool run --quiet pip-audit==2.10.1 --strict --progress-spinner off --disable-pip --no-deps -r requirements-dev.lock
 
 # What was computed stays; only the environment and Snakemake's notes go.
 clean:
