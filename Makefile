@@ -14,7 +14,7 @@ CORES ?= all
 
 VENV ?= .venv
 BIN := $(VENV)/bin
-SETTINGS := study=$(STUDY) $(if $(FROM),from=$(FROM)) $(if $(DATA_DIR),data_dir='$(DATA_DIR)') $(if $(DEPTH),depth=$(DEPTH))
+SETTINGS := study=$(STUDY) from=$(or $(FROM),training) $(if $(DATA_DIR),data_dir='$(DATA_DIR)') $(if $(DEPTH),depth=$(DEPTH))
 # torch is only installed when something is to be trained
 NEEDS := $(if $(filter reference,$(FROM)),report,train)
 

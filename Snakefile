@@ -36,3 +36,5 @@ rule all:
     default_target: True
     input:
         layout(config["study"]).report,
+        # one that was deleted is made again, though the page is there
+        flow.parts(config["study"]),

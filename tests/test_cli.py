@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from errordrops import cli, study, workflow
+from errordrops.plan import find_run, recipe_key
 
 STUDIES = str(study.REPOSITORY / "config/studies")
 
@@ -41,12 +42,13 @@ def test_forks_save_a_quarter_of_study_evidence(capsys, tmp_path):
     assert plan["seconds"] > 0
 
 
-def measured(results, seed, device, hardware):
+def measured(results, seed, device, hardware, **more):
     """A described run that took 3 s an epoch."""
     folder = results / f"quick/runs/none/seed{seed}"
     folder.mkdir(parents=True)
     run = {"epochs_trained": 30, "seconds_training": 60, "seconds_evaluation": 30}
-    (folder / "run.json").write_text(json.dumps(run | {"numerics": [{"device": device, "hardware": hardware}]}))
+    run |= {"numerics": [{"device": device, "hardware": hardware}]} | more
+    (folder / "run.json").write_text(json.dumps(run))
 
 
 def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_path):
@@ -81,6 +83,11 @@ def test_a_mistake_is_one_line_and_exit_code_1(capsys, arguments, expected):
     assert expected in err and len(err.strip().splitlines()) == 1
 
 
+def test_another_folder_is_told(capsys):
+    assert cli.main(["plan", "smoke", "--studies", "no/folder"]) == 1
+    assert "there is no folder no/folder here: go to the project's folder" in capsys.readouterr().err
+
+
 def test_training_without_torch_is_told(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "errordrops.runs", raising=False)
@@ -88,12 +95,57 @@ def test_training_without_torch_is_told(capsys, monkeypatch, tmp_path):
     assert code == 1 and "training needs torch" in err
 
 
+def taken(results, arm, seed, from_reference):
+    """A run's description as far as its origin."""
+    folder = results / f"smoke/runs/{arm}/seed{seed}"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps({"from_reference": from_reference, "recipe_key": "another"}))
+
+
+def flow_of(results, asked=None):
+    return workflow.Workflow({"studies": STUDIES, "results": str(results), "from": asked, "device": "auto"})
+
+
 def test_a_run_that_the_reference_lacks_is_told_where_torch_is_missing(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    flow_of("results", "reference").check_torch("smoke")  # with torch it can be trained
     monkeypatch.setattr(workflow, "find_spec", lambda name: None)
-    flow = workflow.Workflow({"studies": STUDIES, "results": "results", "from": "reference", "device": "auto"})
-    with pytest.raises(study.StudyError, match="run step seed 0 of study smoke is not in results/reference/smoke"):
-        flow.training_inputs("smoke", "step", "0")
+    message = r"run none seed 0 \(and 7 more\) of study smoke is not in results/reference/smoke and must be trained"
+    with pytest.raises(study.StudyError, match=message):
+        flow_of("results", "reference").check_torch("smoke")
+    flow_of("results").check_torch("smoke")  # nobody asks for the reference
+    taken(tmp_path / "results", "none", 0, True)  # a study that was begun from it, and that has more runs now
+    with pytest.raises(study.StudyError, match=r"run none seed 1 \(and 6 more\)"):
+        flow_of("results").check_torch("smoke")
+
+
+def test_a_run_goes_on_as_it_began(tmp_path):
+    taken(tmp_path, "none", 0, True)
+    taken(tmp_path, "step", 0, False)
+    asks = flow_of(tmp_path).asks_reference
+    assert asks("smoke", "none", "0") and not asks("smoke", "step", "0")
+    assert asks("smoke", "batch", "1")  # not there yet: as others of the study
+    assert not flow_of(tmp_path, "training").asks_reference("smoke", "none", "0")
+    assert flow_of(tmp_path, "reference").asks_reference("smoke", "step", "0")
+    assert not flow_of(tmp_path / "empty").asks_reference("smoke", "none", "0")
+
+
+def test_a_figure_that_there_is_not_is_told_with_those_that_there_are():
+    with pytest.raises(study.StudyError, match="no figure 'closup'; there are: cliffs, closeup, controls"):
+        flow_of("results").figure_inputs("smoke", "closup")
+
+
+def test_plan_tells_what_is_left(capsys, tmp_path):
+    _, out, _ = call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))
+    plan = json.loads(out)
+    assert plan["epochs_left"] == plan["epochs"] == 240 and plan["epochs_left_from_reference"] == 0
+    loaded = study.load("quick", STUDIES)
+    run = find_run(loaded, "none", 0)
+    measured(tmp_path, 0, "cpu", "a processor", recipe_key=recipe_key(loaded, run))
+    measured(tmp_path, 1, "cpu", "a processor", recipe_key="of another study")
+    assert json.loads(call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))[1])["epochs_left"] == 210
+    _, out, _ = call(capsys, "plan", "quick", "--results", str(tmp_path))
+    assert "holds runs already: 210 epochs are left to train" in out and "with FROM=reference 0 epochs are left" in out
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch):

@@ -228,7 +228,7 @@ def test_runs_of_a_step():
 
 @pytest.fixture
 def flow():
-    return Workflow({"studies": str(STUDIES), "results": "results", "from": None, "device": "cpu"})
+    return Workflow({"studies": str(STUDIES), "results": "results", "from": "training", "device": "cpu"})
 
 
 def test_a_run_waits_for_the_run_that_it_forks_from(flow):

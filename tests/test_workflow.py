@@ -231,6 +231,20 @@ def test_from_reference_needs_no_training_and_no_torch(place):
     assert not there.data.exists()
     code, output = place.snakemake("-n", *settings)
     assert code == 0 and "Nothing to be done" in output
+    # without being told again: the study goes on as it began, and a figure that was deleted is all that is made
+    figure = Path(f"{there.figure('closeup')}.svg")
+    figure.unlink()
+    on = ("--config", "study=smoke", "results=elsewhere")
+    assert place.planned(str(figure.relative_to(place.folder)), *on) == {"figure": 1}
+    assert place.planned(*on) == {"figure": 1, "report": 1}
+    # an arm more can't be trained here: told at once, though all that the page was made from is there
+    more = [{"name": "late", "rule": "step", "milestones": [4]}]
+    place.change_study(arms=["none", "step", "batch", "hybrid", *more])
+    (stub / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    code, output = place.snakemake(*on, PYTHONPATH=f"{stub}:{source}")
+    assert code == 1 and "run late seed 0 (and 1 more) of study smoke is not in results/reference/smoke" in output
+    assert "make .venv/.train" in output and "Traceback" not in output and "latency" not in output
+    place.change_study()
 
 
 def test_a_killed_workflow_goes_on_to_the_same_numbers(place):

@@ -68,6 +68,11 @@ def plan(args: argparse.Namespace) -> None:
     )
     for hardware, seconds in estimate["seconds_on_gpu"].items():
         print(f"On one {hardware}, runs one after the other: about {_duration(seconds)} (measured).")
+    left, rest = estimate["epochs_left"], estimate["epochs_left_from_reference"]
+    if left < estimate["epochs"]:
+        print(f"{args.results}/{loaded.name} holds runs already: {left} epochs are left to train.")
+    if rest < left:
+        print(f"results/reference holds runs of it: with FROM=reference {rest} epochs are left to train.")
 
 
 def data(args: argparse.Namespace) -> None:

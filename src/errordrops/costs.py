@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from . import reference
 from .layout import Layout
-from .plan import totals
+from .plan import Run, recipe_key, runs, totals
 from .study import Study
 from .studychecks import EXPECTED_IMAGES, TEST_IMAGES
 
@@ -95,10 +96,26 @@ def on_gpus(study: Study, results: str | Path = "results") -> dict[str, float]:
     return found
 
 
+def left(study: Study, results: str | Path = "results") -> dict[str, int]:
+    """Epochs of the runs that are not in the results as the study has them now; with and without the reference."""
+    here, kept = Layout.of(study.name, results), Layout.reference(study.name)
+    missing = [run for run in runs(study) if not _is_there(here, study, run)]
+    rest = [run for run in missing if not reference.find(study, run, kept)]
+    counts = (sum(run.epochs_trained for run in group) for group in (missing, rest))
+    return dict(zip(("epochs_left", "epochs_left_from_reference"), counts, strict=True))
+
+
+def _is_there(layout: Layout, study: Study, run: Run) -> bool:
+    path = layout.run(run.arm, run.seed) / "run.json"
+    return path.exists() and json.loads(path.read_text()).get("recipe_key") == recipe_key(study, run)
+
+
 def cost(study: Study, cores: int, results: str | Path = "results", rate: float | None = None) -> dict[str, Any]:
     """What `errordrops plan` prints: runs, epochs, epochs_without_forks, seconds on these cores or at this rate,
-    estimate_from, and seconds_on_gpu by its name where that was measured.
+    estimate_from, seconds_on_gpu by its name where that was measured; epochs_left to train where runs are already here,
+    and epochs_left_from_reference where those of the reference are taken as well.
     """
     seconds, source = estimated_seconds(study, cores, results, rate)
     gpus = {hardware: round(measured) for hardware, measured in on_gpus(study, results).items()}
-    return totals(study) | {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
+    found = {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
+    return totals(study) | found | left(study, results)

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ def stored(folder: Path, name: str) -> Path:
     """Where a reference run keeps a file: tables may be compressed."""
     packed = folder / f"{name}.gz"
     return packed if packed.exists() else folder / name
+
+
+def origins(layout: Layout) -> dict[tuple[str, str], bool]:
+    """For each (arm, seed) of a study's results whether the run was taken from the reference; what can be read."""
+    found = {}
+    for path in layout.root.glob("runs/*/seed*/run.json"):
+        with suppress(ValueError, KeyError, OSError):
+            arm, seed = path.parts[-3], path.parts[-2].removeprefix("seed")
+            found[arm, seed] = bool(json.loads(path.read_text())["from_reference"])
+    return found
 
 
 def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:

@@ -10,7 +10,8 @@ from shlex import quote
 from typing import Any
 
 from . import plan, reference
-from .layout import GALLERY, Layout
+from .figures import FIGURES
+from .layout import ANALYSIS_TABLES, GALLERY, Layout
 from .study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
@@ -51,6 +52,7 @@ class Workflow:
     def __init__(self, config: dict[str, Any]):
         self.config = config
         self.study = cache(self._study)
+        self._origins = cache(lambda study: reference.origins(self.layout(study)))
 
     def _study(self, name: str) -> Study:
         return load(name, self.config["studies"], self.config.get("data_dir"), self.config.get("depth"))
@@ -80,9 +82,9 @@ class Workflow:
             pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
 
-    def training_options(self) -> str:
-        reference = " --from-reference" if self.config.get("from") else ""
-        return f"--device {self.config['device']} --workers {self.workers}{reference}"
+    def training_options(self, study: str, arm: str, seed: str) -> str:
+        taken = " --from-reference" if self.reference_run(study, arm, seed) else ""
+        return f"--device {self.config['device']} --workers {self.workers}{taken}"
 
     @property
     def processes(self) -> int:
@@ -141,15 +143,54 @@ class Workflow:
 
     def reference_run(self, study: str, arm: str, seed: str) -> Path | None:
         """The reference folder that serves for a run, None if it is to be trained."""
-        if not self.config.get("from"):
+        if not self.asks_reference(study, arm, seed):
             return None
-        found = reference.find(self.study(study), self.run(study, arm, seed), Layout.reference(study))
-        if found is None and find_spec("torch") is None:
+        return reference.find(self.study(study), self.run(study, arm, seed), Layout.reference(study))
+
+    def asks_reference(self, study: str, arm: str, seed: str) -> bool:
+        """Whether the reference serves for a run where it can: as `from` says, else the run goes on as it began; one
+        that is not there yet, as others of its study did.
+        """
+        asked, known = self.config.get("from"), self._origins(study)
+        return asked == "reference" if asked else known.get((arm, seed), any(known.values()))
+
+    def check_torch(self, study: str) -> None:
+        """Raises StudyError where runs are to be taken from the reference, some are not there, and without torch
+        nothing can be trained. Said before anything runs: Snakemake tells an error of an input function only at times.
+        """
+        if find_spec("torch") is not None:
+            return
+        there = self.layout(study)
+        missing = [
+            run
+            for run in plan.runs(self.study(study))
+            if self.asks_reference(study, run.arm, str(run.seed))
+            and not self.reference_run(study, run.arm, str(run.seed))
+            and not (there.run(run.arm, run.seed) / "run.json").exists()
+        ]
+        if missing:
+            more = f" (and {len(missing) - 1} more)" if missing[1:] else ""
             raise StudyError(
-                f"run {arm} seed {seed} of study {study} is not in {Layout.reference(study).root}, and torch is not "
-                "installed to train it: leave out from=reference (make installs torch then)"
+                f"run {missing[0].arm} seed {missing[0].seed}{more} of study {study} is not in "
+                f"{Layout.reference(study).root} and must be trained, for which torch is not installed. Install it "
+                "(make .venv/.train, or pip install '.[train]'), then give the same command again: only what is "
+                "missing is trained"
             )
-        return found
+
+    def figure_inputs(self, study: str, name: str) -> list[str]:
+        """The tables and modules that a figure is made from. Raises StudyError for a figure that there is not."""
+        if name not in FIGURES:
+            raise StudyError(f"no figure {name!r}; there are: {', '.join(sorted(FIGURES))}")
+        tables = [str(self.layout(study).table(table)) for table in FIGURES[name].tables]
+        shared = modules(*[f"figures/{part}.py" for part in FIGURE_PARTS], *BASICS)
+        return [*tables, *shared, *modules(f"figures/{FIGURES[name].module}")]
+
+    def parts(self, study: str) -> list[str]:
+        """What the page is made from and people look at by itself: figures, tables, claims, provenance."""
+        layout = self.layout(study)
+        figures = [f"{layout.figure(name)}.{kind}" for name in FIGURES for kind in ("json", "svg")]
+        tables = [str(layout.table(name)) for name in (*ANALYSIS_TABLES, "closeups")]
+        return [*figures, *tables, str(layout.claims), str(layout.provenance)]
 
     def training_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""

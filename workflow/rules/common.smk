@@ -7,14 +7,12 @@ from shlex import quote
 import jsonschema
 
 from errordrops.clock import bring_to_present
-from errordrops.figures import FIGURES
 from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.lock import take_over
 from errordrops.plan import PROBES
 from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,
-    FIGURE_PARTS,
     PACKAGE,
     Workflow,
     modules,
@@ -60,6 +58,7 @@ flow = Workflow(config)
 study_of = checked(flow.study)
 layout = checked(flow.layout)
 study_of(config["study"])  # a mistake in the study is told before anything runs
+checked(flow.check_torch)(config["study"])
 if workflow.is_main_process:
     bring_to_present(
         layout(config["study"]).root, Path(config["studies"]), PACKAGE, Path("report")

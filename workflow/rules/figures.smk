@@ -3,15 +3,13 @@
 
 rule figure:
     input:
-        lambda w: [layout(w.study).table(name) for name in FIGURES[w.figure].tables],
-        modules(*[f"figures/{part}.py" for part in FIGURE_PARTS], *BASICS),
-        lambda w: modules(f"figures/{FIGURES[w.figure].module}"),
+        checked(lambda w: flow.figure_inputs(w.study, w.figure)),
     output:
         multiext(str(S.figure("{figure}")), ".json", ".svg", ".png"),
     log:
         S.root / "logs" / "figure_{figure}.log",
     wildcard_constraints:
-        figure="|".join(FIGURES),
+        figure="[a-z0-9_]+",
     conda:
         CONDA
     params:

@@ -3,11 +3,7 @@
 
 rule report:
     input:
-        [multiext(str(S.figure(name)), ".json", ".svg") for name in FIGURES],
-        [S.table(name) for name in ANALYSIS_TABLES],
-        S.closeups,
-        S.claims,
-        S.provenance,
+        checked(lambda w: flow.parts(w.study)),
         checked(lambda w: flow.companion_files(w.study)),
         flow.gallery_inputs(),
         modules("report/"),

@@ -20,7 +20,7 @@ rule train:
         key=checked(lambda w: flow.run_key(w.study, w.arm, w.seed)),
         numerics=checked(lambda w: flow.numerics(w.study)),
         options=flow.options(),
-        training=flow.training_options(),
+        training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
         "{params.launch} -m errordrops train {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} >> {log} 2>&1"
@@ -40,7 +40,7 @@ rule closeups:
         **flow.training_resources(),
     params:
         options=flow.options(),
-        training=flow.training_options(),
+        training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
         "{params.launch} -m errordrops closeups {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
@@ -62,7 +62,7 @@ rule probe:
         **flow.training_resources(),
     params:
         options=flow.options(),
-        training=flow.training_options(),
+        training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
         "{params.launch} -m errordrops probe {wildcards.study} {wildcards.arm} {wildcards.seed} {wildcards.probe} {params.options} {params.training} > {log} 2>&1"
@@ -82,7 +82,7 @@ rule audit:
         **flow.training_resources(),
     params:
         options=flow.options(),
-        training=flow.training_options(),
+        training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
         "{params.launch} -m errordrops audit {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} > {log} 2>&1"
