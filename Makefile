@@ -21,6 +21,7 @@ NEEDS := $(if $(filter reference,$(FROM)),report,train)
 .PHONY: report test test-faults test-slurm lint format docs lock audit bench clean
 
 report: $(VENV)/.$(NEEDS)
+	@echo "Each job writes a log; what a run has left tells results/$(STUDY)/runs/ARM/seedN/train.log"
 	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
 	@echo "The report is here: results/$(STUDY)/report/index.html"
 
