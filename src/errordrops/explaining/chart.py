@@ -11,7 +11,8 @@ from ..figures.words import joined, wrap
 from ..logs import Curve
 from .moments import Event
 from .schedule import Change
-from .sentences import number, safe, verdict
+from .verdicts import verdict
+from .wording import number, safe
 
 if TYPE_CHECKING:
     from .answer import Explanation

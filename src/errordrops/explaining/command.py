@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..errors import UserError
 from .answer import explain
-from .sentences import columns, wrapped
+from .listing import columns
+from .wording import wrapped
 
 
 def run(args: argparse.Namespace) -> None:
