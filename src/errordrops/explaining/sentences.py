@@ -10,7 +10,7 @@ from ..logs import Curve
 from .moments import Event, nearest, together
 from .spikes import stands_out
 from .verdicts import LEAST, before, later, verdict
-from .wording import after, first, listed, place, safe, told, when
+from .wording import after, capital, first, listed, place, safe, told, when
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -65,8 +65,7 @@ def happened(explanation: "Explanation") -> list[str]:
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
     for group in together([e for e in lasting if e.cause != "periodic"]):
-        start = place(first(group), explanation)
-        lines.append(f"{start[:1].upper()}{start[1:]}: {'; '.join(told_sizes(group))}.")
+        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group))}.")
         lines.append(f"    {because(nearest(group), explanation)}")
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     groups = together([e for e in explanation.events if e.kind == "recovery"])
@@ -120,8 +119,7 @@ def because(event: Event, explanation: "Explanation") -> str:
             else f"Cause open: {event.why}."
         )
     if event.offset < 0:
-        text = before(event, explanation)
-        return f"{text[:1].upper()}{text[1:]}."
+        return f"{capital(before(event, explanation))}."
     where = later(event, explanation) if event.offset else "in the first point after it"
     up = event.kind == "rise"
     named = told(change) if change.after is not None else f"the change ({explanation.schedule.source})"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ..analysis.drop_rule import AFTER, BEFORE
 from ..figures.words import count
 from .moments import Event, early, nearest, together
-from .wording import after, distance, listed, number, told
+from .wording import after, capital, distance, listed, number, told
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -19,21 +19,15 @@ def verdict(explanation: "Explanation") -> str:
     if not drops:
         return nothing(explanation)
     at = [group for group in drops if group[0].cause == "schedule" and not early(group)]
-    before = [group for group in drops if early(group)]
+    early_ones = [group for group in drops if early(group)]
     others = [group for group in drops if group[0].cause != "schedule"]
     if len(at) == len(drops):
         every = "The drop is" if len(at) == 1 else "Both drops are" if len(at) == 2 else f"All {len(at)} drops are"
         return f"{every} at a change of the schedule ({listed(at)}): expected, not a bug."
-    if len(before) == len(drops):
-        return all_before(before, explanation)
-    if at or before:
-        place = f" ({listed(at)})" if at else ""
-        parts = [f"{len(at) or 'None'} of {len(drops)} drops {_is(at)} at a change of the schedule{place}"]
-        if before:
-            comes = "comes" if len(before) == 1 else "come"
-            parts.append(f"{listed(before)} {comes} one point before a change, which is told too late or not the cause")
-        parts += [f"{listed(others)} {_is(others)} not"] if at and others else []
-        return f"{'; '.join(parts)}."
+    if len(early_ones) == len(drops):
+        return all_before(early_ones, explanation)
+    if at or early_ones:
+        return mixed(at, early_ones, others, explanation)
     found = f"{count(len(drops), 'sudden drop')} ({listed(others)})"
     if not explanation.schedule.known:
         return f"{found}; the log tells no learning rate, so the cause is open."
@@ -61,6 +55,27 @@ def all_before(groups: list[list[Event]], explanation: "Explanation") -> str:
         f"{len(groups)} sudden drops ({listed(groups)}), each one point before a change of the schedule: perhaps those "
         "are told too late, as below; otherwise they are not the cause."
     )
+
+
+def mixed(
+    at: list[list[Event]], early_ones: list[list[Event]], others: list[list[Event]], explanation: "Explanation"
+) -> str:
+    """The verdict where some drops are at a change of the schedule, or just before one, and others are not."""
+    told = []
+    if at:
+        rest = f"; {listed(others)} {_is(others)} not" if others else ""
+        total = len(at) + len(early_ones) + len(others)
+        told.append(f"{len(at)} of {total} drops {_is(at)} at a change of the schedule ({listed(at)}){rest}.")
+    if len(early_ones) == 1:
+        told.append(f"{capital(listed(early_ones))} comes {before(nearest(early_ones[0]), explanation)}.")
+    elif early_ones:
+        told.append(
+            f"{capital(listed(early_ones))} come one point before changes of the schedule: perhaps those are told too "
+            "late, as below; otherwise they are not the cause."
+        )
+    if others and not at:
+        told.append(f"{capital(listed(others))} {_is(others)} not at a change of the schedule.")
+    return " ".join(told)
 
 
 def before(event: Event, explanation: "Explanation") -> str:

@@ -56,6 +56,11 @@ def listed(groups: list[list[Event]]) -> str:
     return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
 
 
+def capital(text: str) -> str:
+    """The text with its first letter large."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def when(event: Event) -> str:
     """`epoch 31`, `step 32,000`: the log's own number of the first point at the new level."""
     return f"{event.unit} {number(event.label)}"
