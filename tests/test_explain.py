@@ -178,7 +178,7 @@ def test_of_noise_no_spikes_are_told_and_of_spikes_all():
         told += "ends of spikes" in str(found)
     assert taken > 60 and told <= 6  # of 300; the detector takes many, to keep them from being drops
     for length, height in ((1, 1.3), (2, 1.3), (3, 2.0)):
-        spike = np.where((EPOCHS - 60 > 0) & (EPOCHS - 60 <= length), height, 1.0)
+        spike = step(60, height) * step(60 + length, 1 / height)
         found = explain(log(test=spike))
         assert (
             f"Not drops, only the ends of spikes, after which the curve is where it was before: epoch {61 + length}"

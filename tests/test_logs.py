@@ -212,10 +212,9 @@ def test_of_several_tables_one_is_taken_and_the_others_are_counted(tmp_path):
 
 
 def test_a_log_without_a_known_column_says_what_it_has(tmp_path):
-    (tmp_path / "odd.json").write_text(json.dumps({"xyz": [1.0] * 9, "t": list(range(9))}), encoding="utf-8")
-    with pytest.raises(LogError) as found:
-        read_log(tmp_path / "odd.json")
-    assert "Tried" in str(found.value) or isinstance(found.value, NoCurve)
+    (tmp_path / "odd.jsonl").write_text('{"t": 1, "xyz": 3}\n{"t": 2, "xyz": 4}\n', encoding="utf-8")
+    with pytest.raises(NoCurve, match=r"--column 'xyz=test accuracy' --column t=epoch: .* \(t, xyz\)"):
+        read_log(tmp_path / "odd.jsonl")
     with pytest.raises(NoCurve, match=r"none of them is understood as a curve \(t, xyz\)") as table:
         read_frame(pd.DataFrame({"t": [1, 2], "xyz": [3, 4]}))
     assert table.value.columns == [("t", ""), ("xyz", "")]

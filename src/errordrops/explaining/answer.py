@@ -49,7 +49,7 @@ class Explanation:
 
     @property
     def recoveries(self) -> pd.DataFrame:
-        """Falls back from a spike, which are no drops."""
+        """Falls back from a spike, which are no drops; in words are told those that stand out of the noise."""
         return self._events("recovery")
 
     @property
