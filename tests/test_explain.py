@@ -283,10 +283,11 @@ def test_rules_of_steps_stand_between_two_evaluations():
     frame = halved().rename(columns={"epoch": "step"}).assign(step=EPOCHS * 391, lr=0.1 * step(30, 0.1))
     marks, rate = placed(explain(frame))
     assert marks == {30.5 * 391} == {at for at, _ in rate[1:-1]}
-    often = pd.DataFrame({"step": EPOCHS * 391 - 100, "lr": 0.1 * step(30, 0.1)})  # the rate has rows of its own
-    mixed = pd.concat([frame.drop(columns="lr"), often]).sort_values("step", kind="stable")
-    marks, rate = placed(explain(mixed))
-    assert marks == {30.5 * 391} == {at for at, _ in rate[1:-1]}
+    for every, places in ((1, {30.5, 70.5}), (3, {30.5, 72.5})):  # the rate has rows of its own, perhaps fewer
+        often = pd.DataFrame({"step": EPOCHS * 391 - 100, "lr": 0.1 * step(30, 0.1) * step(70, 0.1)})[::every]
+        mixed = pd.concat([frame.drop(columns="lr"), often]).sort_values("step", kind="stable")
+        marks, rate = placed(explain(mixed))
+        assert marks == {at * 391 for at in places} == {at for at, _ in rate[1:-1]}
 
 
 @pytest.mark.parametrize("points", [3, 10])

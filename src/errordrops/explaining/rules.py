@@ -29,17 +29,19 @@ def between(change: Change, explanation: "Explanation") -> float:
     """Where a change stands, in the log's own labels: half way between the last point before it and the first after it.
 
     Of all judged curves the narrowest such gap. Where the log does not tell at which of several points a curve first
-    had the new setting, the point at which it was seen to fall or rise is that one.
+    had the new setting, it is the one at which the curve was seen to fall or rise, or else the last of them.
     """
-    lows, highs = [], []
+    sure: list[tuple[float, float]] = []
+    other: list[tuple[float, float]] = []
     for curve in explanation.log.judged:
         low, high = change.points(curve)
-        at = [e.point for e in explanation.events if e.change == change and e.curve is curve and not e.offset]
-        low, high = (at[0], at[0]) if at else (low, high)
-        if 0 < low <= high < len(curve.labels):
-            lows.append(float(curve.labels[low - 1]))
-            highs.append(float(curve.labels[high]))
-    return (max(lows) + min(highs)) / 2 if lows else change.label
+        seen = [e.point for e in explanation.events if e.change == change and e.curve is curve and not e.offset]
+        point = seen[0] if seen else high
+        if 0 < point < len(curve.labels):
+            gap = float(curve.labels[point - 1]), float(curve.labels[point])
+            (sure if seen or low == high else other).append(gap)
+    gaps = sure or other
+    return (max(low for low, _ in gaps) + min(high for _, high in gaps)) / 2 if gaps else change.label
 
 
 def rules(explanation: "Explanation", span: tuple[float, float], labelled: bool) -> list[alt.Chart]:
