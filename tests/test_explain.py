@@ -62,6 +62,52 @@ def test_a_log_may_write_the_rate_an_epoch_early_or_late(off):
     assert set(found.drops["cause"]) == {"schedule"} and set(found.drops["epoch"]) == {51}
 
 
+def falling(level, **columns):
+    """A log of curves without any other drop than those of `level`."""
+    return log(**columns).assign(train_loss=curve(level, seed=2), test_error=20 * curve(level, seed=4))
+
+
+def halved(at=30, base=1):
+    """A log that tells no rate, in which all curves halve once `at` epochs are completed; epochs count from `base`."""
+    return falling(step(at, 0.5)).drop(columns="lr").assign(epoch=EPOCHS - 1 + base)
+
+
+def spoken(found):
+    """The answer as one line."""
+    return " ".join(str(found).split())
+
+
+@pytest.mark.parametrize("base", [0, 1])
+def test_a_cause_that_comes_after_its_effect_is_told_first(base):
+    found = explain(halved(base=base), milestones=[31])
+    first = str(found).splitlines()[0]
+    assert "one epoch before the change that you stated (after 31 epochs): perhaps 30 is meant" in first
+    assert "otherwise that change is not its cause" in first and "expected" not in spoken(found)
+    assert set(found.drops["offset"]) == {-1} and f"(epoch {30 + base})" in first
+    exact = explain(halved(base=base), milestones=[30])
+    assert "expected, not a bug" in str(exact) and set(exact.drops["offset"]) == {0}
+
+
+def test_of_a_change_that_the_log_shows_late_it_is_told_as_well():
+    level = step(30, 0.5) * step(60, 0.5)
+    found = explain(falling(level, lr=0.1 * step(31, 0.1) * step(60, 0.1)))
+    first = str(found).splitlines()[0]
+    assert first.startswith("1 of 2 drops is at a change of the schedule (epoch 61). Epoch 31 comes one epoch before")
+    assert "One epoch before the log shows learning rate 0.1 to 0.01 (after 31 epochs): perhaps" in spoken(found)
+    both = explain(falling(level, lr=0.1 * step(31, 0.1) * step(61, 0.1)))
+    assert "each one point before a change" in str(both).splitlines()[0] and "expected" not in spoken(both)
+    third = explain(falling(level * step(80, 0.5)), milestones=[31])
+    assert str(third).startswith("Epoch 31 comes one epoch before the change that you stated")
+    assert str(third).splitlines()[0].endswith("Epochs 61 and 81 are not at a change of the schedule.")
+
+
+def test_a_rate_logged_after_the_scheduler_stepped():
+    found = explain(falling(step(30, 0.5), lr=0.1 * step(29, 0.1)))
+    assert "expected, not a bug" in str(found) and set(found.drops["offset"]) == {1}
+    assert "(some loops log the rate after scheduler.step(): then the change was after 30)" in spoken(found)
+    assert "one epoch later (perhaps after 30 is meant)" in spoken(explain(halved(), milestones=[29]))
+
+
 def test_two_epochs_off_is_another_thing():
     found = explain(log(train=step(50, 0.6), test=step(50, 0.6), lr=0.1 * step(53, 0.1)))
     assert "schedule" not in set(found.drops["cause"]) and list(found.missed["milestone"]) == [53]
@@ -118,6 +164,26 @@ def test_the_end_of_a_spike_is_no_drop():
     found = explain(log(train=spike, test=spike, lr=0.1 * step(63, 0.9)))
     assert found.drops.empty and {63, 64} & set(found.recoveries["epoch"])
     assert set(found.recoveries["cause"]) == {"recovery from a spike"}
+
+
+def test_of_noise_no_spikes_are_told_and_of_spikes_all():
+    """300 curves of noise, of which two thirds fall so smoothly that their running median leaves no noise."""
+    epochs, told, taken = EPOCHS[:60], 0, 0
+    for seed in range(300):
+        level = (np.ones(60), 0.5 + 2 * epochs**-0.7, np.exp(-epochs / 20))[seed % 3]
+        noise = (0.01, 0.03)[seed // 3 % 2]
+        values = 20 * level * np.exp(noise * np.random.default_rng(seed).normal(size=60))
+        found = explain(pd.DataFrame({"epoch": epochs, "test_error": values}))
+        taken += len(found.recoveries) > 0
+        told += "ends of spikes" in str(found)
+    assert taken > 60 and told <= 6  # of 300; the detector takes many, to keep them from being drops
+    for length, height in ((1, 1.3), (2, 1.3), (3, 2.0)):
+        spike = step(60, height) * step(60 + length, 1 / height)
+        found = explain(log(test=spike))
+        assert (
+            f"Not drops, only the ends of spikes, after which the curve is where it was before: epoch {61 + length}"
+            in (spoken(found))
+        )
 
 
 def test_a_restart_of_the_log_is_named():
@@ -182,6 +248,55 @@ def test_epochs_counted_from_zero_and_steps():
         assert set(explain(steps, **options).drops["cause"]) == {"schedule"}
 
 
+def test_an_epoch_has_one_number():
+    from_zero, from_one = explain(halved(base=0), milestones=[30]), explain(halved(base=1), milestones=[30])
+    assert "\nEpoch 30 of the log (its 31st point): " in str(from_zero)
+    assert "\nEpoch 31: " in str(from_one) and "of the log" not in str(from_one)
+    coarse = halved(base=0)
+    coarse.loc[coarse["epoch"] % 5 > 0, "test_error"] = np.nan
+    only = explain(coarse.drop(columns="train_loss"), milestones=[30])
+    assert "\nEpoch 30 of the log (its 7th point): " in str(only)
+
+
+def placed(found):
+    """(labels of the rules, steps of the rate as (label, rate)) in the picture."""
+    spec = found.chart().to_dict()
+    data = list(spec["datasets"].values())
+    marks = {row["label"] for rows in data for row in rows if "what" in row}
+    return marks, [(row["label"], row["rate"]) for rows in data for row in rows if "rate" in row]
+
+
+@pytest.mark.parametrize(("base", "every", "place"), [(0, 1, 29.5), (1, 1, 30.5), (0, 5, 27.5), (1, 5, 28.5)])
+def test_rules_and_the_rate_stand_between_the_levels_in_the_logs_own_labels(base, every, place):
+    frame = halved(base=base).assign(lr=0.1 * step(30, 0.1))[::every].reset_index(drop=True)
+    if every > 1:  # rows of epochs 1, 6, 11, ...: the first at the new level is the 31st
+        frame.loc[:, "test_error"] = 20 * curve(step(30, 0.5))[::every]
+    found = explain(frame)
+    marks, rate = placed(found)
+    assert marks == {place} and next(at for at, value in rate if value < 0.05) == place
+    assert not found.schedule.changes or frame["epoch"].iloc[30 // every] == pytest.approx(place + every / 2)
+    stated = explain(frame.drop(columns="lr"), milestones=[30 if every == 1 else 6])
+    assert every > 1 or placed(stated) == ({place}, [])
+
+
+def test_rules_of_steps_stand_between_two_evaluations():
+    frame = halved().rename(columns={"epoch": "step"}).assign(step=EPOCHS * 391, lr=0.1 * step(30, 0.1))
+    marks, rate = placed(explain(frame))
+    assert marks == {30.5 * 391} == {at for at, _ in rate[1:-1]}
+    for every, places in ((1, {30.5, 70.5}), (3, {30.5, 72.5})):  # the rate has rows of its own, perhaps fewer
+        often = pd.DataFrame({"step": EPOCHS * 391 - 100, "lr": 0.1 * step(30, 0.1) * step(70, 0.1)})[::every]
+        mixed = pd.concat([frame.drop(columns="lr"), often]).sort_values("step", kind="stable")
+        marks, rate = placed(explain(mixed))
+        assert marks == {at * 391 for at in places} == {at for at, _ in rate[1:-1]}
+
+
+@pytest.mark.parametrize("points", [3, 10])
+def test_a_short_log_is_too_short_to_tell(points):
+    text = str(explain(log()[:points]))
+    assert text.startswith("Too short to tell: the detector needs 11 ") and f"this log has {points}" in text
+    assert str(explain(log()[:11])).startswith("No sudden, lasting drop")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -235,6 +350,25 @@ def test_the_command_answers_in_words_lists_and_tells_mistakes(tmp_path, capsys)
     ):
         assert cli.main(["explain", path, *bad]) == 1
         assert capsys.readouterr().err.startswith("errordrops explain: ")
+
+
+def test_columns_that_nothing_tells_are_listed_and_named(tmp_path, capsys):
+    path = tmp_path / "odd.csv"
+    pd.DataFrame({"t": EPOCHS, "top": 100 - 20 * curve(step(30, 0.5))}).to_csv(path, index=False)
+    assert cli.main(["explain", str(path)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"errordrops explain: name the columns of {path} with --column NAME=MEANING, for instance ")
+    assert "'top=test accuracy'" in error and "(t, top)" in error and "Caffe" not in error and "JSON" not in error
+    assert cli.main(["explain", str(path), "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert "  t    (not understood)\n  top  (not understood)\n" in shown and "'top=test accuracy'" in shown
+    assert cli.main(["explain", str(path), "--column", "t=epoch", "--list"]) == 0
+    assert "  t    epoch\n  top  (not understood)" in capsys.readouterr().out
+    for more in ([], ["--list"]):
+        assert cli.main(["explain", str(path), "--column", "tip=test accuracy", *more]) == 1
+        assert "there is no column 'tip'; the log has: t, top" in capsys.readouterr().err
+    assert cli.main(["explain", str(path), "--column", "top=test accuracy", "--column", "t=epoch"]) == 0
+    assert "Epoch 31: test error fell" in capsys.readouterr().out
 
 
 def test_explain_is_light(tmp_path):
@@ -294,4 +428,6 @@ def test_the_page_is_drawn_offline_and_runs_nothing_of_the_log(browser, tmp_path
     assert tab.evaluate("window.struck === undefined") and not wrong
     assert tab.locator("svg.marks path").count() > 5
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    bottom = "document.querySelector('svg.marks').getBoundingClientRect().bottom"
+    assert 0 <= tab.evaluate(f"document.querySelector('.chart + .note').getBoundingClientRect().top - {bottom}") < 30
     context.close()

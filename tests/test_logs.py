@@ -17,7 +17,7 @@ import written_consoles  # adds its formats to the list
 import written_logs
 from errordrops import explain
 from errordrops.errors import UserError
-from errordrops.logs import LogError, read_frame, read_log
+from errordrops.logs import LogError, NoCurve, read_frame, read_log
 from errordrops.logs.words import meaning
 
 assert written_consoles.sacred in written_logs.WRITERS
@@ -161,6 +161,7 @@ REFUSED = {
     "one.csv": (b"epoch,val_acc\n1,50\n", "fewer than two"),
     "nan.csv": (b"epoch,val_acc\n1,nan\n2,nan\n3,inf\n", "fewer than two"),
     "unknown.csv": (b"t,xyz\n1,50\n2,60\n3,70\n", "--column"),
+    "headless.csv": (b"1,50\n2,60\n3,70\n", "no table: .* first line must name the columns"),
     "noise.csv": (np.random.default_rng(0).bytes(5000), "no text"),
     "deep.json": (b"[" * 100_000, "Tried"),
     "cut.csv.gz": (gzip.compress(RUN.to_csv().encode())[:200], "unpacked"),
@@ -197,6 +198,28 @@ def test_folders_that_lead_in_circles(tmp_path):
         read_log(tmp_path)
     written_logs.plain_csv(tmp_path / "run")
     assert len(read_log(tmp_path).main.values) == 60
+
+
+def test_of_several_tables_one_is_taken_and_the_others_are_counted(tmp_path):
+    for name in ("train.csv", "fold2.csv", "fold3.csv"):
+        RUN.to_csv(tmp_path / name, index=False)
+    (tmp_path / "requirements.txt").write_text("torch\n", encoding="utf-8")
+    note = next(note for note in read_log(tmp_path).notes if "read from" in note)
+    assert "train.csv; 2 other files there may be logs (fold2.csv, fold3.csv): give the path" in note
+    (tmp_path / "fold2.csv").unlink()
+    (tmp_path / "fold3.csv").unlink()
+    assert "read from train.csv" in read_log(tmp_path).notes
+
+
+def test_a_log_without_a_known_column_says_what_it_has(tmp_path):
+    (tmp_path / "odd.jsonl").write_text('{"t": 1, "xyz": 3}\n{"t": 2, "xyz": 4}\n', encoding="utf-8")
+    with pytest.raises(NoCurve, match=r"--column 'xyz=test accuracy' --column t=epoch: .* \(t, xyz\)"):
+        read_log(tmp_path / "odd.jsonl")
+    with pytest.raises(NoCurve, match=r"none of them is understood as a curve \(t, xyz\)") as table:
+        read_frame(pd.DataFrame({"t": [1, 2], "xyz": [3, 4]}))
+    assert table.value.columns == [("t", ""), ("xyz", "")]
+    with pytest.raises(LogError, match="there is no column 'nope'; the log has: t, xyz"):
+        read_frame(pd.DataFrame({"t": [1, 2], "xyz": [3, 4]}), {"nope": "test error"})
 
 
 def test_of_several_runs_one_is_taken_and_the_others_are_named(tmp_path):

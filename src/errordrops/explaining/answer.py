@@ -16,7 +16,7 @@ from .events import explained
 from .moments import Event
 from .schedule import Change, Schedule
 
-EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone why found".split()
+EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone offset why found".split()
 CHANGE_COLUMNS = "milestone label what before after".split()
 
 
@@ -49,7 +49,7 @@ class Explanation:
 
     @property
     def recoveries(self) -> pd.DataFrame:
-        """Falls back from a spike, which are no drops."""
+        """Falls back from a spike, which are no drops; in words are told those that stand out of the noise."""
         return self._events("recovery")
 
     @property
@@ -172,6 +172,7 @@ def event_facts(event: Event) -> dict[str, Any]:
         "confidence": round(event.confidence, 3),
         "cause": event.cause,
         "milestone": finite(milestone(event), 12),
+        "offset": event.offset if event.change else None,
         "why": event.why,
         "found": "blind" if event.blind else "by looking at the change of the schedule",
     }

@@ -10,14 +10,14 @@ from ..figures import theme
 from ..figures.words import joined, wrap
 from ..logs import Curve
 from .moments import Event
-from .schedule import Change
-from .sentences import number, safe, verdict
+from .rules import ROWS, WIDTH, axis, rate, rules
+from .verdicts import verdict
+from .wording import safe
 
 if TYPE_CHECKING:
     from .answer import Explanation
 
-WIDTH, HEIGHT, LOW = 640, 230, 70
-ROWS = 4500  # per data set, below Altair's limit of 5,000
+HEIGHT = 230
 STYLES = {"test": (0, [1, 0]), "validation": (2, [1, 0]), "": (3, [1, 0]), "train": (1, [6, 3])}
 MARKS = {"drop": ("triangle-down", theme.COLOURS[0]), "rise": ("triangle-up", theme.COLOURS[1])}
 LONGEST = 40  # characters of a name from the log
@@ -80,7 +80,7 @@ def panel(
         strokeDash=alt.StrokeDash("curve:N", scale=dashes, legend=key),
         tooltip=["curve:N", alt.Tooltip("label:Q", title=unit), alt.Tooltip("value:Q", format=".4~g")],
     )  # fmt: skip
-    layers = [*rules(explanation.schedule.changes, span, ends[0], unit, explanation.log.axis.whole), lines]
+    layers = [*rules(explanation, span, ends[0]), lines]
     marks = [e for e in explanation.events if e.curve in curves and e.kind in MARKS]
     if marks:
         layers += events(marks, unit)
@@ -91,14 +91,6 @@ def style(curve: Curve, before: list[Curve]) -> tuple[str, list[int]]:
     """Colour and dash of a curve by its split; further curves of a split take further colours."""
     colour, dash = STYLES[curve.split]
     return theme.COLOURS[(colour + 4 * len(before)) % len(theme.COLOURS)], dash
-
-
-def axis(unit: str, span: tuple[float, float], last: bool) -> alt.X:
-    """The common horizontal axis; the last panel names it."""
-    title = {"epoch": "Epoch, as the log counts", "step": "Step", "record": "Record"}[unit] if last else None
-    short: dict[str, Any] = {"format": "~s"} if span[1] >= 10_000 else {}
-    shown = alt.Axis(title=title, grid=False, tickMinStep=1, **short)
-    return alt.X("label:Q", scale=alt.Scale(domain=list(span), nice=False, clamp=False), axis=shown)
 
 
 def points(curves: list[Curve]) -> pd.DataFrame:
@@ -143,72 +135,3 @@ def events(marks: list[Event], unit: str) -> list[alt.Chart]:
             ],
         )
     ]  # fmt: skip
-
-
-def rules(changes: list[Change], span: tuple[float, float], labelled: bool, unit: str, whole: bool) -> list[alt.Chart]:
-    """Rules at changes of the schedule; above the first panel what changed, as far as there is room."""
-    if not changes:
-        return []
-    # the line of a milestone stands at the number of completed epochs, before the first under the new setting
-    places = [(c.label - 1 if c.counted and whole else c.label, said(c)) for c in changes]
-    rows = pd.DataFrame([{"label": x, "what": what} for x, what in places if span[0] <= x <= span[1]][:200])
-    if rows.empty:
-        return []
-    rule = alt.Chart(rows).mark_rule(color=theme.GREY, strokeDash=[3, 3], strokeWidth=1, opacity=0.9)
-    layers = [
-        rule.encode(
-            alt.X("label:Q"), tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("what:N", title="change")]
-        )
-    ]
-    if labelled and (shown := roomy(rows, span)):
-        text = alt.Chart(rows.iloc[shown]).mark_text(
-            style="guide-label", align="left", dx=4, dy=4, baseline="top", fontSize=11
-        )
-        layers.append(text.encode(alt.X("label:Q"), y=alt.value(0), text="what:N"))
-    return layers
-
-
-def roomy(rows: pd.DataFrame, span: tuple[float, float]) -> list[int]:
-    """Which labels fit without running into the next rule or the right edge."""
-    width = max(span[1] - span[0], 1e-9)
-    places = [WIDTH * (label - span[0]) / width for label in rows["label"]]
-    ends = [*places[1:], WIDTH + 20]
-    return [
-        i for i, (x, end) in enumerate(zip(places, ends, strict=True)) if 6.2 * len(rows["what"].iloc[i]) + 6 < end - x
-    ]
-
-
-def said(change: Change) -> str:
-    """`rate ÷ 10`, `batch × 3`, `stated`."""
-    if not change.before or not change.after:
-        return "stated" if change.after is None else f"rate {number(change.after)}"
-    factor = change.after / change.before
-    name = {"learning rate": "rate", "batch size": "batch", "batches per epoch": "batches"}.get(
-        change.what, change.what
-    )
-    return f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
-
-
-def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.typing.ChartType:
-    """The learning rate as the log has it."""
-    rows, values = explanation.log.settings["learning rate"]
-    labels = explanation.log.axis.labels[rows]
-    edges = np.flatnonzero(np.diff(values) != 0)
-    chosen = np.unique(np.concatenate([[0, len(values) - 1], edges, edges + 1]))
-    if len(chosen) > ROWS:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, ROWS).astype(int)]
-    table = pd.DataFrame({"label": labels[chosen], "rate": values[chosen]}).query("rate > 0").drop_duplicates()
-    unit = explanation.log.axis.unit
-    wide = len(table) and table["rate"].max() > 5 * table["rate"].min()
-    y = alt.Y(
-        "rate:Q",
-        scale=alt.Scale(type="log" if wide else "linear"),
-        axis=alt.Axis(title="Rate", tickCount=3, grid=False, format="~g"),
-    )
-    line = alt.Chart(table).mark_line(interpolate="step-before", color=theme.GREY, strokeWidth=1.8, clip=True)
-    line = line.encode(
-        axis(unit, span, True), y, tooltip=[alt.Tooltip("label:Q", title=unit), alt.Tooltip("rate:Q", format=".4~g")]
-    )
-    return alt.layer(
-        *rules(explanation.schedule.changes, span, False, unit, explanation.log.axis.whole), line
-    ).properties(width=WIDTH, height=LOW)

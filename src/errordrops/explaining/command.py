@@ -6,17 +6,17 @@ import sys
 from pathlib import Path
 
 from ..errors import UserError
+from ..logs import NoCurve, read_log
 from .answer import explain
-from .sentences import columns, wrapped
+from .listing import columns, unknown
+from .wording import wrapped
 
 
 def run(args: argparse.Namespace) -> None:
     """Explain a log; words or JSON go to standard output. UserError for what cannot be read."""
     named = dict(pair(text) for text in args.column)
     if args.list:
-        from ..logs import read_log
-
-        show("\n".join(columns(read_log(args.log, named))))
+        show("\n".join(understood(args.log, named)))
         return
     found = explain(
         args.log,
@@ -32,6 +32,14 @@ def run(args: argparse.Namespace) -> None:
                 raise UserError(f"--{ending} {path}: the name must end in .{ending}")
             found.save(path)
     show(found.to_json() if args.json else wrapped(str(found)))
+
+
+def understood(log: str, named: dict[str, str]) -> list[str]:
+    """What `--list` shows, also of a log of which no column is a curve."""
+    try:
+        return columns(read_log(log, named))
+    except NoCurve as found:
+        return unknown(found)
 
 
 def show(text: str) -> None:

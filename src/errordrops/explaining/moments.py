@@ -35,6 +35,14 @@ class Event:
     def label(self) -> float:
         return float(self.curve.labels[self.point])
 
+    @property
+    def offset(self) -> int:
+        """Evaluated points from where its change can show to where the event is: 0 at it, -1 one point before it."""
+        if self.change is None:
+            return 0
+        low, high = self.change.points(self.curve)
+        return min(self.point - low, 0) or max(self.point - high, 0)
+
 
 def together(events: list[Event]) -> list[list[Event]]:
     """Events of several curves at one time together: within one point of the coarser curve, one kind at a time."""
@@ -48,6 +56,17 @@ def together(events: list[Event]) -> list[list[Event]]:
         else:
             groups.append([event])
     return [sorted(group, key=lambda e: (e.curve.kind, e.curve.split == "train")) for group in groups]
+
+
+def nearest(group: list[Event]) -> Event:
+    """Of events of several curves the one that lies best at its change: none before it, if there is another."""
+    return min(group, key=lambda event: (event.offset < 0, abs(event.offset)))
+
+
+def early(group: list[Event]) -> bool:
+    """Whether events were laid to a change that comes only after them, so that it can be their cause only if the
+    change is told too late."""
+    return group[0].change is not None and nearest(group).offset < 0
 
 
 def _at_once(one: Event, other: Event) -> bool:

@@ -43,9 +43,10 @@
   let timer;
   new ResizeObserver(() => {
     if (Math.abs(canvas.clientWidth - last) < 12) return;
-    last = canvas.clientWidth;
     clearTimeout(timer);
-    timer = setTimeout(draw, last ? 60 : 0);
+    if (last) timer = setTimeout(draw, 60);
+    else draw(); // at once, so that a page that is printed or photographed as it loads has its chart
+    last = canvas.clientWidth;
   }).observe(canvas);
   dark.addEventListener("change", draw);
 })();

@@ -13,21 +13,10 @@ from ..errors import UserError
 from ..files import write_bytes, write_text
 from ..report.charts import bundle, spec_json
 from ..report.text import cell
-from .moments import together
-from .sentences import (
-    after,
-    answer,
-    because,
-    first,
-    rhythms,
-    safe,
-    schedule,
-    told,
-    told_rhythm,
-    told_sizes,
-    verdict,
-    when,
-)
+from .moments import nearest, together
+from .sentences import answer, because, rhythms, schedule, told_rhythm, told_sizes
+from .verdicts import verdict
+from .wording import after, first, place, safe, told
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -108,9 +97,9 @@ def details(explanation: "Explanation") -> list[str]:
     groups = together([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])
     if groups:
         rows = [
-            f'<tr><th scope="row">{cell(when(first(g)))}</th>'
+            f'<tr><th scope="row">{cell(place(first(g), explanation))}</th>'
             f"<td>{'<br>'.join(cell(text) for text in told_sizes(g))}</td>"
-            f"<td>{cell(because(g[0], explanation))}</td></tr>"
+            f"<td>{cell(because(nearest(g), explanation))}</td></tr>"
             for g in groups
         ]
         head = '<tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Why</th></tr>'

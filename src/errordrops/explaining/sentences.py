@@ -1,44 +1,19 @@
 """The answer in plain words. Pure: an explanation in, lines of text out."""
 
 import math
-import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..figures.words import count, joined
-from .moments import Event, together
-from .schedule import Change
+from ..logs import Curve
+from .moments import Event, nearest, together
+from .spikes import stands_out
+from .verdicts import LEAST, before, later, verdict
+from .wording import after, capital, first, listed, place, safe, told, when
 
 if TYPE_CHECKING:
     from .answer import Explanation
-
-WIDTH = 100
-CONTROL = {c: None for c in (*range(32), *range(127, 160))}
-
-
-def safe(text: object) -> str:
-    """Text from a log without control characters, which a terminal would obey."""
-    return str(text).translate(CONTROL)
-
-
-def number(value: float) -> str:
-    """0.1, 32,000, 1e-06; whole epochs without a point."""
-    if not math.isfinite(value):
-        return "?"
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
-    return f"{value:.4g}"
-
-
-def wrapped(text: str) -> str:
-    """Lines of at most WIDTH characters for a console; what belongs to a line is indented below it."""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        indent = " " * (len(line) - len(line.lstrip()))
-        more = indent + ("" if indent else "    " if lines else "")
-        lines += textwrap.wrap(line, WIDTH, subsequent_indent=more, break_on_hyphens=False) or [""]
-    return "\n".join(lines)
 
 
 def answer(explanation: "Explanation") -> str:
@@ -51,59 +26,24 @@ def answer(explanation: "Explanation") -> str:
     return "\n".join(parts).rstrip()
 
 
-def verdict(explanation: "Explanation") -> str:
-    """The first line: what the drops are due to."""
-    drops = together([e for e in explanation.events if e.kind == "drop"])
-    if not drops:
-        if explanation.schedule.changes:
-            return "No sudden, lasting drop was found, although the schedule changes: see below."
-        return "No sudden, lasting drop was found in this log."
-    at = [group for group in drops if group[0].cause == "schedule"]
-    times = listed(at)
-    if len(at) == len(drops):
-        every = "The drop is" if len(at) == 1 else "Both drops are" if len(at) == 2 else f"All {len(at)} drops are"
-        return f"{every} at a change of the schedule ({times}): expected, not a bug."
-    others = [group for group in drops if group[0].cause != "schedule"]
-    where = listed(others)
-    if at:
-        verb = "is" if len(at) == 1 else "are"
-        rest = "is" if len(others) == 1 else "are"
-        return f"{len(at)} of {len(drops)} drops {verb} at a change of the schedule ({times}); {where} {rest} not."
-    if not explanation.schedule.known:
-        return f"{count(len(drops), 'sudden drop')} ({where}); the log tells no learning rate, so the cause is open."
-    which = "not" if len(drops) == 1 else "none of them"
-    return f"{count(len(drops), 'sudden drop')} ({where}), {which} at a change of the schedule."
-
-
-def listed(groups: list[list[Event]]) -> str:
-    """`epoch 31`, `epochs 31 and 61`."""
-    numbers = [number(first(group).label) for group in groups]
-    return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
-
-
-def first(group: list[Event]) -> Event:
-    """Of events of several curves the one that was evaluated first."""
-    return min(group, key=lambda event: event.label)
-
-
 def told_sizes(group: list[Event]) -> list[str]:
     """What happened in each curve of a group; curves that were evaluated later say when."""
     start = first(group).label
     return [size(e) if e.label == start else f"{size(e)}, evaluated at {when(e)}" for e in group]
 
 
-def when(event: Event) -> str:
-    """`epoch 31`, `step 32,000`: the log's own number of the first point at the new level."""
-    return f"{event.unit} {number(event.label)}"
-
-
 def read(explanation: "Explanation") -> list[str]:
     """What was read, which curves were judged, and the schedule."""
     log = explanation.log
     lines = [f"Read: {safe(log.source)} ({log.format}, {count(log.records, 'record')}, by {log.axis.unit})"]
-    judged = [f"{safe(c.name)} ({len(c.values)} points{', ' + c.how if c.how else ''})" for c in log.judged]
-    lines.append(f"Judged: {'; '.join(judged)}")
+    lines.append(f"Judged: {'; '.join(map(judged, log.judged))}")
     return [*lines, f"Schedule: {schedule(explanation)}"]
+
+
+def judged(curve: Curve) -> str:
+    """`test error (100 points)`."""
+    short = "too few to find a drop in" if len(curve.values) < LEAST else ""
+    return f"{safe(curve.name)} ({', '.join(filter(None, [f'{len(curve.values)} points', curve.how, short]))})"
 
 
 def schedule(explanation: "Explanation") -> str:
@@ -120,50 +60,21 @@ def schedule(explanation: "Explanation") -> str:
     return f"{'; '.join([*changes, gradual]).rstrip('; ')} ({found.source})"
 
 
-def told(change: Change) -> str:
-    """`learning rate 0.1 to 0.01`, `batches per epoch 188 to 63`, `the schedule changes`."""
-    if change.after is None:
-        return "a change"
-    if change.before is None:
-        return f"{change.what} reduced to {number(change.after)}"
-    if change.before == 1.0 and change.counted and change.after < 1:
-        return f"learning rate times {number(change.after)} (as stated)"
-    return f"{change.what} {number(change.before)} to {number(change.after)}"
-
-
-def after(change: Change, explanation: "Explanation") -> str:
-    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting."""
-    axis = explanation.log.axis
-    if axis.unit == "epoch" and axis.whole:
-        return (
-            f"after {count(int(change.milestone), 'epoch')}"
-            if float(change.milestone).is_integer()
-            else f"after {change.milestone:g} epochs"
-        )
-    if change.counted and axis.unit == "epoch" and float(change.milestone).is_integer():
-        return f"after {count(int(change.milestone), 'epoch')}"
-    if axis.unit == "record" or (change.before is None and change.milestone != change.label):
-        return f"after {number(change.milestone)} points"
-    return f"at {axis.unit} {number(change.label)}"
-
-
 def happened(explanation: "Explanation") -> list[str]:
     """A paragraph for each drop and rise; recoveries in one line."""
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
     for group in together([e for e in lasting if e.cause != "periodic"]):
-        start = when(first(group))
-        lines.append(f"{start[:1].upper()}{start[1:]}: {'; '.join(told_sizes(group))}.")
-        lines.append(f"    {because(group[0], explanation)}")
+        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group))}.")
+        lines.append(f"    {because(nearest(group), explanation)}")
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
-    spikes = [e for e in explanation.events if e.kind == "recovery"]
+    groups = together([e for e in explanation.events if e.kind == "recovery"])
+    spikes = [group for group in groups if any(map(stands_out, group))]
     if spikes:
-        places = [
-            f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in together(spikes)
-        ]
+        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in spikes]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         spots = f"{', '.join(places[:5])}{more}"
-        lines.append(f"No drops, but the ends of spikes, after which the curve is where it was before: {spots}.")
+        lines.append(f"Not drops, only the ends of spikes, after which the curve is where it was before: {spots}.")
     return lines
 
 
@@ -207,11 +118,9 @@ def because(event: Event, explanation: "Explanation") -> str:
             if explanation.schedule.known
             else f"Cause open: {event.why}."
         )
-    low, high = change.points(event.curve)
-    off = 0 if low <= event.point <= high else min(event.point - low, event.point - high, key=abs)
-    where = (
-        "in the first point after it" if off == 0 else f"one point {'later' if off > 0 else 'before the log shows it'}"
-    )
+    if event.offset < 0:
+        return f"{capital(before(event, explanation))}."
+    where = later(event, explanation) if event.offset else "in the first point after it"
     up = event.kind == "rise"
     named = told(change) if change.after is not None else f"the change ({explanation.schedule.source})"
     what = f"{named} {after(change, explanation)}"
@@ -226,7 +135,7 @@ def missed(explanation: "Explanation") -> list[str]:
         return []
     names = [f"{told(c)} {after(c, explanation)}" for c in unseen[:8]]
     more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
-    seen = [e.change.by_row for e in explanation.events if e.change]
+    seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
     late = (
         " Later changes leave little noise to take away, so that is common."
         if seen and unseen[-1].by_row > min(seen)
@@ -279,25 +188,3 @@ def _flat(event: Event) -> bool:
     half = len(before) // 2
     trend = float(np.median(before[:half]) - np.median(before[half:]))
     return bool(trend < 0.3 * abs(event.size))
-
-
-def columns(explanation_log) -> list[str]:
-    """`--list`: each column and what it was taken for, each curve and why it is not judged."""
-    log = explanation_log
-    lines = [
-        f"{safe(log.source)}: {log.format}, {count(log.records, 'record')}, counted by {log.axis.unit}",
-        "",
-        "Columns:",
-    ]
-    width = min(40, max((len(safe(name)) for name, _ in log.columns), default=0))
-    lines += [f"  {safe(name):<{width}}  {meaning or '(not understood)'}" for name, meaning in log.columns]
-    lines += ["", "Curves:"]
-    for curve in log.curves:
-        points = (
-            f"{len(curve.values)} points from {log.axis.unit} {number(curve.labels[0])} to {number(curve.labels[-1])}"
-        )
-        how = f", {curve.how}" if curve.how else ""
-        why = f"; not judged: {safe(curve.left_out)}" if curve.left_out else ""
-        lines.append(f"  {safe(curve.name):<24} {points}{how}{why}")
-    lines += [f"Note: {safe(note)}." for note in log.notes]
-    return lines

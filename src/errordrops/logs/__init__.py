@@ -11,10 +11,11 @@ import pandas as pd
 
 from . import registry
 from .curves import Curve, Log, understand
-from .records import LogError, NotThisFormat, Records
+from .records import LogError, NotThisFormat, NotUnderstood, Records
 from .tables import numbers
+from .unknown import NoCurve
 
-__all__ = ["Curve", "Log", "LogError", "read_frame", "read_log"]
+__all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]
 
 
 def read_log(path: str | Path, columns: dict[str, str] | None = None) -> Log:
@@ -42,6 +43,8 @@ def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Lo
     )
     try:
         registry.understood(records, Path("the table"), frozenset(columns or ()))
+    except NotUnderstood as error:
+        raise registry.unknown("the table", error, frozenset(columns or ())) from error
     except NotThisFormat as error:
         raise LogError(f"the table cannot be explained: {error}") from error
     return understand(records, "the table", columns)

@@ -13,6 +13,7 @@ from .axis import Axis, columns_of, find
 from .points import MOST, by_epoch, by_step, windows
 from .records import LogError, Records
 from .splits import HELD_OUT, splits_of
+from .unknown import NoCurve, taken, without
 from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
@@ -76,12 +77,13 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     given = {}
     for name, meant in (named or {}).items():
         if name not in records.table:
-            listed = ", ".join(map(str, list(records.table.columns)[:30]))
-            raise LogError(f"there is no column {name!r}; the log has: {listed}")
+            raise without(name, records)
         given[name] = stated(meant, name)
     table = records.table
     known = {name: given.get(name) or meaning(name) for name in table.columns}
     meanings = {name: m for name, m in known.items() if m}
+    if not any(m.role == "metric" for m in meanings.values()):
+        raise NoCurve(source, records, given)
     metrics = [n for n, m in meanings.items() if m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(records, roles, metrics)
@@ -120,11 +122,7 @@ def usable(values: pd.Series | np.ndarray) -> np.ndarray:
 
 
 def _told(found: Meaning | None, resolved: Meaning | None) -> str:
-    if found is None:
-        return ""
-    if found.role == "metric":
-        return _name(resolved or found)
-    return {"lr": "learning rate", "batch": "batch size", "batches": "batches per epoch"}.get(found.role, found.role)
+    return _name(resolved or found) if found and found.role == "metric" else taken(found)
 
 
 def _name(found: Meaning) -> str:

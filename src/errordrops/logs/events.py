@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .records import LogError, NotThisFormat, Records
+from .records import LogError, NotThisFormat, NotUnderstood, Records
 from .words import SPLITS, meaning, words
 
 HEADER = struct.Struct("<QI")
@@ -130,6 +130,7 @@ def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> R
     subfolders that are runs of their own (their names say no split) the one with the most values is taken."""
     notes: list[str] = []
     runs: dict[str, dict[str, list[Series]]] = {}
+    unknown: dict[str, int] = {}  # tags and how many values they have
     for path in sorted(files, key=lambda p: (p.name, str(p))):
         folder = path.parent.relative_to(root).as_posix() if path.parent != root else ""
         run, prefix = _run_and_prefix(folder)
@@ -137,6 +138,11 @@ def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> R
             name = f"{prefix}/{tag}" if prefix else tag
             if meaning(name) or name in keep:
                 runs.setdefault(run, {}).setdefault(name, []).append(series)
+            else:
+                unknown[name] = max(unknown.get(name, 0), len(series.values))
+    if not runs and unknown:
+        empty = pd.DataFrame(np.nan, index=range(max(unknown.values())), columns=list(unknown))
+        raise NotUnderstood("none of its tags is understood", Records("TensorBoard events", empty))
     if not runs:
         raise NotThisFormat("its event files hold no scalar whose name says loss, error or accuracy")
     weight = {run: sum(len(s.values) for parts in tags.values() for s in parts) for run, tags in runs.items()}

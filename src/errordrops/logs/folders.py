@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from . import events
-from .records import LogError, NotThisFormat, Records
+from .records import LogError, NotThisFormat, NotUnderstood, Records
 from .words import meaning
 
 DEEPEST, MOST = 8, 20_000  # levels and files that are looked at
@@ -38,11 +38,13 @@ def read(root: Path, reader: Callable, keep: frozenset[str]) -> Records:
     if not below:
         raise LogError(f"{root} holds no files")
     notes: list[str] = []
+    unknown: NotUnderstood | None = None
     found = [path for path in below if "tfevents" in path.name and path.stat().st_size]
     if found:
         try:
             return events.read(found, root, keep)
         except NotThisFormat as error:
+            unknown = error if isinstance(error, NotUnderstood) else None
             notes.append(str(error))
     if metrics := _mlflow(below):
         return metrics
@@ -50,17 +52,27 @@ def read(root: Path, reader: Callable, keep: frozenset[str]) -> Records:
         named = [path for path in below if path.name == name]
         if named:
             records = reader(named[0], keep)
-            others = ", ".join(str(path.relative_to(root)) for path in named[1:5])
-            records.notes.append(
-                f"read from {named[0].relative_to(root)}" + (f" (also there: {others})" if others else "")
-            )
+            records.notes.append(chosen(named[0], below, root))
             return records
     logs = [path for path in below if path.suffix.lower() in (".csv", ".tsv", ".json", ".jsonl", ".log", ".txt")]
     if len(logs) == 1:
         return reader(logs[0], keep)
+    if unknown and not logs:
+        raise unknown
     listed = ", ".join(str(path.relative_to(root)) for path in (logs or below)[:8])
     why = f"; {notes[0]}" if notes else ""
     raise LogError(f"{root} holds no log that is known by its name{why}. Name one of its files: {listed}")
+
+
+def chosen(path: Path, below: list[Path], root: Path) -> str:
+    """Which file of a folder was read, how many others may be logs, and how to choose one of them."""
+    others = [p for p in below if p != path and (p.name in NAMES or p.suffix.lower() in (".csv", ".tsv"))]
+    read = f"read from {path.relative_to(root)}"
+    if not others:
+        return read
+    listed = ", ".join(str(p.relative_to(root)) for p in others[:4]) + (", ..." if len(others) > 4 else "")
+    some = "1 other file there may be a log" if len(others) == 1 else f"{len(others)} other files there may be logs"
+    return f"{read}; {some} ({listed}): give the path of the one to explain"
 
 
 def _mlflow(below: list[Path]) -> Records | None:

@@ -19,6 +19,14 @@ class TooFew(NotThisFormat):
     """The format is the reader's own, but there are too few numbers to make a curve."""
 
 
+class NotUnderstood(NotThisFormat):
+    """The format is the reader's own, but no column's name tells a curve; `records` is what was read."""
+
+    def __init__(self, message: str, records: "Records") -> None:
+        super().__init__(message)
+        self.records = records
+
+
 @dataclass
 class Records:
     """A log as its format has it.

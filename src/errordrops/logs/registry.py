@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from . import caffe, console, events, folders, hints, jsons, tables
-from .records import LogError, NotThisFormat, Records, TooFew
+from .records import LogError, NotThisFormat, NotUnderstood, Records, TooFew
 from .text import decoded, encoding, lines
+from .unknown import NoCurve, without
 from .words import meaning
 
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
@@ -46,10 +47,8 @@ TEXT_READERS: tuple[tuple[str, Callable], ...] = (
     ("lists in text", lambda text, rows, stem, keep: jsons.read_lists(text)),
     ("console text", lambda text, rows, stem, keep: console.read(rows, keep)),
 )
-HELP = (
-    "Name the columns with --column NAME=MEANING, for instance --column 'top_one=test accuracy' --column t=epoch; "
-    "--list shows what was understood"
-)
+HELP = "Name the columns with --column NAME=MEANING, for instance --column 'top_one=test accuracy' --column t=epoch"
+HEADER = "Its first line must name the columns, as in epoch,train_loss,val_acc, and the lines after it hold numbers"
 
 
 def read(path: Path, keep: frozenset[str] = frozenset()) -> Records:
@@ -65,10 +64,18 @@ def read(path: Path, keep: frozenset[str] = frozenset()) -> Records:
         if not path.is_file():
             raise LogError(f"{path} is neither a file nor a folder")
         return _file(path, keep)
+    except NotUnderstood as error:
+        raise unknown(str(path), error, keep) from error
     except NotThisFormat as error:
         raise LogError(f"{path} cannot be explained: {error}. {HELP}") from error
     except OSError as error:
         raise LogError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def unknown(source: str, error: NotUnderstood, keep: frozenset[str]) -> LogError:
+    """What is said where no column is a curve: first of all that a column of `keep` does not exist."""
+    missing = sorted(keep - {str(name) for name in error.records.table.columns})
+    return without(missing[0], error.records) if missing else NoCurve(source, error.records, {})
 
 
 def _file(path: Path, keep: frozenset[str]) -> Records:
@@ -148,30 +155,40 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
     if "\r" in text and "\n" not in text and "\x1b" not in text and text.count("\r") > 3 and "," in text:
         text = text.replace("\r", "\n")  # a table with the line ends of an old Macintosh
     rows = lines(text)
-    tried, few = [], ""
+    few = ""
+    reasons: dict[str, str] = {}
+    known: NotUnderstood | None = None
     for name, reader in TEXT_READERS:
         try:
             records = understood(reader(text, rows, path.stem, keep), path, keep)
         except TooFew as error:
             few = few or f"{path} was read as {name}, but {error}"
             continue
+        except NotUnderstood as error:
+            known = known or error
+            continue
         except NotThisFormat as error:
-            tried.append(f"{name} ({error})")
+            reasons[name] = str(error)
             continue
         records.notes += [note] if note else []
         records.hint = hints.milestones(text)
         return records
     if few:
         raise LogError(few)
-    raise LogError(f"{path} is in no format that is known here. Tried: {'; '.join(tried)}. {HELP}")
+    if known:
+        raise known
+    if path.suffix.lower() in (".csv", ".tsv"):
+        raise LogError(f"{path} is no table: {reasons.get('table')}. {HEADER}")
+    listed = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
+    raise LogError(f"{path} is in no format that is known here. Tried: {listed}. {HELP}")
 
 
 def understood(records: Records, path: Path, keep: frozenset[str]) -> Records:
-    """The records if some column is a metric with two numbers or more, else NotThisFormat."""
+    """The records if some column is a metric with two numbers or more, else NotUnderstood or TooFew."""
     names = [str(name) for name in records.table.columns]
     metrics = [name for name in names if name in keep or ((m := meaning(name)) and m.role == "metric")]
     if not metrics:
-        raise NotThisFormat(f"none of its columns is understood: {', '.join(names[:12])}")
+        raise NotUnderstood("none of its columns is understood as a curve", records)
     if max(int(np.isfinite(records.table[name]).sum()) for name in metrics) < 2:
         raise TooFew(
             f"it holds fewer than two finite values of any curve ({', '.join(metrics[:6])}): nothing to explain"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from . import reshape
-from .records import NotThisFormat, Records
+from .records import NotThisFormat, NotUnderstood, Records
 from .words import meaning
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
@@ -120,6 +120,9 @@ def read_large(path: Path, name: str, keep: frozenset[str] = frozenset()) -> Rec
         head = file.read(1 << 18).decode(name, errors="replace").split("\n")[:HEAD]
     mark, start, names = layout([line.rstrip("\r") for line in head], keep)
     wanted = [n for n in names if meaning(n) or n in keep]
+    if not wanted:
+        records = _parsed(io.StringIO("\n".join(head[:-1])), mark, start, names, head)
+        raise NotUnderstood("none of its columns is understood", records)
     return _parsed(path, mark, start, names, head, wanted, encoding=name, encoding_errors="replace")
 
 

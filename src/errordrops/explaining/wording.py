@@ -1,0 +1,120 @@
+"""Numbers, times and settings as words: what the sentences, the verdict, the list and the picture share."""
+
+import math
+import textwrap
+from typing import TYPE_CHECKING
+
+from ..figures.words import count, joined
+from .moments import Event
+from .schedule import Change
+
+if TYPE_CHECKING:
+    from .answer import Explanation
+
+WIDTH = 100
+CONTROL = {c: None for c in (*range(32), *range(127, 160))}
+
+
+def safe(text: object) -> str:
+    """Text from a log without control characters, which a terminal would obey."""
+    return str(text).translate(CONTROL)
+
+
+def number(value: float) -> str:
+    """0.1, 32,000, 1e-06; whole epochs without a point."""
+    if not math.isfinite(value):
+        return "?"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.0f}"
+    return f"{value:.4g}"
+
+
+def ordinal(n: int) -> str:
+    """`1st`, `12th`, `32nd`."""
+    ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n:,}{ending}"
+
+
+def wrapped(text: str) -> str:
+    """Lines of at most WIDTH characters for a console; what belongs to a line is indented below it."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip()))
+        more = indent + ("" if indent else "    " if lines else "")
+        lines += textwrap.wrap(line, WIDTH, subsequent_indent=more, break_on_hyphens=False) or [""]
+    return "\n".join(lines)
+
+
+def first(group: list[Event]) -> Event:
+    """Of events of several curves the one that was evaluated first."""
+    return min(group, key=lambda event: event.label)
+
+
+def listed(groups: list[list[Event]]) -> str:
+    """`epoch 31`, `epochs 31 and 61`."""
+    numbers = [number(first(group).label) for group in groups]
+    return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
+
+
+def capital(text: str) -> str:
+    """The text with its first letter large."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def when(event: Event) -> str:
+    """`epoch 31`, `step 32,000`: the log's own number of the first point at the new level."""
+    return f"{event.unit} {number(event.label)}"
+
+
+def place(event: Event, explanation: "Explanation") -> str:
+    """`epoch 31`, or `epoch 30 of the log (its 31st point)` where the log's number is not the ordinal of the point."""
+    nth = event.point + 1
+    if event.unit != "epoch" or event.label == nth:
+        return when(event)
+    longest = max(len(curve.values) for curve in explanation.log.judged)
+    if len(event.curve.values) == longest:
+        return f"{when(event)} of the log (its {ordinal(nth)} point)"
+    return f"{when(event)} of the log ({ordinal(nth)} point of {safe(event.curve.name)})"
+
+
+def told(change: Change) -> str:
+    """`learning rate 0.1 to 0.01`, `batches per epoch 188 to 63`, `the schedule changes`."""
+    if change.after is None:
+        return "a change"
+    if change.before is None:
+        return f"{change.what} reduced to {number(change.after)}"
+    if change.before == 1.0 and change.counted and change.after < 1:
+        return f"learning rate times {number(change.after)} (as stated)"
+    return f"{change.what} {number(change.before)} to {number(change.after)}"
+
+
+def after(change: Change, explanation: "Explanation") -> str:
+    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting."""
+    axis = explanation.log.axis
+    if axis.unit == "epoch" and axis.whole:
+        return (
+            f"after {count(int(change.milestone), 'epoch')}"
+            if float(change.milestone).is_integer()
+            else f"after {change.milestone:g} epochs"
+        )
+    if change.counted and axis.unit == "epoch" and float(change.milestone).is_integer():
+        return f"after {count(int(change.milestone), 'epoch')}"
+    if axis.unit == "record" or (change.before is None and change.milestone != change.label):
+        return f"after {number(change.milestone)} points"
+    return f"at {axis.unit} {number(change.label)}"
+
+
+def distance(event: Event, explanation: "Explanation") -> tuple[str, float | None]:
+    """How far an event lies from the points at which its change can show: (`one epoch`, the milestone that would fit).
+
+    (`one point`, None) where a point of the curve is not an epoch, so that no other milestone can be named.
+    """
+    change, labels, axis = event.change, event.curve.labels, explanation.log.axis
+    if change is None or not event.offset:
+        return "no point", None
+    low, high = change.points(event.curve)
+    gap = event.label - float(labels[low if event.offset < 0 else high])
+    whole = axis.unit == "epoch" and axis.whole and abs(gap) == abs(event.offset) and change.counted
+    if not whole or not float(change.milestone).is_integer():
+        return "one point", None
+    return "one epoch", change.milestone + gap
