@@ -127,7 +127,7 @@ def test_claims_are_told_as_they_came_out(page):
     assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
     told = visible(page)
     assert "Of 3 claims, 1 holds , 1 fails , of which 1 is open (the interval reaches over the threshold" in told
-    assert "and 1 cannot be decided by this study. Failed: step.m2.drop." in told
+    assert "and 1 is undecided. Failed: step.m2.drop." in told
     assert "1 claim failed (1 open), for 1 reason." in told
 
 

@@ -107,7 +107,7 @@ def verdicts(study: Study, topic: Topic) -> str:
     lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
     lead += f", {fails} {'fails' if fails == 1 else 'fail'}{open_ones(mine)}" if fails else ""
     lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
-    lead += " (@tbl-claims; [why claims failed](#sec-failed))." if fails else " (@tbl-claims)."
+    lead += " (@tbl-claims; [why](#sec-failed))." if fails else " (@tbl-claims)."
     listing = "\n".join(f"- {told_claim(c)}" for c in mine)
     return f"{lead}\n\n{fold('Each of these claims with its number', listing)}"
 
@@ -135,7 +135,7 @@ def unclaimed(study: Study, topic: Topic) -> str:
     moved = [arm for arm in study.every_arm if set(own_milestones(study, arm)) - usual]
     beside = [f"`{c['id']}`" for c in study.claims if str(c["id"]).split(".")[0] in moved]
     if topic.name == "moved" and beside:
-        return f"{UNJUDGED} Of arms whose changes are elsewhere than the study's, {listed(beside)} judge (@tbl-claims)."
+        return f"{UNJUDGED} Claims about arms that change elsewhere: {listed(beside)} (@tbl-claims)."
     return UNJUDGED
 
 

@@ -222,7 +222,7 @@ def claims(study: Study) -> str:
     text += f", **{len(fails)} {verb(len(fails), 'fail')}**"
     if unsure:
         text += f", of which {unsure} {'is' if unsure == 1 else 'are'} **open** ({REACHES})"
-    text += f"{',' if unsure else ''} and {undecided} cannot be decided by this study."
+    text += f"{',' if unsure else ''} and {undecided} {'is' if undecided == 1 else 'are'} undecided."
     if 0 < len(fails) <= FEW:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
     text += single_seeds(study)

@@ -72,7 +72,7 @@ def reading(study: Study, own: list[fx.Effect]) -> str:
         return ""
     usual = {(e.arm, e.milestone): e for e in fx.effects(study, "error", lasting=True)}
     pairs = [(e, usual[e.arm, e.milestone]) for e in own if (e.arm, e.milestone) in usual]
-    larger = pairs and all(lagging.size < e.size for e, lagging in pairs)
+    larger = pairs and all(e.verdict not in ("unclear", "rise") and lagging.size < e.size for e, lagging in pairs)
     pictured = " (the picture has running ones, whose lag enlarges its drops)" if larger else ""
     return f"; batch-norm statistics are recomputed{pictured}"
 
