@@ -10,7 +10,9 @@ import planted
 from errordrops.analysis import changes, claims, final, placebo
 from errordrops.analysis.intervals import summarise, t_interval
 from errordrops.schedules import Setting, rule_phases
+from errordrops.study import load
 from networks import smoke
+from test_study import changed, write
 
 
 def test_t_interval_against_a_textbook_value():
@@ -137,6 +139,16 @@ def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(differe
     assert found["step.m2.drop"]["holds"] is None  # no threshold was stated for it
     assert found["step.m1.level"]["holds"] is True and found["step.m1.level"]["value"] == -60
     assert not any(name.startswith("none.") for name in found)
+
+
+def test_arms_that_no_claim_is_about_are_told_with_the_reason(tmp_path):
+    arms = ["none", "step", {"name": "mild", "rule": "step", "factor": 2}, "cosine", {"name": "still", "rule": "none"}]
+    study = load(write(tmp_path, changed(arms=arms)))
+    rows = {"drop": summary(-3.0, -4.0, -2.0), "level": summary(-3.0, -4.0, -2.0)}
+    made = claims.milestone_claims(study, rows, placebo.placebo_summary(pd.DataFrame(columns=placebo.COLUMNS)))
+    told = claims.unclaimed(study, made)
+    assert list(told) == ["mild", "cosine", "still"]
+    assert told["mild"] == "the thresholds are about factor 10, and its factor is 2" and "cosine" in told["cosine"]
 
 
 def test_schedules_and_final_values():

@@ -101,6 +101,17 @@ def test_arms_and_families_may_have_fewer_seeds(tmp_path):
         plan.find_run(loaded, "batch", 9)
 
 
+def test_an_arm_of_ones_own_stands_beside_the_others_where_they_are_few(tmp_path):
+    early = {"name": "early", "rule": "step", "milestones": [5, 15], "seeds": 1}
+    deciding, doses = (
+        {"name": "plateau", "plateau": {"judged": "train_eval"}},
+        [{"name": f"step-{f}", "rule": "step", "factor": f} for f in (2, 3, 5)],
+    )
+    few = load(tmp_path, arms=["none", "step", "batch", early, deciding])
+    assert few.headline == ["none", "step", "batch", "early"], "what is decided during training has no changes to draw"
+    assert load(tmp_path, arms=["none", "step", "batch", early, *doses]).headline == ["none", "step", "batch"]
+
+
 def test_an_arm_may_end_early(tmp_path):
     arms = ["none", "step", {"name": "short", "rule": "step", "epochs": 12}, {"name": "curve", "rule": "cosine"}]
     arms.append({"name": "begun", "rule": "cosine", "epochs": 12})

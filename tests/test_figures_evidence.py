@@ -234,9 +234,12 @@ def test_bands_are_two_standard_deviations_of_single_placebos(tables):
 def test_every_arm_has_a_row_and_alarms_are_counted(tables):
     chart = spec("detections", tables)
     assert "11 of 11 drops in exactly the first epoch" in title(chart) and "no alarm in 1 arm" in title(chart)
-    assert (
-        "11 of 18" in " ".join(chart["title"]["subtitle"]) and "leaves 3 such drops out" in chart["usermeta"]["caption"]
-    )
+    assert "11 of 18 changes" in title(chart) and "leaves 3 such drops out" in chart["usermeta"]["caption"]
+    missed = "A change without a mark refutes nothing"
+    assert missed in " ".join(chart["title"]["subtitle"])
+    whole = tables["milestone_detections"].query("expected and exact")
+    none_missed = spec("detections", tables | {"milestone_detections": whole})
+    assert missed not in " ".join(none_missed["title"]["subtitle"])
     assert "none no change: 0 alarms, step 5 of 6 changes" in chart["description"]
     assert "test error (raw) 11 of 18 changes, 1 alarm." in chart["description"]
     domains = [node["y"]["scale"]["domain"] for node in nodes(chart) if "domain" in str(node.get("y"))]

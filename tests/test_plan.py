@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import yaml
 
+import planted
 from errordrops import plan, reference, study
 from errordrops.files import read_table
 from errordrops.layout import Layout
+from errordrops.provenance import mixed_forks
 from errordrops.schedules import Setting, shared_epochs
 from errordrops.workflow import Workflow
 from test_study import GOOD, changed, write
@@ -31,6 +33,18 @@ def test_forks_of_the_quick_study(tmp_path):
         20,
     )
     assert plan.totals(load(tmp_path)) == {"runs": 12, "epochs": 240, "epochs_without_forks": 360}
+
+
+def test_forks_of_mixed_origin_are_compared_where_they_are_one_run(tmp_path):
+    loaded, curves = load(tmp_path), planted.curves()
+    described = [{"arm": r.arm, "seed": r.seed, "from_reference": r.arm != "step"} for r in plan.runs(loaded)]
+    assert mixed_forks(loaded, described, curves) == {"compared": 3, "differ": 0}
+    own = (curves["arm"] == "step") & (curves["seed"] == 1)
+    late, early = (curves["value"].where(~(own & (curves["epoch"] == epoch)), 0.0) for epoch in (11, 10))
+    assert mixed_forks(loaded, described, curves.assign(value=late))["differ"] == 0, "after the fork they may differ"
+    assert mixed_forks(loaded, described, curves.assign(value=early))["differ"] == 1
+    same = [run | {"from_reference": True} for run in described]
+    assert mixed_forks(loaded, same, curves) == {"compared": 0, "differ": 0}
 
 
 def test_moving_arms_moves_no_parent_and_no_key(tmp_path):

@@ -123,11 +123,12 @@ def test_final_table_is_the_csv(page, made):
 
 def test_claims_are_told_as_they_came_out(page):
     holds, fails, undecided = cells(page, "tbl-claims")
-    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails", "undecided"]
+    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails (open)", "undecided"]
     assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
-    assert "Of 3 claims, 1 holds , 1 fails and 1 cannot be decided by this study. Failed: step.m2.drop." in visible(
-        page
-    )
+    told = visible(page)
+    assert "Of 3 claims, 1 holds , 1 fails , of which 1 is open (the interval reaches over the threshold" in told
+    assert "and 1 is undecided. Failed: step.m2.drop." in told
+    assert "1 claim failed (1 open), for 1 reason." in told
 
 
 def test_answer_follows_from_the_numbers(folder):
@@ -141,7 +142,7 @@ def test_answer_follows_from_the_numbers(folder):
         return parts.measured(study.read(folder))
 
     sure = told(-4.0, -2.0)
-    assert sure.count("in **all 3** arms") == 2 and sure.count("−3.00 (95\u00a0% interval −4.00 to −2.00) points") == 2
+    assert sure.count("in **all 3** arms") == 2 and sure.count("−3.00 points (95\u00a0% interval −4.00 to −2.00)") == 2
     unsure = told(-7.0, 1.0)
     assert "no clear difference" in unsure and unsure.count("in **none of 3** arms") == 2
     assert "One seed gives no interval" in told(None, None) and ",." not in told(None, None)
@@ -309,6 +310,7 @@ def test_every_topic_has_its_text_and_its_figures():
 
 def test_a_part_tells_its_claims_with_their_verdicts(folder):
     numbers = {"value": 0.93, "ci_low": 0.85, "ci_high": 1.01, "unit": "nats per nat", "n": 4}
+    numbers |= {"threshold_low": 1.1, "threshold_high": None}  # beyond the whole interval
     claims = [
         numbers | {"id": "predicted.rate.slope", "statement": "a", "holds": True},
         numbers | {"id": "predicted.batch.slope", "statement": "b", "holds": False},

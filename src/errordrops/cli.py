@@ -156,6 +156,7 @@ def collect(args: argparse.Namespace) -> None:
 
 
 def analyse(args: argparse.Namespace) -> None:
+    from .analysis.claims import unclaimed
     from .analysis.results import results
     from .files import read_table, write_csv, write_json
     from .provenance import epoch_seconds, provenance
@@ -163,16 +164,16 @@ def analyse(args: argparse.Namespace) -> None:
 
     loaded, layout = _study(args), _layout(args)
     described = described_runs(loaded, layout)
-    facts = provenance(loaded, described)
     curves, closeups, audit, probes = (
         read_table(layout.table(name)) for name in ("curves", "closeups", "audit", "probes")
     )
+    facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
     tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds)
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)
-    write_json(layout.provenance, facts)
+    write_json(layout.provenance, facts | {"unclaimed": unclaimed(loaded, claims)})
 
 
 def figure(args: argparse.Namespace) -> None:

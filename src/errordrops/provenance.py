@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import pandas as pd
+
 from . import __version__
 from .plan import runs
 from .study import Study
@@ -18,8 +20,27 @@ def distinct(items: list[Any]) -> list[Any]:
     return [item for index, item in enumerate(items) if item not in items[:index]]
 
 
-def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
-    """What contract 10 asks for, from the run.json of every run.
+def mixed_forks(study: Study, described: list[dict[str, Any]], curves: pd.DataFrame) -> dict[str, int]:
+    """Of the forks of which either the run or its parent was taken from the reference, the other trained here:
+    how many were `compared` in the epochs that they share, and how many `differ` there in any number of their curves.
+    """
+    taken = {(run["arm"], run["seed"]): run["from_reference"] for run in described}
+    pairs = [
+        run
+        for run in runs(study)
+        if run.parent and run.fork_epoch and taken[run.arm, run.seed] != taken[run.parent, run.seed]
+    ]
+    place, differ = ["epoch", "split", "metric"], 0
+    for run in pairs:
+        early = curves[(curves["seed"] == run.seed) & (curves["epoch"] <= run.fork_epoch)]
+        own, its = (early[early["arm"] == arm].set_index(place)["value"] for arm in (run.arm, run.parent))
+        common = own.index.intersection(its.index)
+        differ += not own[common].equals(its[common])
+    return {"compared": len(pairs), "differ": differ}
+
+
+def provenance(study: Study, described: list[dict[str, Any]], curves: pd.DataFrame) -> dict[str, Any]:
+    """What contract 10 asks for, from the run.json of every run and the study's curves.
 
     More than one entry in `numerics` or `data` means that runs are not comparable bit by bit; `warnings` says so.
     """
@@ -30,9 +51,11 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
         warnings.append("The runs were not all computed with the same device, precision, thread count or versions.")
     if len(data) > 1:
         warnings.append("The runs were not all trained on the same data.")
-    if len({run["from_reference"] for run in described}) > 1:
+    mixed = mixed_forks(study, described, curves)
+    if mixed["differ"]:
         warnings.append(
-            "Some runs were taken from the reference, others trained here: runs of one seed may differ early."
+            "Some runs were taken from the reference, others trained here: in the epochs that a fork shares with its "
+            f"parent, {mixed['differ']} of {mixed['compared']} such pairs differ."
         )
     return {
         "study": study.name,
@@ -46,6 +69,7 @@ def provenance(study: Study, described: list[dict[str, Any]]) -> dict[str, Any]:
         "finished": max(run["finished"] for run in described),
         "seconds": round(sum(run["seconds_training"] + run["seconds_evaluation"] for run in described), 1),
         "warnings": warnings,
+        "mixed_forks": mixed,
         "runs": [{fact: run[fact] for fact in RUN_FACTS} for run in described],
     }
 

@@ -41,6 +41,7 @@ DEFAULTS = {
     "warmup": None,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
+FEW = 6  # schedules that fit into one picture
 CONTROL = "none"  # the arm that all others are compared with
 # images in the Hessian's sample; leading and negative directions; epochs after the milestone; points on a side of a map
 PROBES = {"arms": [CONTROL, "step", "batch"], "images": 500, "directions": 10, "after": [1, 5], "map_points": 21}
@@ -87,9 +88,11 @@ class Study:
 
     @property
     def headline(self) -> list[str]:
-        """Names of the arms that the first figures show: the study's own milestones, factor and base setting, or phases
-        of their own. Doses and controls have figures of their own. All, where that leaves fewer than two.
+        """Names of the arms that the first figures and tables show: all of a study with few; of one with more those
+        with the study's own milestones, factor and base setting, or phases of their own, as doses and controls have
+        figures of their own. None that decides during training. All, where that leaves fewer than two.
         """
+        few = len(self.schedules) <= FEW
 
         def plain(arm: Arm) -> bool:
             whole = len(arm.settings) == self.epochs and arm.settings[0] == self.base
@@ -98,7 +101,7 @@ class Study:
             usual = arm.factor == self.factor and arm.milestones == list(self.milestones)
             return arm.rule is None or (whole and usual and arm.rule in ("step", "batch", "hybrid"))
 
-        names = [arm.name for arm in self.schedules if plain(arm)]
+        names = [arm.name for arm in self.schedules if (arm.plateau is None if few else plain(arm))]
         return names if len(names) > 1 else [arm.name for arm in self.schedules]
 
     def arm(self, name: str) -> Arm:

@@ -17,12 +17,12 @@ Pure: lists and dictionaries in, as in claims.json and provenance.json. The rule
 from collections import Counter
 from typing import Any
 
+from .analysis.verdicts import decided, interval, verdict
 from .circumstances import differences, taken
 from .errors import UserError
 
 Claim = dict[str, Any]
 
-COUNTED = ("share of seeds", "share of drops", "share of runs", "share of forks")
 SIZES_THAT_MAY_DIFFER = 0.05
 OUTCOMES = {  # in the order in which they are told
     "reversed": "the verdict is reversed",
@@ -38,29 +38,6 @@ WRONG = ("reversed", "missing", "thresholds")
 RULE = """The rule: a verdict is reversed if one side holds and the other's whole interval lies beyond a threshold; an
 interval that reaches over a threshold decides nothing (power). Sizes agree if the intervals overlap. A study agrees
 without reversed, missing or otherwise judged claims, and with at most one in twenty sizes apart."""
-
-
-def interval(claim: Claim) -> tuple[float, float] | None:
-    """The claim's interval; the exact binomial one for a counted share; None where there is none."""
-    if claim["ci_low"] is not None and claim["ci_high"] is not None:
-        return claim["ci_low"], claim["ci_high"]
-    if claim["unit"] in COUNTED and claim["value"] is not None and claim["n"]:
-        from scipy.stats import binomtest
-
-        exact = binomtest(round(claim["value"] * claim["n"]), claim["n"]).proportion_ci(0.95, method="exact")
-        return float(exact.low), float(exact.high)
-    return None
-
-
-def decided(claim: Claim | None) -> bool | None:
-    """True: holds. False: fails, and not for want of seeds alone. None: undecided, or not claimed at all."""
-    if claim is None or claim["holds"] is None:
-        return None
-    found, low, high = interval(claim), claim["threshold_low"], claim["threshold_high"]
-    if claim["holds"] or found is None:
-        return bool(claim["holds"])
-    beyond = (low is not None and found[1] < low) or (high is not None and found[0] > high)
-    return False if beyond else None
 
 
 def same_size(reference: Claim, own: Claim) -> bool | None:
@@ -137,11 +114,8 @@ def _cell(claim: Claim | None) -> str:
         return "not there"
     if claim["value"] is None:
         return "no value"
-    verdict = {True: "holds", False: "fails", None: "undecided"}[claim["holds"]]
-    if claim["holds"] is False and decided(claim) is None:
-        verdict = "fails (open)"
     bounds = f" [{claim['ci_low']:.3g}, {claim['ci_high']:.3g}]" if claim["ci_low"] is not None else ""
-    return f"{verdict:<12} {claim['value']:.3g}{bounds}"
+    return f"{verdict(claim):<12} {claim['value']:.3g}{bounds}"
 
 
 def words(result: dict[str, Any]) -> str:
@@ -173,8 +147,8 @@ def words(result: dict[str, Any]) -> str:
         f"- {d['what']}: {d['own']}, reference {d['reference']}. {d['why'].capitalize()}."
         for d in result["differences"]
     ]
-    verdict = "agrees" if result["agrees"] else "does NOT agree"
-    return "\n".join([*lines, "", f"Study {result['study']} {verdict} with the reference."])
+    agreement = "agrees" if result["agrees"] else "does NOT agree"
+    return "\n".join([*lines, "", f"Study {result['study']} {agreement} with the reference."])
 
 
 def _made(result: dict[str, Any]) -> list[str]:

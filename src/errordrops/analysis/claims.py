@@ -19,14 +19,29 @@ def changed_arms(study: Study) -> list[Arm]:
     Other factors are doses of their own, told by their trend.
     """
     began = comparable(study)
-    return [
-        arm
-        for arm in study.schedules
-        if arm.name != CONTROL
-        and (arm.name in began or not began)
-        and arm.rule in (None, "step", "batch", "hybrid")
-        and arm.factor in (None, study.factor)
-    ]
+    return [arm for arm in study.schedules if arm.name != CONTROL and not _passed_over(study, arm, began)]
+
+
+def _passed_over(study: Study, arm: Arm, began: set[str]) -> str:
+    """Why there are no milestone claims about an arm; empty where there are."""
+    if not arm.milestones and arm.plateau is None:
+        return "its setting does not change"
+    if arm.plateau is not None:
+        return "it decides during training when its setting changes"
+    if arm.rule not in (None, "step", "batch", "hybrid"):
+        return f"the thresholds are not about rule {arm.rule}"
+    if arm.factor not in (None, study.factor):
+        return f"the thresholds are about factor {study.factor:g}, and its factor is {arm.factor:g}"
+    if began and arm.name not in began:
+        return f"it does not begin as arm {CONTROL}"
+    return ""
+
+
+def unclaimed(study: Study, made: list[dict[str, Any]]) -> dict[str, str]:
+    """Arms, but the control, that no claim in `made` names, with the reason in words."""
+    named, began = {claim["id"].split(".")[0] for claim in made}, comparable(study)
+    arms = [arm for arm in study.schedules if arm.name not in (CONTROL, *named)]
+    return {arm.name: _passed_over(study, arm, began) for arm in arms}
 
 
 def points_of(study: Study, key: str, index: int) -> float | None:

@@ -1,11 +1,14 @@
 """One claim: a statement, a number with its interval, and the thresholds between which the study file wants it."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from .intervals import Interval
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
+COUNTED = ("share of seeds", "share of drops", "share of runs", "share of forks")
+OPEN = "fails (open)"
 
 
 def claim(
@@ -57,3 +60,33 @@ def at_most(id: str, statement: str, metric: str, unit: str, value: float, most:
     """A claim about a plain number: it holds if it is `most` or less."""
     made = claim(id, statement, metric, unit, Interval(value, math.nan, math.nan), high=most, **more)
     return made | {"holds": None if most is None or math.isnan(value) else bool(value <= most)}
+
+
+def interval(claim: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The claim's interval; the exact binomial one for a counted share; None where there is none."""
+    if claim["ci_low"] is not None and claim["ci_high"] is not None:
+        return claim["ci_low"], claim["ci_high"]
+    if claim["unit"] in COUNTED and claim["value"] is not None and claim["n"]:
+        from scipy.stats import binomtest
+
+        exact = binomtest(round(claim["value"] * claim["n"]), claim["n"]).proportion_ci(0.95, method="exact")
+        return float(exact.low), float(exact.high)
+    return None
+
+
+def decided(claim: Mapping[str, Any] | None) -> bool | None:
+    """True: holds. False: fails, and not for want of seeds alone. None: undecided, or not claimed at all."""
+    if claim is None or claim["holds"] is None:
+        return None
+    found, low, high = interval(claim), claim["threshold_low"], claim["threshold_high"]
+    if claim["holds"] or found is None:
+        return bool(claim["holds"])
+    beyond = (low is not None and found[1] < low) or (high is not None and found[0] > high)
+    return False if beyond else None
+
+
+def verdict(claim: Mapping[str, Any]) -> str:
+    """`holds`, `fails`, `undecided`, or `fails (open)`: the interval reaches over the threshold, nothing is decided."""
+    if claim["holds"] is False and decided(claim) is None:
+        return OPEN
+    return {True: "holds", False: "fails", None: "undecided"}[claim["holds"]]

@@ -20,7 +20,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     own = [m for m, arms in parts.marks(schedules).items() if arm in arms]
     rows = parts.thin(rows, {m + d for m in own for d in (0, 1)} | {0, 1, int(rows["epoch"].max())})
     rows = rows.assign(line=rows["split"].map(lambda split: LINES[split][0]))
-    late = rows[rows["epoch"] >= panels.start(schedules)]
+    late = rows[rows["epoch"] >= panels.start(schedules[schedules["arm"].astype(str) == arm])]
     room = 0.08 * max(float(late["mean"].max() - rows["mean"].min()), 0.1)
     domain = [round(max(0.0, float(rows["mean"].min()) - room), 2), round(float(late["mean"].max()) + room, 2)]
     chart = parts.view(layers(rows, own, domain), HEIGHT, name="cliffs")
@@ -60,7 +60,7 @@ def layers(rows: pd.DataFrame, own: list[int], domain: list[float]) -> list[alt.
         )
         colour = alt.value(next(c for name, c, _ in LINES.values() if name == row["line"]))
         said.append(mark.encode(x.axis(None), y, text="line:N", color=colour))
-    return [*parts.rules({m: ["this arm"] for m in own}, end, labelled=True), line, *said, hover]
+    return [*parts.rules({m: ["this schedule"] for m in own}, end, labelled=True), line, *said, hover]
 
 
 def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], str, str]:
@@ -70,13 +70,13 @@ def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], 
     falls = [f"{before:.1f} to {after:.1f} % in epoch {m + 1}" for m, before, after in steps]
     title = f"Test error: {words.joined(falls)}" if falls else "Test and training error"
     n = rows["n"]
-    subtitle = [f"Arm {arm}, {words.seeds_shown(n)}, batch-norm statistics as usual in training curves (running)"]
+    subtitle = [f"Schedule {arm}, {words.seeds_shown(n)}, batch-norm statistics as usual in training curves (running)"]
     caption = (
         "Share of images classified wrongly, epoch by epoch. On the test set, and on the training images while the "
         "network learns them. Thin vertical lines: milestones, numbers m of epochs completed when the setting of this "
-        "arm changes; the first epoch under the new one is m + 1. The axis ends where the error of the first epochs "
-        "lies above it."
+        "schedule changes; the first epoch under the new one is m + 1. The axis ends where the error of the first "
+        "epochs lies above it."
     )
     last = test[test.index.max()]
-    alt_text = f"Lines of test and training error of arm {arm} against epochs. {title}; at the end {last:.1f} %."
+    alt_text = f"Lines of test and training error of schedule {arm} against epochs. {title}; at the end {last:.1f} %."
     return title, subtitle, caption, alt_text

@@ -19,6 +19,10 @@ KINDS = {  # colour and symbol
     "rise": (theme.COLOURS[1], "triangle-up"),
     "recovery": (theme.COLOURS[2], "diamond"),
 }
+MISSED = (
+    "A change without a mark refutes nothing: the detector needs a level that lasts; where the curve still falls "
+    "steeply, or has little left to fall, a change drowns in it"
+)
 ROW, SIDE = 20, 150
 SHOWN = "datum.reading == reading"
 
@@ -120,21 +124,22 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
     beside = drops[~drops["arm"].isin(without)]
     judged = beside[beside["prompt"].astype(bool)]
     alarms, slow = len(drops) - len(beside), len(beside) - len(judged)
+    counted = changes[changes["expected"].astype(bool)]
     title = "What a detector that never sees the schedule reports in each arm"
+    title += f": a drop at {changed(changes)}" if len(counted) else ""
     if len(judged):
         exact = int((judged["deviation"] == 0).sum())
         title = f"Blind to the schedule, a detector puts {exact} of {words.count(len(judged), 'drop')} in exactly"
-        title += " the first epoch after a change"
+        title += f" the first epoch after a change ({changed(changes)} have one)"
         if without:
             title += f"; {words.count(alarms, 'alarm') if alarms else 'no alarm'} in "
             title += f"{words.count(len(without), 'arm')} without one"
-    counted = changes[changes["expected"].astype(bool)]
-    at_once = counted[counted["reading"] == FIRST]["exact"].astype(bool)
     subtitle = [
         f"Title and first view: {FIRST}; marks grow with the seeds that report",
-        "Grey rule: first epoch after a change; right: changes with a drop in exactly that epoch, "
-        f"{int(at_once.sum())} of {len(at_once)} in all",
+        "Grey rule: first epoch after a change; right: changes with a drop in exactly that epoch",
     ]
+    if not counted["exact"].astype(bool).all():
+        subtitle.append(MISSED)
     hollow = (
         f" Hollow: the epoch after that change has too few updates for momentum to show a drop at once; the title "
         f"leaves {words.count(slow, 'such drop')} out."
@@ -145,8 +150,8 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
         "The detector gets one curve at a time and never the schedule, which is laid beside its reports afterwards. "
         "Rows: arms; grey rules: the first epoch after each change of learning rate or batch size, as it was trained. "
         "Counted are changes at which the noise falls, with five epochs left and enough updates in the first. "
-        f"Circles: drops; triangles: rises; diamonds: recoveries.{hollow} Switch below: training loss, test error with "
-        "recomputed, and with running batch-norm statistics (raw)."
+        f"Circles: drops; triangles: rises; diamonds: recoveries, falls that only end a spike.{hollow} Switch below: "
+        "training loss, test error with recomputed, and with running batch-norm statistics (raw)."
     )
     said = outcomes(found, changes, arms)[FIRST]
     alt_text = (
@@ -154,6 +159,12 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
         f"{', '.join(f'{arm} {phrase}' for arm, phrase in said.items())}. Over all arms: {totals(found, changes)}."
     )
     return title, subtitle, caption, alt_text
+
+
+def changed(changes: pd.DataFrame) -> str:
+    """`10 of 17 changes` that are counted have a drop in exactly the first epoch after them, in the first reading."""
+    exact = changes[(changes["reading"] == FIRST) & changes["expected"].astype(bool)]["exact"].astype(bool)
+    return f"{int(exact.sum())} of {words.count(len(exact), 'change')}"
 
 
 def totals(found: pd.DataFrame, changes: pd.DataFrame) -> str:

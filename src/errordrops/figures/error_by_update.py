@@ -64,7 +64,7 @@ def text(final: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> tu
     title = "Test and training error by parameter updates"
     changed = ends[ends["arm"].isin({arm for names in at.values() for arm in names})]
     if len(changed) > 1 and changed["updates"].iloc[0] < changed["updates"].iloc[-1]:
-        few, many = changed.iloc[0], changed.iloc[-1]
+        few, many = changed.iloc[0], changed[changed["updates"] == changed["updates"].max()].iloc[0]
         title = (
             f"Arm {few['arm']} ends at {few['mean']:.1f} % test error after {few['updates']:,.0f} updates, "
             f"arm {many['arm']} at {many['mean']:.1f} % after {many['updates']:,.0f}"

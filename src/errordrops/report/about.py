@@ -4,7 +4,7 @@ import re
 
 from .effects import best_metric
 from .study import Study
-from .text import count, missing, plain, short
+from .text import count, count_range, missing, plain, short
 
 CITED = {"fashion": "@xiao2017", "cifar": "@krizhevsky2009"}
 SETUP = {"error_recomputed": "batch-norm statistics recomputed", "error": "running batch-norm statistics"}
@@ -18,7 +18,7 @@ def variables(study: Study, engine: str) -> dict:
         "study": {
             "name": slug(study.name),
             "epochs": f"{last}",
-            "seeds": count(study.seeds, "seed"),
+            "seeds": count_range(study.seeds_an_arm, "seed"),
             "images": short(study.train_size) if study.train_size else "the training",
             "reading": SETUP[metric],
         },
@@ -71,9 +71,18 @@ def origin(study: Study) -> str:
         return (
             f"{which} were **not trained for this page**: they were taken from the reference results that "
             f"are "
-            f"kept with the project. Analysis, figures and page were made anew from them.{spent}\n"
+            f"kept with the project. Analysis, figures and page were made anew from them.{alike(study)}{spent}\n"
         )
     return f"The runs were trained for this study, not taken from the reference results.{spent}\n"
+
+
+def alike(study: Study) -> str:
+    """Where runs of both origins share epochs and are equal there, that they are; differences are a warning above."""
+    mixed = study.provenance.get("mixed_forks", {"compared": 0, "differ": 0})
+    if mixed["differ"] or not mixed["compared"]:
+        return ""
+    forks = count(mixed["compared"], "fork")
+    return f" Where runs of both origins share epochs ({forks}), their curves are identical there."
 
 
 def duration(seconds: float) -> str:

@@ -50,6 +50,11 @@ class Effect:
     difference: tuple[float, float, float]
 
     @property
+    def size(self) -> float:
+        """The difference to the control, the change itself where there is none."""
+        return self.change[0] if missing(self.difference[0]) else self.difference[0]
+
+    @property
     def verdict(self) -> str:
         """`drop`, `rise`, `unclear` (interval includes zero), `one` (a seed gives no interval) or
         `alone` (no control).
@@ -105,9 +110,12 @@ def headline(found: list[Effect]) -> list[Effect]:
 
 
 def stated(e: Effect) -> str:
-    """The difference to the control (the change itself where there is none) with its interval, and what it is not."""
+    """The difference to the control (the change itself where there is none) in points, in parentheses its interval and
+    what the change is not.
+    """
     mean, low, high = e.change if e.verdict == "alone" else e.difference
-    text = number(mean, sign=True)
-    if not missing(low) and not missing(high):
-        text += f" (95\u00a0% interval {number(low, sign=True)} to {number(high, sign=True)})"
-    return text + {"unclear": ", **no clear difference**,", "rise": ", **not a fall**,"}.get(e.verdict, "")
+    text = f"{number(mean, sign=True)} points"
+    if missing(low) or missing(high):
+        return text
+    told = {"unclear": ": **no clear difference**", "rise": ": **not a fall**"}.get(e.verdict, "")
+    return f"{text} (95\u00a0% interval {number(low, sign=True)} to {number(high, sign=True)}{told})"

@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..analysis.verdicts import OPEN, verdict
 from . import charts
+from .effects import own_milestones
 from .study import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
-WORDS = {True: "holds", False: "**fails**", None: "undecided"}
+UNJUDGED = "Nothing was predicted about this beforehand, so it is shown, not judged."
 UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
 
 
@@ -100,12 +102,12 @@ def verdicts(study: Study, topic: Topic) -> str:
     """How many of the topic's claims hold, fail and are left open; each with its number, folded."""
     mine = [c for c in study.claims if re.fullmatch(topic.claims, str(c.get("id", "")))]
     if not mine:
-        return "No claim about it stood in the study file."
+        return unclaimed(study, topic)
     holds, fails = (sum(c.get("holds") is verdict for c in mine) for verdict in (True, False))
     lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
-    lead += f", {fails} {'fails' if fails == 1 else 'fail'}" if fails else ""
+    lead += f", {fails} {'fails' if fails == 1 else 'fail'}{open_ones(mine)}" if fails else ""
     lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
-    lead += " (@tbl-claims; [why claims failed](#sec-failed))." if fails else " (@tbl-claims)."
+    lead += " (@tbl-claims; [why](#sec-failed))." if fails else " (@tbl-claims)."
     listing = "\n".join(f"- {told_claim(c)}" for c in mine)
     return f"{lead}\n\n{fold('Each of these claims with its number', listing)}"
 
@@ -122,9 +124,25 @@ def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
         f"- {listed([plain(id) for id in fails if reasons[id] == why])}: {why}"
         for why in dict.fromkeys(reasons.values())
     ]
-    told = f"{count(len(fails), 'claim')} failed, for {count(len(found), 'reason')}."
+    told = f"{count(len(fails), 'claim')} failed{open_ones(study.claims)}, for {count(len(found), 'reason')}."
     why = fold("Why, reason by reason", "\n".join(found))
     return f"### Why claims failed {{#sec-failed}}\n\n{told}\n\n{why}"
+
+
+def unclaimed(study: Study, topic: Topic) -> str:
+    """What it means that nothing was claimed; for moved milestones, the claims about arms that have such."""
+    usual = set(study.settings.get("milestones", []))
+    moved = [arm for arm in study.every_arm if set(own_milestones(study, arm)) - usual]
+    beside = [f"`{c['id']}`" for c in study.claims if str(c["id"]).split(".")[0] in moved]
+    if topic.name == "moved" and beside:
+        return f"{UNJUDGED} Claims about arms that change elsewhere: {listed(beside)} (@tbl-claims)."
+    return UNJUDGED
+
+
+def open_ones(claims: Sequence[Mapping]) -> str:
+    """` (6 open)`: how many of the failed claims have an interval that reaches over the threshold; else nothing."""
+    n = sum(verdict(c) == OPEN for c in claims)
+    return f" ({n} open)" if n else ""
 
 
 def told_claim(claim: dict) -> str:
@@ -132,7 +150,7 @@ def told_claim(claim: dict) -> str:
     digits = 3 if claim.get("unit") in ("nats", "nats per nat", "share", "R2") else 2
     value = interval(claim.get("value"), claim.get("ci_low"), claim.get("ci_high"), digits)
     unit = "" if claim.get("value") is None else f" {plain(claim.get('unit') or '')}"
-    return f"`{claim.get('id')}`: {value}{unit}; {WORDS[claim.get('holds')]}"
+    return f"`{claim.get('id')}`: {value}{unit}; {verdict(claim).replace('fails', '**fails**')}"
 
 
 def simulated(study: Study) -> str:

@@ -1,6 +1,7 @@
 """The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
 
 from ..analysis.changes import LEVEL_EPOCHS
+from ..analysis.verdicts import OPEN, verdict
 from ..study import CONTROL
 from . import effects as fx
 from .about import model_on_data
@@ -8,6 +9,7 @@ from .study import Study
 from .text import callout, count, fold, interval, listed, number, plain, short
 
 FEW = 6  # of more failed claims than this the names are told with the reasons only
+REACHES = "the interval reaches over the threshold, so the data decide neither way"
 INDEPENDENCE = (
     "Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs of "
     "arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that epoch."
@@ -29,12 +31,12 @@ def measured(study: Study) -> str:
     for e in fx.headline(found) or found[:1]:
         where = (e.arm, e.milestone)
         sentence = (
-            f"{e.what} after epoch {e.milestone} moved test error by {fx.stated(e)} points "
+            f"{e.what} after epoch {e.milestone} moved test error by {fx.stated(e)} "
             f"over the epochs after it and by {fx.stated(first[where])} in epoch {e.milestone + 1} alone"
         )
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
-        sentences.append(sentence.rstrip(","))
+        sentences.append(sentence)
     return f"{tally(found)}\n\n{paired}{'; '.join(sentences)}.\n"
 
 
@@ -215,11 +217,32 @@ def claims(study: Study) -> str:
     holds = [c for c in study.claims if c.get("holds") is True]
     fails = [c for c in study.claims if c.get("holds") is False]
     undecided = len(study.claims) - len(holds) - len(fails)
+    unsure = sum(verdict(c) == OPEN for c in fails)
     text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
-    text += f", **{len(fails)} {verb(len(fails), 'fail')}** and {undecided} cannot be decided by this study."
+    text += f", **{len(fails)} {verb(len(fails), 'fail')}**"
+    if unsure:
+        text += f", of which {unsure} {'is' if unsure == 1 else 'are'} **open** ({REACHES})"
+    text += f"{',' if unsure else ''} and {undecided} {'is' if undecided == 1 else 'are'} undecided."
     if 0 < len(fails) <= FEW:
         text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
-    return f"{text}\n\n{fold('How far claims are independent', INDEPENDENCE)}"
+    text += single_seeds(study)
+    return f"{text}\n\n{without(study)}{fold('How far claims are independent', INDEPENDENCE)}"
+
+
+def single_seeds(study: Study) -> str:
+    """How many claims are undecided since one seed gives no interval, and about which arms."""
+    single = [str(c["id"]) for c in study.claims if c["holds"] is None and c["n"] == 1]
+    if not single:
+        return ""
+    arms = listed([plain(arm) for arm in dict.fromkeys(id.split(".")[0] for id in single)])
+    return f" One seed gives no interval, so the {count(len(single), 'claim')} about {arms} stay undecided."
+
+
+def without(study: Study) -> str:
+    """The arms that no claim is about, each with the reason; folded where they are many."""
+    told = [f"Arm {plain(arm)}: no claim, because {plain(why)}." for arm, why in study.unclaimed.items()]
+    text = " ".join(told)
+    return f"{text if len(told) <= 2 else fold('Arms that no claim is about', text)}\n\n" if told else ""
 
 
 def verb(n: int, word: str) -> str:

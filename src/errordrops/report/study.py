@@ -68,11 +68,22 @@ class Study:
         return facts[0] if isinstance(facts, list) else facts
 
     @property
+    def unclaimed(self) -> dict[str, str]:
+        """Arms that no claim is about, with the reason in words."""
+        return self.provenance.get("unclaimed", {})
+
+    @property
     def seeds(self) -> int:
         seeds = self.settings.get("seeds")
         if isinstance(seeds, list):
             return len(seeds)
         return int(seeds) if seeds else self.changes["seed"].nunique()
+
+    @property
+    def seeds_an_arm(self) -> list[int]:
+        """With how many seeds each arm was trained; the study's number where no list of runs says."""
+        runs = [run.get("arm") for run in self.provenance.get("runs", [])]
+        return [n for arm in self.every_arm if (n := runs.count(arm))] or [self.seeds]
 
     @property
     def diverged(self) -> list[dict]:

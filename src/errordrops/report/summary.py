@@ -2,15 +2,19 @@
 Markdown out.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..analysis.changes import LEVEL_EPOCHS
+from ..layout import Layout
 from . import effects as fx
 from .about import model_on_data
 from .study import Study
-from .text import cell, count, listed, missing, number, raw, short
+from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
+TESTED = "evidence"  # the study that tests why
 
 
 @dataclass(frozen=True)
@@ -31,22 +35,46 @@ def summary(study: Study) -> str:
     if not any(e.verdict == "drop" for e in found):
         lead = "**The answer of the papers: because a setting of the training was changed there**"
     papers = (
-        "the learning rate was divided by 10 [@he2015, section 3.4], and multiplying the batch size instead gives the "
-        "same drops [@smith2018]."
+        "the first ResNets had their learning rate divided by 10 [@he2015, section 3.4], and multiplying the batch "
+        "size instead gives the same drops [@smith2018]."
     )
-    return f"::: {{.answer}}\n{lead}: {papers} {measured(study, found)}\n\n{raw(tiles(study))}:::\n"
+    told = " ".join(filter(None, [papers, why(study), measured(study, found)]))
+    return f"::: {{.answer}}\n{lead}: {told}\n\n{raw(tiles(study))}:::\n"
+
+
+def why(study: Study) -> str:
+    """What a change of the setting does, for a study that does not test it; nothing for one that does."""
+    if study.has("sweep_fits") or study.has("court"):
+        return ""
+    page = Layout.of(TESTED, "results/reference").report.as_posix()
+    return f"What falls is the noise of the gradient, which hid better weights (tested in study {TESTED}: `{page}`)."
 
 
 def measured(study: Study, found: list[fx.Effect]) -> str:
-    """The second sentence: the level of test error after the first change of the rate, and of the batch."""
+    """This study's sentence: the level of test error after the first change of the rate, and of the batch."""
     if not found:
         return f"This study ({model_on_data(study)}) has no arm in which a setting changes at a milestone."
-    seeds = count(study.seeds, "seed")
     own = fx.headline(found) or found[:1]
-    verbs = [" moved test error in the epochs after it, in points,", ""]
-    moved = [f"{e.what} after epoch {e.milestone}{verb} by {fx.stated(e)}" for e, verb in zip(own, verbs, strict=False)]
-    beside = "" if found[0].verdict == "alone" else ", beside runs in which nothing was changed"
-    return f"Measured here ({model_on_data(study)}, {seeds}): {listed(moved)}{beside}."
+    seeds = count_range([e.n for e in own], "seed")
+    moved = []
+    for i, e in enumerate(own):
+        when = "" if i and e.milestone == own[i - 1].milestone else f" after epoch {e.milestone}"
+        moved.append(f"{e.what}{when}{'' if i else ' moved the level of test error'} by {fx.stated(e)}")
+    beside = "" if found[0].verdict == "alone" else ", beside runs without the change"
+    return f"Measured here ({model_on_data(study)}, {seeds}): {listed(moved)}{beside}{reading(study, own)}."
+
+
+def reading(study: Study, own: list[fx.Effect]) -> str:
+    """With which batch-norm statistics that was read, and whether the lag of the others enlarges the drops of these
+    arms.
+    """
+    if fx.best_metric(study) == "error":
+        return ""
+    usual = {(e.arm, e.milestone): e for e in fx.effects(study, "error", lasting=True)}
+    pairs = [(e, usual[e.arm, e.milestone]) for e in own if (e.arm, e.milestone) in usual]
+    larger = pairs and all(e.verdict not in ("unclear", "rise") and lagging.size < e.size for e, lagging in pairs)
+    pictured = " (the picture has running ones, whose lag enlarges its drops)" if larger else ""
+    return f"; batch-norm statistics are recomputed{pictured}"
 
 
 def tiles(study: Study) -> str:
@@ -74,20 +102,38 @@ def limits(claim: dict, level: int = 95) -> str:
 
 
 def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
-    """The fall at the first change of the rate (0) or the batch (1): in the first epoch, else of the level."""
+    """The fall at the first change of the rate (0) or the batch (1), both by one measure: in the first epoch, else of
+    the level.
+    """
 
     def kind(study: Study, claims: dict) -> Iterator[Tile]:
-        for e in fx.headline(fx.effects(study, fx.best_metric(study), lasting=True))[which : which + 1]:
-            for what, when in (("drop", f"in epoch {e.milestone + 1}, the first after"), ("level", "in epochs after")):
-                claim = claims.get(f"{e.arm}.m1.{what}")
-                if claim:
-                    placebos = "active placebos" in str(claim.get("statement"))
-                    beside = "active placebos: runs that go on without" if placebos else "arm none"
-                    says = f"of test error {when} {e.what}, beside {beside}"
-                    yield Tile(number(claim["value"]), "points", limits(claim), says, claim["id"])
-                    return
+        own = fx.headline(fx.effects(study, fx.best_metric(study), lasting=True))
+        what = measure([e.arm for e in own], claims)
+        for e in own[which : which + 1]:
+            claim = claims.get(f"{e.arm}.m1.{what}")
+            if claim:
+                yield Tile(number(claim["value"]), "points", limits(claim), told(e, what, claim), claim["id"])
 
     return kind
+
+
+def measure(arms: list[str], claims: dict) -> str:
+    """`drop` (of the first epoch) or `level`, whichever holds for more of these arms; the first, if as many."""
+    return max(("drop", "level"), key=lambda what: sum(f"{arm}.m1.{what}" in claims for arm in arms))
+
+
+def told(e: fx.Effect, what: str, claim: dict) -> str:
+    """What was measured, when, how the error was read, and beside what."""
+    statement = str(claim.get("statement"))
+    placebos = "active placebos" in statement
+    beside = "active placebos: runs that go on without" if placebos else "runs without it"
+    read = " (statistics recomputed)" if str(claim.get("metric")).endswith("recomputed") else ""
+    if what == "drop":
+        return f"of test error{read} in epoch {e.milestone + 1}, the first after {e.what}, beside {beside}"
+    if epoch := re.search(r"In (epoch \d+)", statement) if placebos else None:
+        return f"of test error{read} in {epoch[1]}, after {e.what}, beside {beside}"
+    epochs = f"mean of up to {LEVEL_EPOCHS} epochs after {e.what} less that before"
+    return f"of test error{read}, {epochs}, beside {beside}"
 
 
 def detection(study: Study, claims: dict) -> Iterator[Tile]:

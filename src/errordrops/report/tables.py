@@ -5,13 +5,14 @@ from itertools import groupby
 import pandas as pd
 
 from ..analysis.changes import LEVEL_EPOCHS
+from ..analysis.verdicts import verdict as judged
 from ..schedules import Setting, noise_scale
 from . import effects as fx
 from .study import Study
 from .text import NOTHING, cell, floating, fold, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
-VERDICTS = {True: ("holds", "holds"), False: ("fails", "fails"), None: ("open", "undecided")}
+KINDS = {True: "holds", False: "fails", None: "open"}  # how a verdict looks
 
 
 def phases(study: Study) -> str:
@@ -158,18 +159,17 @@ def claims(study: Study) -> str:
     """tbl-claims: every claim with its value, threshold and verdict."""
     rows = []
     for c in study.claims:
-        kind, word = VERDICTS[c.get("holds")]
         value = interval(c.get("value"), c.get("ci_low"), c.get("ci_high"), sign=True)
         unit = cell(c.get("unit") or "") if value != NOTHING else ""
         name = f"{cell(c.get('statement', ''))}<br><code>{cell(c.get('id', ''))}</code>"
-        verdict = f'<span class="verdict {kind}">{word}</span>'
+        verdict = f'<span class="verdict {KINDS[c["holds"]]}">{judged(c)}</span>'
         rows.append([verdict, name, f"{value} {unit}".strip(), threshold(c), cell(c.get("n") or NOTHING)])
     if not rows:
         return "<!-- no claims -->\n"
     header = ["Verdict", "Claim", "Value (interval)", "Threshold", "n"]
     caption = (
         "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
-        "equivalences (two one-sided tests) 90\u00a0%."
+        "equivalences (two one-sided tests) 90\u00a0%; a counted share is judged open by its exact binomial interval."
     )
     made = floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
     return fold(f"Every claim with its threshold, number and verdict ({len(rows)})", made)

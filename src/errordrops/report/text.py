@@ -65,6 +65,12 @@ def count(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def count_range(counts: Sequence[int], noun: str) -> str:
+    """The range of several counts: `3 seeds`, `1 to 3 seeds`."""
+    low, high = min(counts), max(counts)
+    return count(high, noun) if low == high else f"{low:,} to {count(high, noun)}"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """An HTML table in a box of its own that scrolls; the cells are HTML already, `left` columns are text."""
     side = [' class="text"' if i < left else "" for i in range(len(header))]
