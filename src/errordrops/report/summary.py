@@ -102,13 +102,11 @@ def limits(claim: dict, level: int = 95) -> str:
 
 
 def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
-    """The fall at the first change of the rate (0) or the batch (1), both by one measure: in the first epoch, else of
-    the level.
-    """
+    """The fall at the first change of the rate (0) or the batch (1), both by one measure."""
 
     def kind(study: Study, claims: dict) -> Iterator[Tile]:
         own = fx.headline(fx.effects(study, fx.best_metric(study), lasting=True))
-        what = measure([e.arm for e in own], claims)
+        what = measure([e.arm for e in own], study)
         for e in own[which : which + 1]:
             claim = claims.get(f"{e.arm}.m1.{what}")
             if claim:
@@ -117,9 +115,12 @@ def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
     return kind
 
 
-def measure(arms: list[str], claims: dict) -> str:
-    """`drop` (of the first epoch) or `level`, whichever holds for more of these arms; the first, if as many."""
-    return max(("drop", "level"), key=lambda what: sum(f"{arm}.m1.{what}" in claims for arm in arms))
+def measure(arms: list[str], study: Study) -> str:
+    """`level` where a claim about it was made for any of these arms, as in the sentence above the numbers, else `drop`:
+    whichever of them holds.
+    """
+    stated = {str(claim["id"]) for claim in study.claims}
+    return "level" if any(f"{arm}.m1.level" in stated for arm in arms) else "drop"
 
 
 def told(e: fx.Effect, what: str, claim: dict) -> str:
