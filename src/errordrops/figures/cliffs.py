@@ -23,7 +23,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     late = rows[rows["epoch"] >= panels.start(schedules[schedules["arm"].astype(str) == arm])]
     room = 0.08 * max(float(late["mean"].max() - rows["mean"].min()), 0.1)
     domain = [round(max(0.0, float(rows["mean"].min()) - room), 2), round(float(late["mean"].max()) + room, 2)]
-    chart = parts.view(layers(rows, own, domain), HEIGHT, name="cliffs")
+    chart = parts.view(layers(rows, own, domain, changing(schedules, arm)), HEIGHT, name="cliffs")
     return parts.finish(chart, *text(arm, own, rows))
 
 
@@ -35,8 +35,15 @@ def known(schedules: pd.DataFrame) -> str:
     return next(iter([arm for arm in few if sizes[arm] == 1] + few + arms))
 
 
-def layers(rows: pd.DataFrame, own: list[int], domain: list[float]) -> list[alt.Chart]:
-    """Rules at the milestones, lines, their names, and points that carry the tooltips."""
+def changing(schedules: pd.DataFrame, arm: str) -> str:
+    """What changes in an arm: `rate`, `batch`, or `rate or batch`."""
+    own = schedules[schedules["arm"].astype(str) == arm]
+    names = {"learning_rate": "rate", "batch_size": "batch"}
+    return " or ".join(name for column, name in names.items() if own[column].nunique() > 1) or "setting"
+
+
+def layers(rows: pd.DataFrame, own: list[int], domain: list[float], what: str) -> list[alt.Chart]:
+    """Rules at the milestones, labelled with `what` changes, lines, their names, and points that carry the tooltips."""
     end = int(rows["epoch"].max())
     axis = alt.Axis(title="Epochs completed", tickMinStep=1, grid=False)
     x = alt.X("epoch:Q", axis=axis, scale=alt.Scale(domain=[0, end], nice=False))
@@ -60,7 +67,7 @@ def layers(rows: pd.DataFrame, own: list[int], domain: list[float]) -> list[alt.
         )
         colour = alt.value(next(c for name, c, _ in LINES.values() if name == row["line"]))
         said.append(mark.encode(x.axis(None), y, text="line:N", color=colour))
-    return [*parts.rules({m: ["this schedule"] for m in own}, end, labelled=True), line, *said, hover]
+    return [*parts.rules({m: ["this schedule"] for m in own}, end, labelled=True, what=what), line, *said, hover]
 
 
 def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], str, str]:

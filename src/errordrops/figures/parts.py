@@ -126,8 +126,11 @@ def statistics(value: str) -> alt.Parameter:
     return alt.param(name="statistics", value=value, bind=radio)
 
 
-def rules(at: dict[int, list[str]], end: float, labelled: bool, while_: str = "true") -> list[alt.Chart]:
-    """Thin rules at x = m, each labelled above the plot as far as there is room before the next.
+def rules(
+    at: dict[int, list[str]], end: float, labelled: bool, while_: str = "true", what: str = "rate or batch"
+) -> list[alt.Chart]:
+    """Thin rules at x = m, each labelled above the plot as far as there is room before the next, the first with `what`
+    changes.
 
     They are there `while_` this expression of the chart's parameters is true.
     """
@@ -137,7 +140,7 @@ def rules(at: dict[int, list[str]], end: float, labelled: bool, while_: str = "t
     texts = {m: f"after epoch {m}" for m in at}
     if any(5.8 * len(texts[m]) > room[m] for m in at):
         texts = {m: str(m) for m in at}
-    first, long = min(at), f"rate or batch changes after {min(at)}"
+    first, long = min(at), f"{what} changes after {min(at)}"
     texts[first] = long if 6 * len(long) < room[first] else texts[first]
     # Labels are those of an axis, since a theme gives axes, unlike text marks, a colour for its background.
     labels = f"{json.dumps({str(m): text for m, text in texts.items()})}[datum.value]"

@@ -43,8 +43,13 @@ def summary(study: Study) -> str:
 
 
 def why(study: Study) -> str:
-    """What a change of the setting does, for a study that does not test it; nothing for one that does."""
-    if study.has("sweep_fits") or study.has("court"):
+    """What a change of the setting does: as tested here, where the claim about it holds, else with the study that tests
+    it; nothing for a study that tests it and in which it does not hold.
+    """
+    if study.has("sweep_fits"):
+        holds = any(c["id"] == "predicted.rate.slope" and c["holds"] for c in study.claims)
+        return "What falls is noise, which hid better weights ([tested](#sec-cause))." if holds else ""
+    if study.has("court"):
         return ""
     page = Layout.of(TESTED, "results/reference").report.as_posix()
     return f"What falls is the noise of the gradient, which hid better weights (tested in study {TESTED}: `{page}`)."
