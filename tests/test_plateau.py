@@ -1,4 +1,4 @@
-"""The plateau rule: when it fires, and that it never looks ahead. What a run makes of it: test_runs.py."""
+"""The plateau rule: when it fires, and that it never looks ahead. What a run makes of it: test_plateau_runs.py."""
 
 import pytest
 from hypothesis import given
