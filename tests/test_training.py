@@ -267,3 +267,22 @@ def test_state_holds_momentum_and_statistics(tmp_path):
     one.train_epoch(1, BASE)
     state = capture(one.model, one.optimizer)
     assert {"momentum.linear.weight", "model.bn.running_mean", "model.linear.weight"} <= set(state)
+
+
+def test_an_epoch_is_only_recorded_after_what_looked_into_it(tmp_path, monkeypatch):
+    """Killed between the two, the epoch would be known and its close-up lost."""
+    where, chain, one, looks = store(tmp_path), keys(STEP), trainer(tmp_path), []
+
+    def look_at(epoch):
+        looks.append(Look(one, updates=10, images=50))
+        return looks[-1]
+
+    def killed(self, *given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Look, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(one, where, chain, STEP, 1, quiet, look_at=look_at)
+    assert known_epochs(where, chain) == 0
+    monkeypatch.undo()
+    assert train(one, where, chain, STEP, 1, quiet, look_at=look_at) == len(STEP)

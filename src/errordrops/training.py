@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 from .checkpoints import Store
@@ -103,16 +104,17 @@ def train(
         if look:
             look(0)
         running, updates = trainer.train_epoch(epoch, setting, after_update=look or (lambda update: None))
-        looking = look.seconds if look else 0.0
-        seconds = time.monotonic() - started - looking
+        seconds = time.monotonic() - started - (look.seconds if look else 0.0)
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
-        record = _finish_epoch(trainer, store, keys, epoch, running, updates, seconds, keep, extras(epoch), looking)
+        seen = partial(look.save, store, keys[epoch], setting) if look else None
+        looking = look.seconds if look else 0.0
+        record = _finish_epoch(
+            trainer, store, keys, epoch, running, updates, seconds, keep, extras(epoch), looking, seen
+        )
         if record["diverged"]:
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
-        if look:
-            look.save(store, keys[epoch], setting)
         done, left = epoch - known, len(settings) - epoch
         say(
             f"epoch {epoch}/{len(settings)}  lr {setting.learning_rate:g}  batch {setting.batch_size}  "
@@ -135,8 +137,9 @@ def _finish_epoch(
     keep: bool,
     extras: Collection[str],
     seconds_looking: float = 0.0,
+    save_look: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure, then save the state and after it the record: a record is only there if its state was.
+    """Measure; save the state and what looked into the epoch, after them the record: it is only there if they were.
 
     A state that is not to be kept is let go after the next record: an interruption costs one epoch at most.
     """
@@ -153,6 +156,8 @@ def _finish_epoch(
             if "averaged" in before:
                 measured["test"] |= corrections(before, right["recomputed"])
         store.save_state(keys[epoch], trainer.state(), for_good=keep)
+        if save_look:
+            save_look()
     record = {
         "values": {} if diverged else {"train": running, **measured},
         "right": {name: pack(mask) for name, mask in right.items()},
