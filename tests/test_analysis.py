@@ -149,6 +149,7 @@ def test_arms_that_no_claim_is_about_are_told_with_the_reason(tmp_path):
     told = claims.unclaimed(study, made)
     assert list(told) == ["mild", "cosine", "still"]
     assert told["mild"] == "the thresholds are about factor 10, and its factor is 2" and "cosine" in told["cosine"]
+    assert claims.unclaimed(study, [])["step"] == "the study states no threshold for it"
 
 
 def test_schedules_and_final_values():

@@ -58,6 +58,14 @@ def test_the_estimate_rests_on_measured_runs_where_there_are_some(capsys, tmp_pa
     assert plan["seconds"] == 240 * 3 / 2 and plan["seconds_on_gpu"] == {}
 
 
+def test_a_damaged_description_is_as_good_as_none(capsys, tmp_path):
+    measured(tmp_path, 0, "cpu", "a processor")
+    (tmp_path / "quick/runs/none/seed0/run.json").write_bytes(b'{"epochs_trained": 30, "sec')
+    code, out, _ = call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))
+    assert code == 0 and json.loads(out)["epochs_left"] == 240
+    assert not flow_of(tmp_path).asks_reference("quick", "none", "0")
+
+
 def test_what_a_gpu_took_is_not_told_of_cores(capsys, tmp_path):
     before = json.loads(call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))[1])
     measured(tmp_path, 0, "cuda", "Fast GPU")

@@ -34,7 +34,7 @@ RULE_DESCRIPTIONS = {
     "plateau": "learning rate divided by {factor:g} when {judged} plateaus",
 }
 SMOOTH = ("cosine", "ramp")
-JUDGED = {None: "", "validation": "the validation error", "train_eval": "the error of the fixed training subset"}
+JUDGED = {"validation": "the validation error", "train_eval": "the error of the fixed training subset"}
 PLATEAU = {"smoothing": 3, "patience": 3, "least": 0.1}
 CUTS = ("rate", "batch", "placebo")  # the stubs of the cut sweep at one epoch
 

@@ -25,54 +25,17 @@ def say(message: str) -> None:
     print(message, flush=True)
 
 
-ROLES = {
-    "placebo": "active placebos",
-    "cut": "stubs of the cut sweep",
-    "activation": "networks with other activations",
-    "optimizer": "other optimisers",
-}
-
-
 def plan(args: argparse.Namespace) -> None:
+    from . import overview
     from .costs import cost
-    from .plan import runs
 
     loaded = _study(args)
     estimate = cost(loaded, args.cores, args.results, args.images_per_second)
     if args.json:
         print(json.dumps(estimate))
         return
-    print(f"Study {loaded.name}: {loaded.title}")
-    seeds, epochs = len(loaded.seeds), loaded.epochs
-    print(f"{estimate['runs']} runs of {len(loaded.arms)} arms, up to {seeds} seeds and {epochs} epochs each\n")
-    print(f"{'arm':<16} {'forks from':<12} {'after epoch':>11} {'epochs trained':>15} {'seeds':>6}   schedule")
-    first = {run.arm: run for run in reversed(runs(loaded))}
-    for arm in loaded.schedules:
-        run = first[arm.name]
-        after = run.fork_epoch if run.parent else ""
-        print(
-            f"{run.arm:<16} {run.parent or '-':<12} {after:>11} {run.epochs_trained:>15} {len(arm.seeds):>6}   "
-            f"{arm.description}"
-        )
-    for role, words in ROLES.items():
-        family = [run for run in runs(loaded) if loaded.arm(run.arm).role == role]
-        if family:
-            print(f"{words}: {len(family)} runs, {sum(run.epochs_trained for run in family)} epochs to train")
-    saved = 1 - estimate["epochs"] / estimate["epochs_without_forks"]
-    print(
-        f"\nEpochs to train: {estimate['epochs']}, without forks {estimate['epochs_without_forks']} "
-        f"({saved:.0%} saved).\n"
-        f"Training and evaluation alone: about {_duration(estimate['seconds'])} "
-        + ("" if args.images_per_second else f"on {args.cores} core(s) ")
-        + f"({estimate['estimate_from']})."
-    )
-    for hardware, seconds in estimate["seconds_on_gpu"].items():
-        print(f"On one {hardware}, runs one after the other: about {_duration(seconds)} (measured).")
-    left, rest = estimate["epochs_left"], estimate["epochs_left_from_reference"]
-    if left < estimate["epochs"]:
-        print(f"{args.results}/{loaded.name} holds runs already: {left} epochs are left to train.")
-    if rest < left:
-        print(f"results/reference holds runs of it: with FROM=reference {rest} epochs are left to train.")
+    where = "" if args.images_per_second else f"on {args.cores} core(s) "
+    print("\n".join([*overview.schedules(loaded), "", *overview.costs(loaded, estimate, args.results, where)]))
 
 
 def data(args: argparse.Namespace) -> None:
@@ -234,15 +197,6 @@ def _study(args: argparse.Namespace) -> "Study":
 
 def _layout(args: argparse.Namespace) -> Layout:
     return Layout.of(Path(args.study).stem, args.results)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    if minutes < 120:
-        return f"{minutes:.0f} min"
-    return f"{minutes / 60:.1f} h" if minutes < 6000 else f"{minutes / 60:,.0f} h"
 
 
 def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -1,18 +1,19 @@
 """What a study will cost: epochs with and without forks, and an estimate of time."""
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import reference
 from .layout import Layout
-from .plan import Run, recipe_key, runs, totals
+from .plan import recipe_key, runs, totals
 from .study import Study
 from .studychecks import EXPECTED_IMAGES, TEST_IMAGES
 
 # Multiply-adds a second of one training thread, evaluation included: the committed runs of study quick (1,163 s for 240
 # epochs, bf16 on an AMD EPYC core). Batch 32 on a processor; says nothing about a GPU.
 MULTIPLY_ADDS_PER_SECOND = 103e9
+PROCESSOR = "processor"
 IMAGENET_FORWARD = {18: 1.8e9, 34: 3.7e9, 50: 4.1e9}  # torchvision's tables, 224 x 224 pixels
 SHAPES = {"fashion-mnist": (1, 28), "fashion-mnist-sample": (1, 28), "cifar10": (3, 32)}
 
@@ -37,21 +38,20 @@ def forward_multiply_adds(study: Study) -> float:
 
 
 def estimated_seconds(
-    study: Study, cores: int, results: str | Path = "results", rate: float | None = None
+    study: Study, cores: int, measured: Mapping[str, Mapping[str, float]], rate: float | None = None
 ) -> tuple[float, str]:
     """Wall seconds for training and evaluation on this many cores, and what the estimate rests on.
 
-    `rate`: images trained a second, all GPUs together, runs one after the other. Else runs of this study that were
-    measured on a processor (here, else the reference) count more than arithmetic.
+    `rate`: images trained a second, all GPUs together, runs one after the other. Else what was `measured` on
+    processors, by source (see `seconds_per_epoch`), the first that has it, counts more than arithmetic.
     """
     if rate:
         images = _images(study) / 3  # in units of an image trained, which costs three forward passes
         return images / rate * totals(study)["epochs"], f"{rate:,.0f} images a second"
     jobs = max(1, min(cores // study.threads, totals(study)["runs"]))
-    for layout, source in _measured_in(study, results):
-        seconds = _seconds_per_epoch(layout, gpu=False)
-        if seconds:
-            return next(iter(seconds.values())) * totals(study)["epochs"] / jobs, f"measured: {source}"
+    for source, seconds in measured.items():
+        if PROCESSOR in seconds:
+            return seconds[PROCESSOR] * totals(study)["epochs"] / jobs, f"measured: {source}"
     per_epoch = _images(study) * forward_multiply_adds(study) / (MULTIPLY_ADDS_PER_SECOND * study.threads)
     return per_epoch * totals(study)["epochs"] / jobs, "multiply-adds at the rate of one processor core"
 
@@ -69,45 +69,26 @@ def _images(study: Study) -> int:
     return images
 
 
-def _measured_in(study: Study, results: str | Path) -> tuple[tuple[Layout, str], ...]:
-    return (Layout.of(study.name, results), "earlier runs here"), (Layout.reference(study.name), "the reference")
-
-
-def _seconds_per_epoch(layout: Layout, gpu: bool) -> dict[str, float]:
-    """By hardware, GPUs or processors, the seconds that an epoch took in the runs described in a folder."""
-    spent: dict[str, list[float]] = {}
-    for path in layout.root.glob("runs/*/seed*/run.json"):
-        run = json.loads(path.read_text())
-        device = run["numerics"][-1]
-        if run["epochs_trained"] and not run.get("from_reference") and (device["device"] != "cpu") == gpu:
-            total = spent.setdefault(device["hardware"] if gpu else "processor", [0, 0])
-            total[0] += run["seconds_training"] + run["seconds_evaluation"]
-            total[1] += run["epochs_trained"]
-    return {hardware: seconds / epochs for hardware, (seconds, epochs) in spent.items()}
-
-
-def on_gpus(study: Study, results: str | Path = "results") -> dict[str, float]:
-    """Seconds for training and evaluation, runs one after the other, by the GPU on which this was measured."""
-    found: dict[str, float] = {}
-    for layout, _ in _measured_in(study, results):
-        found = {
-            hardware: s * totals(study)["epochs"] for hardware, s in _seconds_per_epoch(layout, True).items()
-        } | found
-    return found
+def seconds_per_epoch(layout: Layout) -> dict[str, float]:
+    """Seconds that an epoch took in the runs that were trained in a folder, by GPU; on processors as PROCESSOR."""
+    spent: dict[str, list[tuple[float, int]]] = {}
+    for run in reference.descriptions(layout).values():
+        if run["epochs_trained"] and not run.get("from_reference"):
+            device = run["numerics"][-1]
+            hardware = PROCESSOR if device["device"] == "cpu" else device["hardware"]
+            seconds = run["seconds_training"] + run["seconds_evaluation"]
+            spent.setdefault(hardware, []).append((seconds, run["epochs_trained"]))
+    return {hardware: sum(s for s, _ in own) / sum(n for _, n in own) for hardware, own in spent.items()}
 
 
 def left(study: Study, results: str | Path = "results") -> dict[str, int]:
     """Epochs of the runs that are not in the results as the study has them now; with and without the reference."""
     here, kept = Layout.of(study.name, results), Layout.reference(study.name)
-    missing = [run for run in runs(study) if not _is_there(here, study, run)]
+    there = {folder: described.get("recipe_key") for folder, described in reference.descriptions(here).items()}
+    missing = [run for run in runs(study) if there.get(here.run(run.arm, run.seed)) != recipe_key(study, run)]
     rest = [run for run in missing if not reference.find(study, run, kept)]
     counts = (sum(run.epochs_trained for run in group) for group in (missing, rest))
     return dict(zip(("epochs_left", "epochs_left_from_reference"), counts, strict=True))
-
-
-def _is_there(layout: Layout, study: Study, run: Run) -> bool:
-    path = layout.run(run.arm, run.seed) / "run.json"
-    return path.exists() and json.loads(path.read_text()).get("recipe_key") == recipe_key(study, run)
 
 
 def cost(study: Study, cores: int, results: str | Path = "results", rate: float | None = None) -> dict[str, Any]:
@@ -115,7 +96,8 @@ def cost(study: Study, cores: int, results: str | Path = "results", rate: float 
     estimate_from, seconds_on_gpu by its name where that was measured; epochs_left to train where runs are already here,
     and epochs_left_from_reference where those of the reference are taken as well.
     """
-    seconds, source = estimated_seconds(study, cores, results, rate)
-    gpus = {hardware: round(measured) for hardware, measured in on_gpus(study, results).items()}
+    here, kept = map(seconds_per_epoch, (Layout.of(study.name, results), Layout.reference(study.name)))
+    seconds, source = estimated_seconds(study, cores, {"earlier runs here": here, "the reference": kept}, rate)
+    gpus = {name: round(s * totals(study)["epochs"]) for name, s in (kept | here).items() if name != PROCESSOR}
     found = {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
     return totals(study) | found | left(study, results)

@@ -36,8 +36,19 @@ def find(study: Study, run: Run, reference: Layout) -> Path | None:
 @cache
 def _known(root: Path) -> dict[str, Path]:
     """The folders of all runs in a reference, by recipe key."""
-    described = sorted(root.glob("runs/*/seed*/run.json"), reverse=True)
-    return {json.loads(path.read_text())["recipe_key"]: path.parent for path in described}
+    there = sorted(descriptions(Layout(root)).items(), reverse=True)
+    return {described["recipe_key"]: folder for folder, described in there}
+
+
+def descriptions(layout: Layout) -> dict[Path, dict[str, Any]]:
+    """What run.json says of each run that is there, by its folder; a damaged one is as good as none, and not named
+    here: it is where it is needed.
+    """
+    found = {}
+    for path in layout.root.glob("runs/*/seed*/run.json"):
+        with suppress(ValueError):
+            found[path.parent] = json.loads(path.read_bytes())
+    return found
 
 
 def described_runs(study: Study, layout: Layout) -> list[dict[str, Any]]:
@@ -66,13 +77,11 @@ def stored(folder: Path, name: str) -> Path:
 
 
 def origins(layout: Layout) -> dict[tuple[str, str], bool]:
-    """For each (arm, seed) of a study's results whether the run was taken from the reference; what can be read."""
-    found = {}
-    for path in layout.root.glob("runs/*/seed*/run.json"):
-        with suppress(ValueError, KeyError, OSError):
-            arm, seed = path.parts[-3], path.parts[-2].removeprefix("seed")
-            found[arm, seed] = bool(json.loads(path.read_text())["from_reference"])
-    return found
+    """For each (arm, seed) of a study's results whether the run was taken from the reference."""
+    return {
+        (folder.parent.name, folder.name.removeprefix("seed")): bool(described["from_reference"])
+        for folder, described in descriptions(layout).items()
+    }
 
 
 def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ from .studychecks import (
     check_model,
     check_name,
 )
-from .studyfile import REPOSITORY, StudyError, read, wrong
+from .studyfile import REPOSITORY, StudyError, find, read, wrong
 from .twins import activation_twins, optimizer_twins
 
 __all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
@@ -130,18 +130,6 @@ class Study:
     def train_images(self) -> int | None:
         """Training images, None where only the folder itself can tell."""
         return self.dataset.get("train_size") or TRAIN_IMAGES.get(self.dataset["name"])
-
-
-def find(name: str, folder: str | Path = "config/studies") -> Path:
-    """The file of a study given by name, or by the path of its file. Raises StudyError if there is none."""
-    path = Path(name) if str(name).endswith((".yaml", ".yml")) else Path(folder) / f"{name}.yaml"
-    if not path.is_file() and path.parent == Path(folder) and not path.parent.is_dir():
-        raise StudyError(f"there is no folder {folder} here: go to the project's folder, or name that of the studies")
-    if not path.is_file():
-        known = sorted(p.stem for p in Path(folder).glob("*.yaml"))
-        asked = str(path) if str(path).isprintable() else ascii(str(path))
-        raise StudyError(f"no study file {asked}; {folder} holds: {', '.join(known) or 'none'}")
-    return path
 
 
 def load(

@@ -32,6 +32,18 @@ def schema() -> dict:
     return json.loads(path.read_text())
 
 
+def find(name: str, folder: str | Path = "config/studies") -> Path:
+    """The file of a study given by name, or by the path of its file. Raises StudyError if there is none."""
+    path = Path(name) if str(name).endswith((".yaml", ".yml")) else Path(folder) / f"{name}.yaml"
+    if not path.is_file() and path.parent == Path(folder) and not path.parent.is_dir():
+        raise StudyError(f"there is no folder {folder} here: go to the project's folder, or name that of the studies")
+    if not path.is_file():
+        known = sorted(p.stem for p in Path(folder).glob("*.yaml"))
+        asked = str(path) if str(path).isprintable() else ascii(str(path))
+        raise StudyError(f"no study file {asked}; {folder} holds: {', '.join(known) or 'none'}")
+    return path
+
+
 def read(path: Path) -> dict[str, Any]:
     """The content of a study file, arms given by name alone written out. Raises StudyError."""
     try:

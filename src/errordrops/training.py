@@ -104,11 +104,11 @@ def train(
         if look:
             look(0)
         running, updates = trainer.train_epoch(epoch, setting, after_update=look or (lambda update: None))
-        seconds = time.monotonic() - started - (look.seconds if look else 0.0)
+        looking = look.seconds if look else 0.0
+        seconds = time.monotonic() - started - looking
         keep = epoch % checkpoint_every == 0 or epoch == len(settings)
         running |= trainer.weight_scale(setting)
         seen = partial(look.save, store, keys[epoch], setting) if look else None
-        looking = look.seconds if look else 0.0
         record = _finish_epoch(
             trainer, store, keys, epoch, running, updates, seconds, keep, extras(epoch), looking, seen
         )

@@ -41,7 +41,7 @@ def unclaimed(study: Study, made: list[dict[str, Any]]) -> dict[str, str]:
     """Arms, but the control, that no claim in `made` names, with the reason in words."""
     named, began = {claim["id"].split(".")[0] for claim in made}, comparable(study)
     arms = [arm for arm in study.schedules if arm.name not in (CONTROL, *named)]
-    return {arm.name: _passed_over(study, arm, began) for arm in arms}
+    return {arm.name: _passed_over(study, arm, began) or "the study states no threshold for it" for arm in arms}
 
 
 def points_of(study: Study, key: str, index: int) -> float | None:

@@ -2,6 +2,7 @@
 
 import re
 
+from ..overview import duration
 from .effects import best_metric
 from .study import Study
 from .text import count, count_range, missing, plain, short
@@ -83,13 +84,6 @@ def alike(study: Study) -> str:
         return ""
     forks = count(mixed["compared"], "fork")
     return f" Where runs of both origins share epochs ({forks}), their curves are identical there."
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `15 min`, `2.3 h`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def commands(study: Study) -> str:
