@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 
+import pandas as pd
 import pytest
 
 from errordrops.analysis.verdicts import OPEN, verdict
@@ -131,3 +132,36 @@ def test_every_number_with_an_interval_is_looked_at():
     looked_at = " ".join(filled(template, claims(study)) for study, template in TOLD)
     for quoted in re.findall(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]", README):
         assert quoted in looked_at, quoted
+
+
+def test_speed_is_as_measured():
+    table = pd.read_csv(REPOSITORY / "benchmarks/throughput.csv")
+
+    def best(loop, study, batch, jobs=None):
+        mine = table[(table["loop"] == loop) & (table["study"] == study) & (table["batch"] == batch)]
+        return (mine if jobs is None else mine[mine["jobs"] == jobs])["images_per_second"].max()
+
+    for study, batch, jobs in (("quick", 32, 2), ("he2015-cifar10", 128, 1)):
+        own = best("errordrops", study, batch, jobs)
+        beside = [own / best(loop, study, batch) for loop in ("torchvision", "synthetic")]
+        assert f"{own:,} | {beside[0]:.1f} times | {beside[1]:.2f} times |" in README
+    wide = best("errordrops", "smith2018-cifar10", 128)
+    assert f"{wide:,} | | |" in README and 50_000 / wide == pytest.approx(0.9, abs=0.05)
+    assert wide / best("convolutions alone", "smith2018-cifar10", 640) == pytest.approx(0.25, abs=0.02)
+    assert f"no faster together ({best('errordrops', 'he2015-cifar10', 128, 3):,} images/s)" in README
+    seconds = []
+    for arm in ("step", "batch"):
+        run = json.loads((REFERENCE / f"smith2018-first/runs/{arm}/seed0/run.json").read_text())
+        seconds.append(run["seconds_training"] / run["epochs_trained"])
+    assert f"{seconds[0]:.1f} s at batch 128 and in {seconds[1]:.1f} s at batch 640" in README
+
+
+def test_the_table_of_scale_is_as_measured():
+    table = pd.read_csv(REPOSITORY / "benchmarks/scale.csv").set_index(["runs", "step"])
+    for runs in table.index.unique("runs"):
+        cells = []
+        for step, digits in {"plan": 1, "DAG": 1, "collect": 1, "analyse": 0, "all figures": 0, "report": 0}.items():
+            used = table.loc[(runs, step)]
+            cells.append(f"{used['processor_seconds']:.{digits}f}, {used['megabytes']:.0f} MB")
+        page = f", of {table.loc[(runs, 'report'), 'page_megabytes']:.1f} MB"
+        assert f"| {runs} | {' | '.join(cells)}{page} |" in README
