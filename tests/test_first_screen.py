@@ -7,7 +7,7 @@ import pytest
 
 from errordrops.analysis.verdicts import OPEN, verdict
 from errordrops.report import about, effects, evidence, parts, study, summary
-from test_report import change, folder, made  # noqa: F401  (fixtures)
+from rendered import change, folder, made  # noqa: F401  (fixtures)
 
 NUMBERS = {"metric": "test error_recomputed", "unit": "points", "n": 3, "threshold_low": None, "threshold_high": -1.0}
 

@@ -21,7 +21,7 @@ from errordrops import figures, report
 from errordrops.analysis import court
 from errordrops.study import REPOSITORY
 from reading import WORDS_PER_MINUTE, words
-from test_report import SETTINGS
+from rendered import SETTINGS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"

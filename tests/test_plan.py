@@ -4,16 +4,13 @@ import json
 import random
 from dataclasses import replace
 
-import pytest
 import yaml
 
 import planted
 from errordrops import plan, reference, study
-from errordrops.files import read_table
 from errordrops.layout import Layout
 from errordrops.provenance import mixed_forks
 from errordrops.schedules import Setting, shared_epochs
-from errordrops.workflow import Workflow
 from test_study import GOOD, changed, write
 
 STUDIES = study.REPOSITORY / "config/studies"
@@ -240,52 +237,6 @@ def test_runs_of_a_step():
     assert looked_at == {"step", "batch", "hybrid", *placebos}
 
 
-@pytest.fixture
-def flow():
-    return Workflow({"studies": str(STUDIES), "results": "results", "from": "training", "device": "cpu"})
-
-
-def test_a_run_waits_for_the_run_that_it_forks_from(flow):
-    def waits_for(arm, seed):
-        return [path for path in flow.training_inputs("evidence", arm, seed) if path.endswith("curve.csv")]
-
-    assert waits_for("none", "3") == []
-    assert waits_for("plateau", "4") == ["results/evidence/runs/none/seed4/curve.csv"]
-    assert waits_for("placebo-step-20-2", "5") == ["results/evidence/runs/step/seed5/curve.csv"]
-    assert waits_for("cut-10-rate", "6") == ["results/evidence/runs/step/seed6/curve.csv"]
-
-
-def test_closeups_wait_for_those_of_the_parent_where_it_has_some(flow):
-    def waits_for(arm):
-        return [path for path in flow.closeup_inputs("evidence", arm, "3") if path.endswith("closeups.csv")]
-
-    assert waits_for("placebo-none-10-1") == []  # arm none has no milestone to look at
-    pair = {arm: flow.run("evidence", arm, "3").parent for arm in ("batch", "hybrid")}
-    later = next(arm for arm, parent in pair.items() if parent in pair)  # one of the two forks from the other
-    assert waits_for(later) == [f"results/evidence/runs/{pair[later]}/seed3/closeups.csv"]
-
-
-def test_audits_are_asked_for_where_there_are_some(flow):
-    assert flow.run_files("evidence", "audit") == [
-        f"results/evidence/runs/none/seed{seed}/audit.csv" for seed in (3, 4, 5)
-    ]
-    assert flow.run_files("quick", "audit") == []
-    assert len(flow.run_files("evidence", "train")) == 2 * plan.totals(EVIDENCE)["runs"]
-    inputs = flow.audit_inputs("evidence", "none", "3")
-    assert inputs[:2] == ["results/evidence/runs/none/seed3/run.json", "results/evidence/data.safetensors"]
-    assert {"training.py", "averages.py", "corrections.py", "runs.py"} <= {path.rsplit("/")[-1] for path in inputs}
-
-
-def test_an_audit_is_taken_from_the_reference_under_the_name_of_this_study(tmp_path):
-    (tmp_path / "theirs").mkdir()
-    text = "study,arm,seed,milestone,equals_parent,equals_sibling\nother,constant,3,10,True,False\n"
-    (tmp_path / "theirs/audit.csv").write_text(text)
-    run = plan.find_run(EVIDENCE, "none", 3)
-    reference.take("audit", EVIDENCE, run, tmp_path / "theirs", tmp_path / "ours")
-    table = read_table(tmp_path / "ours/audit.csv")
-    assert table.values.tolist() == [["evidence", "none", 3, 10, True, False]]
-
-
 def test_a_run_of_another_seed_is_another_run():
     run = plan.find_run(EVIDENCE, "none", 3)
     assert plan.recipe_key(EVIDENCE, run) != plan.recipe_key(EVIDENCE, replace(run, seed=4))
@@ -301,14 +252,3 @@ def test_a_network_with_another_activation_shares_nothing_with_the_others():
     keys = {run.arm: plan.recipe_key(MECHANISM, run) for run in plan.runs(MECHANISM) if run.seed == 11}
     assert len(set(keys.values())) == 7
     assert "activation" not in plan.recipe(MECHANISM, plan.find_run(MECHANISM, "none", 11))["model"]
-
-
-def test_probes_are_rules_of_their_own_on_what_a_run_left(flow):
-    counts = {probe: len(plan.runs_with(probe, MECHANISM)) for probe in plan.PROBES}
-    assert counts == {"units": 9, "curvature": 9, "motion": 9, "noise": 9, "path": 9, "landscape": 1}
-    assert [plan.runs_with(probe, EVIDENCE) for probe in plan.PROBES] == [[]] * 6
-    control = "results/mechanism/runs/none/seed11/probe_curvature.csv"
-    assert control not in flow.probe_inputs("mechanism", "none", "11", "curvature")
-    inputs = flow.probe_inputs("mechanism", "step", "11", "motion")
-    assert control in inputs and "results/mechanism/runs/step/seed11/run.json" in inputs
-    assert {"spectrum.py", "surface.py", "motion.py", "training.py"} <= {path.rsplit("/")[-1] for path in inputs}

@@ -3,7 +3,6 @@ a true sentence.
 """
 
 import html
-import json
 import re
 import shutil
 import subprocess
@@ -15,80 +14,11 @@ import pytest
 
 import planted
 from errordrops import report
-from errordrops.analysis.simulation import simulated_rates
-from errordrops.report import engines, evidence, parts, study, text
+from errordrops.report import engines, parts, study, text
+from rendered import SETTINGS, cells, change, folder, made, page, page_of, visible
 
+__all__ = ["folder", "made", "page"]  # fixtures
 HOSTILE = "a|*b*`c`<script>alert(1)</script>{{< var x >}}@he2015"
-
-SETTINGS = {
-    "title": "Planted study", "dataset_label": "Fashion-MNIST", "model": "ResNet-8", "learning_rate": 0.05,
-    "momentum": 0.9, "weight_decay": 0.0005, "batch_size": 32, "epochs": 30,
-    "milestones": [10, 20], "factor": 10, "seeds": [0, 1, 2], "train_size": 9600, "max_batch": None,
-    "arms": [{"name": name, "description": f"arm {name}"} for name in planted.SETTINGS],
-}  # fmt: skip
-
-
-def spec(name: str) -> dict:
-    """A small layered chart (for `schedules` two of them, stacked) in the shape that the figures have."""
-    encoding = {axis: {"field": axis, "type": "quantitative"} for axis in ("x", "y")}
-    layer = {"layer": [{"mark": mark, "encoding": encoding} for mark in ("line", "point")]}
-    chart = {"vconcat": [layer, layer]} if name == "schedules" else layer
-    return chart | {
-        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-        "data": {"values": [{"x": i, "y": i * i, "note": "</script>"} for i in range(5)]},
-        "usermeta": {"caption": f"Caption of {name}.", "alt": f'Alt "text" of {name} & more.'},
-    }
-
-
-def change(folder, name, edit):
-    """Load a JSON file of a study, edit it in place, write it back."""
-    content = json.loads((folder / name).read_text())
-    edit(content)
-    (folder / name).write_text(json.dumps(content))
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A planted study with settings and figures."""
-    folder = tmp_path_factory.mktemp("planted")
-    planted.write(folder)
-    change(folder, "provenance.json", lambda p: p.update(settings=SETTINGS))
-    (folder / "figures").mkdir()
-    for name in study.FIGURES:
-        (folder / f"figures/{name}.json").write_text(json.dumps(spec(name)))
-        (folder / f"figures/{name}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><g/></svg>')
-    return folder
-
-
-@pytest.fixture
-def folder(made, tmp_path):
-    """A copy that a test may spoil."""
-    return shutil.copytree(made, tmp_path / "study", ignore=shutil.ignore_patterns("report"))
-
-
-def page_of(folder) -> str:
-    out = folder / "report/index.html"
-    assert report.render(folder, out, engine="pandoc").startswith("pandoc ")
-    return out.read_text()
-
-
-@pytest.fixture(scope="module")
-def page(made):
-    return page_of(made)
-
-
-def visible(page: str) -> str:
-    """Text of the page without scripts, tags and entities; runs of space as one."""
-    page = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
-    page = re.sub(r"<[^>]+>", " ", page).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    return re.sub(r"\s+", " ", page.replace("\u00a0", " "))
-
-
-def cells(page: str, identifier: str) -> list[list[str]]:
-    """Rows of the table in the figure with that id."""
-    part = page.split(f'id="{identifier}"')[1].split("</figure>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", part.split("<tbody>")[1], flags=re.DOTALL)
-    return [[visible(c).strip() for c in re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -278,62 +208,6 @@ def test_page_that_fetches_is_refused(tmp_path):
     page.write_text('<script src="https://x.org/a.js"></script>')
     with pytest.raises(report.ReportError, match="fetch"):
         engines.check(page)
-
-
-def evidence_of(folder, *names):
-    """The section on cause of the planted study, with rows in these tables."""
-    for name in names:
-        pd.DataFrame({"arm": ["step"], "n": [3]}).to_csv(folder / f"analysis/{name}.csv", index=False)
-    return evidence.evidence(study.read(folder), report.texts("cause"))
-
-
-def test_parts_on_cause_appear_only_where_the_study_has_their_tables(folder):
-    assert evidence_of(folder).startswith("<!--")
-    text = evidence_of(folder, "sweep_fits")
-    assert "{#sec-foretold}" in text and "{#fig-predicted" in text and "@fig-cut-sweep" in text
-    assert "{#sec-lag}" not in text and "fig-lag" not in text
-
-
-def test_every_failed_claim_of_the_references_is_explained():
-    for path in Path("results/reference").glob("*/claims.json"):
-        failed = [claim["id"] for claim in json.loads(path.read_text()) if claim["holds"] is False]
-        for id in failed:
-            assert any(re.fullmatch(reason["claims"], id) for reason in report.unmet()), (path, id)
-
-
-def test_every_topic_has_its_text_and_its_figures():
-    texts = report.texts("cause")
-    assert set(texts) == {topic.name for topic in evidence.TOPICS} | {"intro"}
-    assert {name for topic in evidence.TOPICS for name in topic.figures} <= set(study.FIGURES)
-    assert len({topic.name for topic in evidence.TOPICS}) == len(evidence.TOPICS)
-
-
-def test_a_part_tells_its_claims_with_their_verdicts(folder):
-    numbers = {"value": 0.93, "ci_low": 0.85, "ci_high": 1.01, "unit": "nats per nat", "n": 4}
-    numbers |= {"threshold_low": 1.1, "threshold_high": None}  # beyond the whole interval
-    claims = [
-        numbers | {"id": "predicted.rate.slope", "statement": "a", "holds": True},
-        numbers | {"id": "predicted.batch.slope", "statement": "b", "holds": False},
-        numbers | {"id": "predicted.rate.gain", "statement": "c", "holds": None, "value": None},
-        numbers | {"id": "step.m1.drop", "statement": "elsewhere", "holds": True},
-    ]
-    (folder / "claims.json").write_text(json.dumps(claims))
-    text = evidence_of(folder, "sweep_fits")
-    assert "**1 of 3 claims** about it holds" in text
-    assert "`predicted.rate.slope`: 0.930 (0.850 to 1.010) nats per nat; holds" in text
-    assert "`predicted.batch.slope`" in text and "**fails**" in text and "undecided" in text
-    assert "step.m1.drop" not in text and "(#sec-failed)" in text
-    unmet = [{"claims": r"predicted\..*\.slope", "why": "Because."}, {"claims": "step.*", "why": "Elsewhere."}]
-    why = evidence.failed(study.read(folder), unmet)
-    assert "- predicted.batch.slope: Because." in html.unescape(why) and "Elsewhere" not in why
-    assert evidence.UNKNOWN in evidence.failed(study.read(folder), unmet[1:])
-
-
-def test_the_simulation_is_told_with_its_rates(folder):
-    assert evidence.simulated(study.read(folder)).startswith("<!--")
-    simulated_rates(rounds=50).to_csv(folder / "analysis/simulated_rates.csv", index=False)
-    text = evidence.simulated(study.read(folder))
-    assert "3 seeds:" in text and "8 seeds:" in text and "exponential" in text
 
 
 def test_panache_finds_nothing_in_the_document_with_all_its_parts(made, tmp_path):

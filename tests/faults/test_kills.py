@@ -13,8 +13,8 @@ import pytest
 from errordrops.study import REPOSITORY
 from kept import check_store, trained
 from networks import tiny
+from rendered import made  # noqa: F401  a planted study with figures
 from steps import Steps
-from test_report import made  # noqa: F401  a planted study with figures
 
 pytestmark = pytest.mark.faults
 
