@@ -235,7 +235,7 @@ def test_every_arm_has_a_row_and_alarms_are_counted(tables):
     chart = spec("detections", tables)
     assert "11 of 11 drops in exactly the first epoch" in title(chart) and "no alarm in 1 arm" in title(chart)
     assert "11 of 18 changes" in title(chart) and "leaves 3 such drops out" in chart["usermeta"]["caption"]
-    missed = "A change without a mark refutes nothing"
+    missed = "No mark at a change: no lasting fall was found there"
     assert missed in " ".join(chart["title"]["subtitle"])
     whole = tables["milestone_detections"].query("expected and exact")
     none_missed = spec("detections", tables | {"milestone_detections": whole})

@@ -20,8 +20,8 @@ KINDS = {  # colour and symbol
     "recovery": (theme.COLOURS[2], "diamond"),
 }
 MISSED = (
-    "A change without a mark refutes nothing: the detector needs a level that lasts; where the curve still falls "
-    "steeply, or has little left to fall, a change drowns in it"
+    "No mark at a change: no lasting fall was found there. The detector needs a level that lasts, and misses a change "
+    "where the curve still falls steeply or has little left to fall"
 )
 ROW, SIDE = 20, 150
 SHOWN = "datum.reading == reading"
