@@ -113,7 +113,8 @@ def test_in_a_world_of_noise_its_predictions_come_true_and_those_of_others_do_no
         assert [found[f"saddle.{arm}.{what}"] for what in ("explained", "gradient")] == ["contradicted"] * 2
         assert found[f"units.{arm}.woken"] == "contradicted"
         assert found[f"valley.{arm}.explained"] == "as predicted"
-    assert found["saddle.spontaneous"] == found["saddle.batch.no_drop"] == "contradicted"
+    assert found["saddle.batch.no_drop"] == "contradicted"
+    assert found["saddle.spontaneous"] == "undecided"  # no drop in three runs: up to 1.2 a run may be the truth
     assert found["units.gelu.no_drop"] == found["units.leaky-relu.no_drop"] == "contradicted"
     assert found["valley.sharpness"] == "contradicted" and found["valley.step.sharpening"] == "as predicted"
     assert "valley.batch.sharpening" not in found  # its limit stays what it was
@@ -150,9 +151,9 @@ def test_the_verdict_follows_from_the_core_predictions(shares, verdict):
 
 
 def test_a_refinement_that_fails_does_not_sink_its_explanation():
-    claims = [made("valley.step.explained", 0.9), made("valley.sharpness", 0.1)]
+    claims = [made("valley.sharpness", 0.9), made("valley.step.sharpening", 0.1)]
     table = court.verdicts(STUDY, court.court(STUDY, claims)).set_index("explanation")
-    assert table.loc["valley", "verdict"] == "supported" and table.loc["valley", "contradicted"] == 1
+    assert table.loc["edge", "verdict"] == "supported" and table.loc["edge", "contradicted"] == 1
 
 
 def test_a_study_without_a_court_has_none():
@@ -179,7 +180,7 @@ def test_a_page_without_probes_shows_the_court_of_its_companion_and_adds_what_th
     assert "no explanations" in court_page.court(page, None, TEXTS)
     alone, both = (court_page.court(one, companion, TEXTS) for one in (page_of("evidence", []), page))
     assert alone.count(court_page.UNTESTED) == both.count(court_page.UNTESTED) + 1
-    assert "Of 1 prediction 1 came as predicted" in both and "plateau.follows" in both and "of study evidence" in both
+    assert "1 of 1 prediction came true" in both and "plateau.follows" in both and "of study evidence" in both
     assert "study of its own, *mechanism*" in both
     more = [claim("noise.step.excess", "Many runs.", "m", "share", Interval(2, 1.9, 2.1), 0.7, 1.3, n=8)]
     overruled = court_page.court(page_of("evidence", more), companion, TEXTS)

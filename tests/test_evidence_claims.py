@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from errordrops import study as studies
-from errordrops.analysis import cause_claims
+from errordrops.analysis import cause_claims, verdicts
 from errordrops.analysis.placebo import placebo_effects, placebo_summary
 from errordrops.analysis.results import results
 from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
@@ -51,6 +51,7 @@ def nothing():
 CAUSE = (
     "step.m1.drop step.m1.level_loss batch.m1.drop step.m1.beyond_placebos predicted.rate.gain predicted.batch.gain "
     "predicted.rate.closer noise.plateau dose.trend step.m1.variance step.m1.variance_beside_none reversal.m2.rise "
+    "step.m1.elsewhere batch.m1.elsewhere step.m1.elsewhere_loss early.m1.elsewhere "
     "step.m1.lag batch.m1.lag fork.identical detector.exact.error detector.found.error detector.found.loss low.before"
 ).split()
 
@@ -66,6 +67,18 @@ def test_the_placebo_is_no_prediction_of_a_cut(caused, nothing):
     assert caused["predicted.rate.images"]["holds"] is True
     assert caused["predicted.rate.images_gain"]["holds"] is False
     assert caused["predicted.rate.images_gain"]["value"] == pytest.approx(0)
+
+
+def test_that_drops_need_a_plateau_is_refuted_only_where_a_cut_before_it_brings_one(caused, nothing):
+    for cut in ("rate", "batch"):
+        assert verdicts.decided(caused[f"plateau.{cut}.no_drop"]) is False
+        assert verdicts.decided(nothing[f"plateau.{cut}.no_drop"]) is not False
+    assert "after epoch 4, while" in caused["plateau.rate.no_drop"]["statement"]
+
+
+def test_an_arm_that_is_one_run_with_another_says_so(caused):
+    assert "; until epoch 20 one run with arm batch)" in caused["hybrid.m1.drop"]["statement"]
+    assert "one run with" not in caused["batch.m1.drop"]["statement"]
 
 
 def test_arms_without_a_sudden_change_are_quiet(caused):

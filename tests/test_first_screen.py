@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from errordrops.analysis.verdicts import OPEN, verdict
+from errordrops.analysis.verdicts import HOLDS_OPEN, OPEN, PER_RUN, interval, verdict
 from errordrops.report import about, effects, evidence, parts, study, summary
 from rendered import change, folder, made  # noqa: F401  (fixtures)
 
@@ -43,7 +43,7 @@ def test_both_numbers_are_of_one_measure_whichever_holds(folder):  # noqa: F811
 def test_the_first_sentences_say_how_the_error_was_read_and_why_it_falls(folder):  # noqa: F811
     told = summary.summary(study.read(folder))
     assert "batch-norm statistics are recomputed (the picture has running ones, whose lag enlarges its drops)" in told
-    assert "What falls is the noise of the gradient" in told and "results/reference/evidence/report/index.html" in told
+    assert "what falls is the noise of the gradient" in told and "results/reference/evidence/report/index.html" in told
     levels = pd.read_csv(folder / "analysis/milestone_levels_summary.csv", keep_default_na=False, na_values=[""])
     change_levels(folder, difference=levels["difference"].where(levels["metric"] != "error", 0.0))
     assert "whose lag" not in summary.summary(study.read(folder)), "read with running statistics there is no drop here"
@@ -66,6 +66,18 @@ def test_a_fail_that_decides_nothing_is_open():
     few = {"unit": "share of seeds", "threshold_low": 0.9, "threshold_high": None, "low": None, "high": None}
     assert verdict(claim("a", holds=False, value=2 / 3, **few)) == OPEN, "two of three may well come from 90 %"
     assert verdict(claim("a", holds=False, value=0.1, **few | {"n": 30})) == "fails"
+
+
+def test_what_was_counted_holds_openly_where_so_few_decide_nothing():
+    bounds = {"threshold_low": 0.9, "threshold_high": None, "low": None, "high": None}
+    for n, said in ((8, HOLDS_OPEN), (40, "holds")):  # 8 of 8 may come from 63 %, 40 of 40 from 91 %
+        assert verdict(claim("a", value=1.0, unit="share of seeds", **bounds | {"n": n})) == said
+    quiet = {"threshold_low": None, "threshold_high": 0.05, "low": None, "high": None, "unit": PER_RUN, "value": 0.0}
+    assert interval(claim("a", **quiet | {"n": 17})) == (0, pytest.approx(3.689 / 17, rel=1e-3))  # Garwood 1936
+    assert [verdict(claim("a", **quiet | {"n": n})) for n in (17, 100)] == [HOLDS_OPEN, "holds"]
+    three = claim("a", **quiet | {"n": 10, "value": 0.3, "holds": False})
+    assert interval(three) == (pytest.approx(0.0619, abs=1e-4), pytest.approx(0.8767, abs=1e-4))
+    assert verdict(three) == "fails"
 
 
 def test_open_fails_single_seeds_and_arms_without_claims_are_told(folder):  # noqa: F811

@@ -19,6 +19,7 @@ Tables = dict[str, pd.DataFrame]
 def cause_claims(study: Study, tables: Tables) -> Claims:
     """All claims of this module for which the study states a threshold."""
     makers = {"noise_r2": noise, "variance": variance, "reversal": reversal, "lag": lag, "low": low}
+    makers |= {"plateau_early": before_plateau}
     return [made for key, make in makers.items() if key in study.claims for made in make(study, tables)]
 
 
@@ -196,3 +197,35 @@ def low(study: Study, tables: Tables) -> Claims:
         )
         for when, (words, points) in parts.items()
     ]
+
+
+def before_plateau(study: Study, tables: Tables) -> Claims:
+    """plateau.CUT.no_drop: if drops need an error that has stopped falling, a cut before that brings none.
+
+    Dates of the cut sweep before `predicted_from`, until which learning is fast by the study file's own statement.
+    """
+    (split, metric, unit), most = JUDGED["error"], study.claims["plateau_early"]
+    table = tables["sweep"]
+    early = (table["at"] < study.claims["predicted_from"]) & (table["split"] == split) & (table["metric"] == metric)
+    falls = table[early].pivot_table(index=["seed", "at"], columns="cut", values="fall")
+    dates = ", ".join(map(str, sorted(table[early]["at"].unique())))
+    found = []
+    for cut in ("rate", "batch"):
+        if not {cut, "placebo"} <= set(falls):
+            continue
+        gains = (falls[cut] - falls["placebo"]).dropna().groupby("seed").mean()
+        found.append(
+            claim(
+                f"plateau.{cut}.no_drop",
+                f"A cut ({cut}) after epoch {dates}, while test error still falls by itself (by "
+                f"{falls['placebo'].mean():.2g} {unit} an epoch in the placebo), brings no drop: it falls no further "
+                f"in the next epoch than in the placebo forked there (at most {most:g} {unit}, mean over dates).",
+                f"{split} {metric}",
+                unit,
+                t_interval(gains) if len(gains) else NOTHING,
+                high=most,
+                n=len(gains) or None,
+                equivalence=True,
+            )
+        )
+    return found

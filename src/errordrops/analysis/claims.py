@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..schedules import shared_epochs
 from ..study import CONTROL, Arm, Study
 from .changes import LEVEL_EPOCHS, comparable
 from .intervals import Interval
@@ -96,7 +97,8 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
                     found.append(
                         claim(
                             f"{arm.name}.m{index}.{key}",
-                            f"Arm {arm.name} ({arm.description}). " + words.format(what=WORDS[name], more=more),
+                            f"Arm {arm.name} ({arm.description}{_one_with(study, arm, m)}). "
+                            + words.format(what=WORDS[name], more=more),
                             f"{split} {metric}",
                             unit,
                             interval,
@@ -106,6 +108,17 @@ def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: 
                         )
                     )
     return found
+
+
+def _one_with(study: Study, arm: Arm, m: int) -> str:
+    """`; until epoch 20 one run with arm batch`, where an earlier arm of the study is that until after milestone m."""
+    for other in changed_arms(study):
+        if other is arm:
+            break
+        shared = shared_epochs(arm.settings, other.settings)
+        if shared > m:
+            return f"; until epoch {shared} one run with arm {other.name}"
+    return ""
 
 
 def _none_words(kind: str, m: int) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..study import CONTROL, Study
 from .intervals import Interval, t_interval
-from .verdicts import at_least, claim
+from .verdicts import PER_RUN, at_least, claim, decided
 
 COLUMNS = "study explanation claim core status figure".split()
 VERDICT_COLUMNS = "study explanation name verdict predictions as_predicted contradicted".split()
@@ -34,7 +34,11 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Prediction, ...]]] = {
         "The learning rate was cut (He et al. 2015)",
         (
             Prediction(r"step\.m1\.level", True, "milestone_changes"),
-            Prediction(r"detector\.quiet\.error", True, "detections"),
+            Prediction(r"(early|late)\.m1\.level", True, "milestone_changes"),
+            Prediction(r"predicted\.rate\.gain", True, "cut_sweep"),
+            Prediction(r"step\.m1\.elsewhere", True, "milestone_changes"),
+            Prediction(r"reversal\.m2\.rise", True, "reversal"),
+            Prediction(r"detector\.quiet\.error", False, "detections"),
         ),
     ),
     "noise": (
@@ -43,6 +47,8 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Prediction, ...]]] = {
             Prediction(r"batch\.m1\.level", True, "milestone_changes"),
             Prediction(r"noise\.\w+\.excess", True, "excess"),
             Prediction(r"noise\.\w+\.collapse", True, "thrown"),
+            Prediction(r"noise\.plateau", True, "noise"),
+            Prediction(r"noise\.m1\.drops", False, "noise"),
             Prediction(r"noise\.\w+\.toy", False, "excess"),
         ),
     ),
@@ -62,17 +68,23 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Prediction, ...]]] = {
             Prediction(r"units\.[\w-]+\.no_drop", True, "dead_units"),
         ),
     ),
-    "valley": (
-        "Edge of stability, river valley",
+    "edge": (
+        "Edge of stability (Cohen et al. 2021)",
         (
-            Prediction(r"valley\.\w+\.explained", True, "motion"),
-            Prediction(r"valley\.sharpness", False, "curvature"),
+            Prediction(r"valley\.sharpness", True, "curvature"),
             Prediction(r"valley\.\w+\.sharpening", False, "curvature"),
         ),
     ),
+    "valley": (
+        "River valley (Wen et al. 2024)",
+        (Prediction(r"valley\.\w+\.explained", True, "motion"),),
+    ),
     "plateau": (
-        "The error had stopped falling (He et al. 2015)",
-        (Prediction(r"plateau\.follows", True, "detections"),),
+        "The error had stopped falling",
+        (
+            Prediction(r"plateau\.follows", True, "detections"),
+            Prediction(r"plateau\.\w+\.no_drop", True, "cut_sweep"),
+        ),
     ),
 }
 
@@ -96,6 +108,7 @@ def court_claims(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dict[
 
     made = []
     share, fall = stated["explained"], "the fall of training loss in the epoch after the change"
+    few = f"the {study.probes['directions']} most negative, there are more"
     for arm in arms:
         what = f"Arm {arm}: "
         made += [
@@ -107,7 +120,7 @@ def court_claims(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dict[
             of_arm(f"noise.{arm}.toy", arm, "toy_measure", f"{what}the ratio of excess losses after and before the "
                    "change is that of the noisy quadratic (as a multiple of it).", "multiple", *stated["toy"]),
             of_arm(f"saddle.{arm}.explained", arm, "negative_share", f"{what}the weights' motion along directions of "
-                   f"negative curvature explains this share of {fall}.", "share", low=share),
+                   f"negative curvature ({few}) explains this share of {fall}.", "share", low=share),
             of_arm(f"saddle.{arm}.gradient", arm, "gradient_ratio", f"{what}the gradient is larger after the drop than "
                    "before it, where a saddle makes it small (ratio of norms).", "ratio", low=stated["gradient"]),
             of_arm(f"units.{arm}.woken", arm, "woken_share", f"{what}units that woke explain this share of {fall}: it "
@@ -162,20 +175,14 @@ def without_probes(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dic
     runs = len(study.arm(CONTROL).seeds)
     made.append(
         at_least("saddle.spontaneous", "Drops that the blind detector reports in test error for each run in which "
-                 "nothing changes.", metric, "drops per run", len(quiet) / runs, stated["spontaneous"], n=runs)
+                 "nothing changes.", metric, PER_RUN, len(quiet) / runs, stated["spontaneous"], n=runs)
     )  # fmt: skip
     return made
 
 
 def status(claim: Mapping[str, Any]) -> str:
     """as predicted, contradicted or undecided, from a claim's numbers."""
-    if claim["holds"] is True:
-        return "as predicted"
-    low, high, bounds = claim["ci_low"], claim["ci_high"], (claim["threshold_low"], claim["threshold_high"])
-    if low is None or high is None:
-        return "undecided" if claim["holds"] is None else "contradicted"
-    beyond = (bounds[0] is not None and high < bounds[0]) or (bounds[1] is not None and low > bounds[1])
-    return "contradicted" if beyond else "undecided"
+    return {True: "as predicted", False: "contradicted", None: "undecided"}[decided(claim)]
 
 
 def court(study: Study, claims: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from ..study import Arm, Study
 from .intervals import t_interval
 from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, at_least, at_most, claim
+from .verdicts import NOTHING, PER_RUN, at_least, at_most, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -23,8 +23,9 @@ def detector_claims(study: Study, tables: Tables) -> Claims:
 def detected(study: Study, tables: Tables) -> Claims:
     """detector.exact, .found, .deviation and .quiet for test error and training loss: what the blind detector reports,
     laid beside the schedules afterwards. Changes after which an epoch has too few updates for a drop within it (fewer
-    than 3 / (1 - momentum)) are left out: there a drop takes that many updates. Runs that are one and the same until
-    after the change (batch and hybrid at milestone 1) count once.
+    than 3 / (1 - momentum)) are left out: there a drop takes that many updates, and may come late. A drop that comes
+    early has no such excuse and counts. Runs that are one and the same until after the change (batch and hybrid at
+    milestone 1) count once.
     """
     found = []
     drops = tables["detections"][tables["detections"]["kind"] == "drop"]
@@ -34,11 +35,10 @@ def detected(study: Study, tables: Tables) -> Claims:
     quiet &= trained
     for name, (split, metric, _) in JUDGED.items():
         mine = drops[(drops["split"] == split) & (drops["metric"] == metric)]
-        at_changes = _once(study, mine[mine["milestone"].notna() & mine["prompt"].eq(True)])
-        seen = tables["milestone_detections"]
-        full = [a.name for a in study.schedules if a.rule != "reversal" and a.factor in (None, study.factor)]
-        same = seen[(seen["metric"] == metric) & (seen["split"] == split)]
-        first = _once(study, same[(same["index"] == 1) & same["arm"].isin(full) & same["expected"]])
+        counts = mine["prompt"].eq(True) | (mine["deviation"] < 0)
+        at_changes = _once(study, mine[mine["milestone"].notna() & counts])
+        expected = _expected(study, tables["milestone_detections"], split, metric)
+        first = expected[expected["first"]]
         alarms = sum(run in quiet for run in zip(mine["arm"], mine["seed"], strict=True))
         exact = float((at_changes["deviation"] == 0).mean()) if len(at_changes) else math.nan
         by_seed = at_changes.groupby("seed")["deviation"].mean()
@@ -61,7 +61,7 @@ def detected(study: Study, tables: Tables) -> Claims:
                   n=len(by_seed), equivalence=True),
             at_most(f"detector.quiet.{name}",
                     f"In runs without a sudden change the blind detector reports this many drops of {what} a run.",
-                    reading, "drops per run", alarms / len(quiet) if quiet else math.nan,
+                    reading, PER_RUN, alarms / len(quiet) if quiet else math.nan,
                     study.claims["false_alarms"], n=len(quiet)),
         ]  # fmt: skip
     return found
@@ -80,6 +80,26 @@ def _once(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
         past = arm.name if arm.plateau else arm.settings[: int(row.milestone) + 1]
         kept.append(first.setdefault((past, row.seed, row.milestone), arm.name) == arm.name)
     return rows[np.array(kept, dtype=bool)]
+
+
+def _expected(study: Study, seen: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
+    """Changes after which a drop of a reading is expected; `first`: first milestones, arms with the study's factor."""
+    full = [a.name for a in study.schedules if a.rule != "reversal" and a.factor in (None, study.factor)]
+    rows = _once(study, seen[(seen["split"] == split) & (seen["metric"] == metric) & seen["expected"]])
+    return rows.assign(first=(rows["index"] == 1) & rows["arm"].isin(full))
+
+
+def recall(study: Study, seen: pd.DataFrame) -> pd.DataFrame:
+    """One row per judged reading: how many changes there are after which a drop is expected (expected, those of them
+    that are `first`, see above), and after how many of them the detector reports one in exactly the next epoch (found,
+    first_found). seen: the table milestone_detections.
+    """
+    rows = []
+    for split, metric, _ in JUDGED.values():
+        found = _expected(study, seen, split, metric)
+        exact, first = found["exact"].astype(bool), found["first"].astype(bool)
+        rows.append((study.name, split, metric, len(found), exact.sum(), first.sum(), (exact & first).sum()))
+    return pd.DataFrame(rows, columns="study split metric expected found first first_found".split())
 
 
 def follows(study: Study, tables: Tables) -> Claims:

@@ -13,6 +13,7 @@ from . import (
     court,
     detection,
     detector_claims,
+    elsewhere,
     equivalence,
     final,
     foretold_claims,
@@ -45,6 +46,7 @@ def results(
     swept = sweep.sweep(study, curves)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
     found = detection.detections(study, curves)
+    at_milestones = detection.milestone_detections(study, curves, found)
     noises = [table(study, curves, train_images) for table in (noise.plateaus, noise.drops, noise.all_plateaus)]
     collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
     margin = study.claims.get("equivalent_error")
@@ -65,9 +67,13 @@ def results(
         "sweep_fits": fitted,
         "sweep_fit_summary": sweep.fit_summary(fitted),
         "sweep_gains": sweep.gains(swept),
+        "landings": sweep.landings(swept, study.claims.get("predicted_from", 1)),
         "corrected_images": sweep.corrected_images(study, curves),
         "detections": found,
-        "milestone_detections": detection.milestone_detections(study, curves, found),
+        "milestone_detections": at_milestones,
+        "recall": detector_claims.recall(study, at_milestones),
+        "elsewhere": elsewhere.elsewhere(study, curves),
+        "planted": elsewhere.planted(study, curves, levels),
         "variance": collapses,
         "variance_summary": variance.collapse_summary(collapses),
         "final_differences": equivalence.final_differences(study, curves),
@@ -92,6 +98,7 @@ def results(
     summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
     made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
+    made += elsewhere.elsewhere_claims(study, tables["elsewhere"])
     made += foretold_claims.foretold_claims(study, tables)
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}

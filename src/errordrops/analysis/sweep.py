@@ -71,6 +71,23 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
     return summarise(joined, ["study", "at", "cut", "split", "metric"], ["fall", "fall_placebo", "gain"])
 
 
+def landings(table: pd.DataFrame, first: int) -> pd.DataFrame:
+    """Where a stub lands, beside what was known before it, without a reading that both share: r of the value after the
+    first epoch with that of the averaged weights before the change (r_average), and with that of the weights
+    (r_weights); dates from `first` on, means of dates and seeds taken out. One row per cut and metric, n stubs.
+    """
+    rows = []
+    chosen = table[table["at"] >= first].dropna(subset=["after", "foretold"])
+    chosen = chosen.assign(average=chosen["before"] - chosen["foretold"])
+    for keys, group in chosen.groupby(["study", "cut", "split", "metric"], sort=False):
+        grids = [group.pivot(index="seed", columns="at", values=name) for name in ("after", "average", "before")]
+        left = [(g.sub(g.mean(axis=1), axis=0) - g.mean() + g.to_numpy().mean()).to_numpy().ravel() for g in grids]
+        if len(group) > 2 and all(values.std() > 0 for values in left):  # NaN where a stub is missing
+            r = [float(stats.pearsonr(left[0], other).statistic) for other in left[1:]]
+            rows.append((*keys, len(group), *r))
+    return pd.DataFrame(rows, columns="study cut split metric n r_average r_weights".split())
+
+
 def corrected_images(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     """Per stub and seed: of the test images that its first epoch corrects, the share that the average had right before.
 

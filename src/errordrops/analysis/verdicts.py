@@ -7,8 +7,9 @@ from typing import Any
 from .intervals import Interval
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
-COUNTED = ("share of seeds", "share of drops", "share of runs", "share of forks")
-OPEN = "fails (open)"
+COUNTED = ("share of seeds", "share of drops", "share of runs")
+PER_RUN = "drops per run"
+OPEN, HOLDS_OPEN = "fails (open)", "holds (open)"
 
 
 def claim(
@@ -63,30 +64,43 @@ def at_most(id: str, statement: str, metric: str, unit: str, value: float, most:
 
 
 def interval(claim: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The claim's interval; the exact binomial one for a counted share; None where there is none."""
+    """The claim's interval; for what was counted the exact one, binomial for a share (Clopper & Pearson 1934), Poisson
+    for drops per run (Garwood 1936), as if the counted were independent; None where there is none.
+    """
     if claim["ci_low"] is not None and claim["ci_high"] is not None:
         return claim["ci_low"], claim["ci_high"]
-    if claim["unit"] in COUNTED and claim["value"] is not None and claim["n"]:
-        from scipy.stats import binomtest
+    if claim["value"] is None or not claim["n"] or claim["unit"] not in (*COUNTED, PER_RUN):
+        return None
+    from scipy.stats import binomtest, chi2
 
-        exact = binomtest(round(claim["value"] * claim["n"]), claim["n"]).proportion_ci(0.95, method="exact")
-        return float(exact.low), float(exact.high)
-    return None
+    n, counted = claim["n"], round(claim["value"] * claim["n"])
+    if claim["unit"] == PER_RUN:
+        low = chi2.ppf(0.025, 2 * counted) / 2 if counted else 0.0
+        return float(low / n), float(chi2.ppf(0.975, 2 * counted + 2) / 2 / n)
+    exact = binomtest(counted, n).proportion_ci(0.95, method="exact")
+    return float(exact.low), float(exact.high)
 
 
 def decided(claim: Mapping[str, Any] | None) -> bool | None:
-    """True: holds. False: fails, and not for want of seeds alone. None: undecided, or not claimed at all."""
+    """True: holds, False: fails, and neither for want of seeds alone. None: undecided, or not claimed at all."""
     if claim is None or claim["holds"] is None:
         return None
     found, low, high = interval(claim), claim["threshold_low"], claim["threshold_high"]
-    if claim["holds"] or found is None:
+    if found is None:
         return bool(claim["holds"])
+    if claim["holds"]:
+        within = (low is None or found[0] >= low) and (high is None or found[1] <= high)
+        return True if within else None
     beyond = (low is not None and found[1] < low) or (high is not None and found[0] > high)
     return False if beyond else None
 
 
 def verdict(claim: Mapping[str, Any]) -> str:
-    """`holds`, `fails`, `undecided`, or `fails (open)`: the interval reaches over the threshold, nothing is decided."""
-    if claim["holds"] is False and decided(claim) is None:
-        return OPEN
-    return {True: "holds", False: "fails", None: "undecided"}[claim["holds"]]
+    """`holds`, `fails`, `undecided`; `holds (open)` or `fails (open)` where the interval reaches over the threshold:
+    what was found lies on that side of it, but the data decide nothing.
+    """
+    if claim["holds"] is None:
+        return "undecided"
+    if decided(claim) is None:
+        return HOLDS_OPEN if claim["holds"] else OPEN
+    return "holds" if claim["holds"] else "fails"

@@ -100,9 +100,8 @@ def summed_up(verdicts: pd.DataFrame) -> str:
             points.append(f"- *{plain(row.name)}*: **{row.verdict}**. {UNTESTED}")
             continue
         points.append(
-            f"- *{plain(row.name)}*: **{row.verdict}**. Of {count(int(row.predictions), 'prediction')} "
-            f"{int(row.as_predicted)} came as predicted, {int(row.contradicted)} "
-            f"{'is' if row.contradicted == 1 else 'are'} contradicted."
+            f"- *{plain(row.name)}*: **{row.verdict}**. {int(row.as_predicted)} of "
+            f"{count(int(row.predictions), 'prediction')} came true, {int(row.contradicted)} contradicted."
         )
     return "\n".join(points)
 

@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..analysis.verdicts import OPEN, verdict
+from ..analysis.verdicts import HOLDS_OPEN, OPEN, verdict
 from . import charts
+from .caveats import landed, returned, unseen
 from .effects import own_milestones
 from .study import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
+CAVEATS = {
+    "moved": ("What the detector does not see", unseen),
+    "foretold": ("The same without a shared reading", landed),
+    "reversal": ("Distance or epoch?", returned),
+}
 UNJUDGED = "Nothing was predicted about this beforehand, so it is shown, not judged."
 UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
 
@@ -42,7 +48,7 @@ TOPICS = (
         "Coincidence? Moved, smooth and absent milestones",
         ("milestone_detections",),
         ("detections", "controls"),
-        r"detector\..*",
+        r"detector\..*|.*\.elsewhere(_loss)?$",
     ),
     Topic(
         "foretold",
@@ -95,7 +101,9 @@ def part(study: Study, topic: Topic, text: str) -> str:
     figures = [charts.figure(study, name) for name in there]
     others = fold(f"More about it, in {count(len(figures) - 1, 'figure')}", "\n\n".join(figures[1:]))
     heading = f"### {topic.heading} {{#sec-{topic.name}}}"
-    return "\n\n".join([heading, first + see, *figures[:1], verdicts(study, topic), others, more])
+    asked, answer = CAVEATS.get(topic.name, ("", None))
+    limits = [fold(asked, told)] if answer and (told := answer(study)) else []
+    return "\n\n".join([heading, first + see, *figures[:1], verdicts(study, topic), *limits, others, more])
 
 
 def verdicts(study: Study, topic: Topic) -> str:
@@ -105,6 +113,7 @@ def verdicts(study: Study, topic: Topic) -> str:
         return unclaimed(study, topic)
     holds, fails = (sum(c.get("holds") is verdict for c in mine) for verdict in (True, False))
     lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
+    lead += open_ones(mine, HOLDS_OPEN)
     lead += f", {fails} {'fails' if fails == 1 else 'fail'}{open_ones(mine)}" if fails else ""
     lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
     lead += " (@tbl-claims; [why](#sec-failed))." if fails else " (@tbl-claims)."
@@ -139,9 +148,11 @@ def unclaimed(study: Study, topic: Topic) -> str:
     return UNJUDGED
 
 
-def open_ones(claims: Sequence[Mapping]) -> str:
-    """` (6 open)`: how many of the failed claims have an interval that reaches over the threshold; else nothing."""
-    n = sum(verdict(c) == OPEN for c in claims)
+def open_ones(claims: Sequence[Mapping], which: str = OPEN) -> str:
+    """` (6 open)`: how many of the failed claims (or of those that hold) have an interval that reaches over the
+    threshold; else nothing.
+    """
+    n = sum(verdict(c) == which for c in claims)
     return f" ({n} open)" if n else ""
 
 

@@ -1,7 +1,7 @@
 """The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
 
 from ..analysis.changes import LEVEL_EPOCHS
-from ..analysis.verdicts import OPEN, verdict
+from ..analysis.verdicts import HOLDS_OPEN, OPEN, verdict
 from ..study import CONTROL
 from . import effects as fx
 from .about import model_on_data
@@ -37,7 +37,7 @@ def measured(study: Study) -> str:
         if where in train:
             sentence += f"; training error there by {fx.stated(train[where])}"
         sentences.append(sentence)
-    return f"{tally(found)}\n\n{paired}{'; '.join(sentences)}.\n"
+    return f"{tally(fx.once(study, found))}\n\n{paired}{'; '.join(sentences)}.\n"
 
 
 def tally(found: list[fx.Effect]) -> str:
@@ -60,7 +60,9 @@ def tally(found: list[fx.Effect]) -> str:
 def share_at(milestone: int, judged: list[fx.Effect]) -> str:
     """In how many arms that is so at one milestone."""
     sure = sum(e.verdict == "drop" for e in judged)
-    share = f"all {len(judged)}" if sure == len(judged) > 1 else f"{sure or 'none'} of {len(judged)}"
+    share = f"{sure or 'none'} of {len(judged)}"
+    if sure == len(judged) > 1:
+        share = "both" if sure == 2 else f"all {sure}"
     return f"after epoch {milestone} in **{share}** arms"
 
 
@@ -217,8 +219,10 @@ def claims(study: Study) -> str:
     holds = [c for c in study.claims if c.get("holds") is True]
     fails = [c for c in study.claims if c.get("holds") is False]
     undecided = len(study.claims) - len(holds) - len(fails)
-    unsure = sum(verdict(c) == OPEN for c in fails)
+    unsure, likely = (sum(verdict(c) == word for c in study.claims) for word in (OPEN, HOLDS_OPEN))
     text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
+    if likely:
+        text += f" ({likely} open)"
     text += f", **{len(fails)} {verb(len(fails), 'fail')}**"
     if unsure:
         text += f", of which {unsure} {'is' if unsure == 1 else 'are'} **open** ({REACHES})"

@@ -15,6 +15,7 @@ from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
 TESTED = "evidence"  # the study that tests why
+BEST = "Best supported by tests: what falls is"
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ def why(study: Study) -> str:
     """
     if study.has("sweep_fits"):
         holds = any(c["id"] == "predicted.rate.slope" and c["holds"] for c in study.claims)
-        return "What falls is noise, which hid better weights ([tested](#sec-cause))." if holds else ""
+        return f"{BEST} noise, which hid better weights ([tested](#sec-cause))." if holds else ""
     if study.has("court"):
         return ""
     page = Layout.of(TESTED, "results/reference").report.as_posix()
-    return f"What falls is the noise of the gradient, which hid better weights (tested in study {TESTED}: `{page}`)."
+    return f"{BEST} the noise of the gradient, which hid better weights (study {TESTED}: `{page}`)."
 
 
 def measured(study: Study, found: list[fx.Effect]) -> str:
@@ -100,10 +101,12 @@ def shown(tile: Tile) -> str:
     )
 
 
-def limits(claim: dict, level: int = 95) -> str:
+def limits(claim: dict, level: int = 95, digits: int = 2) -> str:
     """`95 % interval −2.55 to −1.96`, nothing where there is none."""
     low, high = claim.get("ci_low"), claim.get("ci_high")
-    return "" if missing(low) or missing(high) else f"{level} % interval {number(low)} to {number(high)}"
+    if missing(low) or missing(high):
+        return ""
+    return f"{level} % interval {number(low, digits)} to {number(high, digits)}"
 
 
 def effect(which: int) -> Callable[[Study, dict], Iterator[Tile]]:
@@ -143,24 +146,37 @@ def told(e: fx.Effect, what: str, claim: dict) -> str:
 
 
 def detection(study: Study, claims: dict) -> Iterator[Tile]:
-    """Where a detector that does not know the schedule finds drops: needs that it is silent in quiet runs."""
+    """Where a detector that does not know the schedule finds drops, and that without a change there is none as large:
+    by the level of arm none at every epoch where that is claimed, else by the detector's silence, which says less.
+    """
     exact, quiet = claims.get("detector.exact.error"), claims.get("detector.quiet.error")
-    if exact and quiet:
-        alarms = "none" if quiet["value"] == 0 else f"{number(quiet['value'])} a run"
-        says = (
-            f"that a detector blind to the schedule finds in test error begin in exactly the first epoch after a "
-            f"change; in {count(int(quiet['n']), 'run')} without one it finds {alarms}"
-        )
-        drops = f"of {count(int(exact['n']), 'drop')}"
-        yield Tile(f"{number(100 * exact['value'], 0)} %", drops, "", says, exact["id"])
+    if not exact or not quiet:
+        return
+    alarms = "none" if quiet["value"] == 0 else f"{number(quiet['value'])} a run"
+    without = f"in {count(int(quiet['n']), 'run')} without one it finds {alarms}"
+    if any(id.endswith(".m1.elsewhere") for id in claims):
+        without = "in runs without one the level falls that far after no later epoch"
+    says = (
+        "that a detector blind to the schedule finds in test error begin in exactly the first epoch after a change; "
+        + without
+    )
+    drops = f"of {count(int(exact['n']), 'drop')}"
+    yield Tile(f"{number(100 * exact['value'], 0)} %", drops, "", says, exact["id"])
 
 
 def foretold(study: Study, claims: dict) -> Iterator[Tile]:
-    """The slope of the fall against what averaging the weights foretold of it."""
-    claim = claims.get("predicted.rate.slope")
-    if claim:
-        says = "of training loss fall in the epoch after a cut, for each nat that averaging the weights foretold"
-        yield Tile(number(claim["value"]), "nats", limits(claim), says, claim["id"])
+    """What a cut takes off the loss beyond its placebo, and what averaging the weights had foretold."""
+    claim = claims.get("predicted.rate.gain")
+    if claim and study.has("sweep_fits"):
+        rows = study.tables["sweep"]
+        mine = rows[(rows["cut"] == "rate") & (rows["split"] == "train_eval")]
+        mine = mine[mine["at"] >= study.tables["sweep_fits"]["from_epoch"].min()]
+        says = (
+            "of training loss are gone an epoch after a cut, beyond the placebo's; averaging the weights had foretold "
+            f"{number(mine['foretold'].mean(), 3)}"
+        )
+        between = limits(claim, digits=3)
+        yield Tile(number(claim["value"], 3), "nats", between, says, claim["id"])
 
 
 def equal(study: Study, claims: dict) -> Iterator[Tile]:
