@@ -155,7 +155,7 @@ def detection(study: Study, claims: dict) -> Iterator[Tile]:
     alarms = "none" if quiet["value"] == 0 else f"{number(quiet['value'])} a run"
     without = f"in {count(int(quiet['n']), 'run')} without one it finds {alarms}"
     if any(id.endswith(".m1.elsewhere") for id in claims):
-        without = "in runs without one the level falls that far after no later epoch"
+        without = "without one the level never falls that far later"
     says = (
         "that a detector blind to the schedule finds in test error begin in exactly the first epoch after a change; "
         + without
