@@ -32,7 +32,7 @@ HELD_ROSE = (
     "held-out data rose while training fell: training left the test behind (augmentation switched off, another data "
     "set, over-fitting)"
 )
-HIDDEN = "Look for something that the log does not show: another setting, the data, the resolution, a restart"
+HIDDEN = "look for what else changed here: another setting, the data, the resolution, a restart"
 
 
 def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -> Event:

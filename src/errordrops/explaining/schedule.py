@@ -19,6 +19,7 @@ SUDDEN = 1.4  # a factor; 0.7 is the mildest of the factors that people divide b
 CALM = 3.0
 BACK = 2.0  # the same for changes the other way
 AROUND = 2  # points on either side that must be calm
+FEW_MOVES = 4  # a setting that moves no more often than this goes in steps, even close to each other
 SMOOTH_STEP = 0.002  # relative change of a setting that counts as one
 SMOOTH = ("cosine", "linear", "exponential", "polynomial", "cyclic", "onecycle", "smooth")
 
@@ -105,7 +106,8 @@ def reductions(log: Log) -> list[Change]:
         point = int(np.searchsorted(grid.rows, row, side="right"))
         if value != before and point < len(grid.rows):
             label, milestone = _numbers(log, grid, int(grid.rows[point]), point)
-            change = Change("learning rate", before, float(value), True, int(row), int(row) + 1, label, milestone)
+            cut = before is None or bool(value < before)
+            change = Change("learning rate", before, float(value), cut, int(row), int(row) + 1, label, milestone)
             changes.append(replace(change, counted=_counts_epochs(log)))
         before = float(value)
     return changes
@@ -136,8 +138,13 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
     logs = np.diff(np.log(np.maximum(seen, floor)))
     steps = np.diff(seen)
     changes = []
+    moves = np.abs(logs) > SMOOTH_STEP
     for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)).tolist():
+        if name == "learning rate" and logs[k] > 0 and (k < AROUND or seen[k + 1] < values.max() / 10):
+            continue  # what rises at the very beginning, or from nothing to little, is a warm-up
         near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
+        if moves.sum() <= FEW_MOVES and not moves[[j for j in near if abs(j - k) == 1]].any():
+            near = []  # levels between a few steps, however short: 80 % and 90 % of a short run
         # what moves the other way around it, as a cosine does before a warm restart, may be larger
         ratios = [abs(logs[j]) * (CALM if logs[j] * logs[k] > 0 else BACK) for j in near]
         if max(ratios, default=0) > abs(logs[k]) or any(abs(steps[j]) > abs(steps[k]) / CALM for j in near):

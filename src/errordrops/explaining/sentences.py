@@ -7,7 +7,9 @@ import numpy as np
 
 from ..figures.words import count, joined
 from ..logs import Curve
-from .moments import Event, nearest, together
+from .looking import judgeable
+from .moments import SIDE, Event, nearest, together
+from .schedule import Change
 from .spikes import stands_out
 from .verdicts import LEAST, before, later, verdict
 from .wording import after, capital, first, listed, place, safe, told, when
@@ -129,19 +131,32 @@ def because(event: Event, explanation: "Explanation") -> str:
 
 
 def missed(explanation: "Explanation") -> list[str]:
-    """Changes of the schedule that no curve shows, in one line."""
-    unseen = explanation.unseen
-    if not unseen:
-        return []
-    names = [f"{told(c)} {after(c, explanation)}" for c in unseen[:8]]
-    more = f" and {len(unseen) - 8} more" if len(unseen) > 8 else ""
+    """Changes of the schedule that no curve shows: in one line those at which nothing stands out of the noise, which
+    may be there all the same, in another those too near an end to be judged.
+    """
+    curves = explanation.log.judged
+    known = {change: any(judgeable(change, curve) for curve in curves) for change in explanation.unseen}
+    plain = [change for change in explanation.unseen if known[change]]
+    cut_off = [change for change in explanation.unseen if not known[change]]
     seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
     late = (
         " Later changes leave little noise to take away, so that is common."
-        if seen and unseen[-1].by_row > min(seen)
+        if plain and seen and plain[-1].by_row > min(seen)
         else ""
     )
-    return [f"Without a visible effect: {'; '.join(names)}{more}.{late}"]
+    lines = [f"Nothing stands out of the noise at {_listed(plain, explanation)}.{late}"] if plain else []
+    if cut_off:
+        lines.append(
+            f"Too near the beginning or the end to be judged ({SIDE} points are needed on either side): "
+            f"{_listed(cut_off, explanation)}."
+        )
+    return lines
+
+
+def _listed(changes: list[Change], explanation: "Explanation") -> str:
+    """Up to eight changes with their times."""
+    names = [f"{told(c)} {after(c, explanation)}" for c in changes[:8]]
+    return f"{'; '.join(names)}{f' and {len(changes) - 8} more' if len(changes) > 8 else ''}"
 
 
 def looks_like(explanation: "Explanation") -> str:

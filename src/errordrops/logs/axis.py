@@ -164,9 +164,11 @@ def _restarted(
     restarts: list[float] = []
     runs = 1
     edges = [0, *backs, len(labels)]
-    first = labels[0]
-    kept[: edges[1]] = True
     measured = table[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
+    while len(edges) > 2 and not measured[edges[0] : edges[1]].any():
+        edges.pop(0)  # a heading that names the epochs to come (`epochs=90`) is no run
+    first = labels[edges[0] + measured[edges[0] : edges[1]].argmax()]
+    kept[edges[0] : edges[1]] = True
     for start, end in pairwise(edges[1:]):
         if not measured[start:end].any():
             continue

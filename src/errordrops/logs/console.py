@@ -10,7 +10,11 @@ import time
 from .records import NotThisFormat, Records, from_rows
 from .words import SPLITS, Meaning, meaning
 
-NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?\b(?:nan|inf)\b"
+# `0,25` has a decimal comma, `1,250` a comma between thousands
+NUMBER = (
+    r"[-+]?(?:0,\d+(?![,\d])|[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+    r"|[-+]?\b(?:nan|inf)\b"
+)
 WORD = r"(?<![A-Za-z0-9_.])[A-Za-z_%][A-Za-z0-9_@/.%-]*"
 # a name of up to five words, what may stand between it and its number, the number, and what may follow it
 PAIR = re.compile(
@@ -23,7 +27,7 @@ PAIR = re.compile(
     re.IGNORECASE,
 )
 EPOCH = re.compile(
-    r"(?:\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
+    r"(?:(?<!/)\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
     r"(?P<number>\d+(?:\.\d+)?)(?!\d|\s*(?:samples|images|examples|batches)\b)(?:\s*(?:/|of)\s*\d+)?"
     r"|\b(?P<before>\d+)epoch(?= results|:))",
     re.I,
@@ -48,13 +52,15 @@ SPLIT = re.compile(
 )
 LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
+RATE_OF = re.compile(r"\b(lr|learning[_ ]rate)\(\w+\)", re.I)  # `lr(PiecewiseDecay): 0.1`
+MAP = re.compile(r"\(mAP@[\d.]+\)\s*=\s*([\d.]+)")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
 AT = re.compile(
     r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,|-])",
     re.I,
 )
 REDUCED = re.compile(
-    r"\b(?:reduc|decay|drop|lower|decreas|divid)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
+    r"\b(?:reduc|decay|drop|lower|decreas|divid|chang)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
     rf"\bto:?\s+({NUMBER})",
     re.I,
 )
@@ -85,6 +91,7 @@ class Reading:
         self.spelled: dict[str, str] = {}  # `acc1` and `Acc@1` are one column, whose last value in an epoch counts
         self.section = ""  # split of the block, from a heading such as "Validation"
         self.epoch: float | None = None
+        self.held: float | None = None  # Keras tells a reduction before or after the results of the epoch that it ends
 
     def line(self, line: str) -> None:
         """Add the record of a line, if it holds one."""
@@ -93,17 +100,24 @@ class Reading:
         if found := DARKNET.match(line):
             self.rows.append({"step": float(found[1]), "train loss": float(found[2]), "lr": float(found[3])})
             return
+        if "mAP@" in line and (found := MAP.search(line)):
+            self.rows.append({"val mAP": float(found[1])})
+            return
+        if "ReduceLROnPlateau" in line and (found := REDUCED.search(line)):
+            self.held = _number(found[1])
+            return
         if found := COCO.search(line):  # the COCO evaluation prints a dozen lines; the first is the mAP
             if ALL_SIZES.search(line):
                 self.rows.append({"val mAP": float(found[1])})
             return
         if "top1" in line and TORCH.search(line):  # fb.resnet.torch: Err is the loss, top1 and top5 are errors
             line = line.replace("Err ", "loss ").replace("top1", "err1").replace("top5", "err5")
+        line = RATE_OF.sub(r"\1", line) if "(" in line else line
         line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = self._counters(line, row)
         if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
-            row["lr reduced to" if REDUCED.search(text) else "lr"] = float(found[1].replace(",", ""))
+            row["lr reduced to" if REDUCED.search(text) else "lr"] = _number(found[1])
             text = text[: found.start()] + " ; " + text[found.end() :]
         if found := GLUON.search(text):
             train, val, loss = (float(n) for n in found.groups())
@@ -116,6 +130,7 @@ class Reading:
             row |= {f"{name} accuracy": float(n) / (100 if p else 1) for name, n, p in bare}
             text = BARE.sub(" ", text)
         if "epoch" in row and row["epoch"] != self.epoch:
+            self._release()
             self.epoch, self.section = row["epoch"], ""
         if RESULT.search(line) and not context and not SPLIT.search(line):
             context = "test"
@@ -126,6 +141,14 @@ class Reading:
             row["_of"] = float(ended[2]) if ended[1] == ended[2] else -1.0
         if row:
             self.rows.append(row)
+        if any((m := meaning(name)) and m.role == "metric" for name in row):
+            self._release()
+
+    def _release(self) -> None:
+        """A reduction holds from here on."""
+        if self.held is not None:
+            self.rows.append({"lr reduced to": self.held})
+            self.held = None
 
     def _heading(self, text: str) -> str:
         """The split that a line without results announces: `Validation`, `--- validate (epoch=3) ---`."""
@@ -250,13 +273,18 @@ def _last_words(name: str) -> str | None:
     return best
 
 
+def _number(text: str) -> float:
+    """`1,250` is a thousand and more, `0,25` a quarter."""
+    return float(text.replace(",", "." if text.lstrip("+-").startswith("0,") else ""))
+
+
 def _value(pair: re.Match) -> float:
     """The number of a pair: the average where one is given, the share where it counts out of a total."""
-    number = float(pair["number"].replace(",", ""))
+    number = _number(pair["number"])
     if pair["of"] and float(pair["of"]) > 0:
         return 100 * number / float(pair["of"])
     if pair["average"]:
-        return float(pair["average"].replace(",", ""))
+        return _number(pair["average"])
     return number
 
 

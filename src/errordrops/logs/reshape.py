@@ -15,9 +15,14 @@ VALUES = {"value", "values", "metric_value", "val"}
 SPLIT_COLUMNS = {"split", "phase", "mode", "set", "subset", "stage", "dataset", "data", "type", "partition"}
 
 
-def reshaped(table: pd.DataFrame, stem: str) -> pd.DataFrame:
-    """The table in the one shape, or as it was."""
-    table = without_run(table)
+def reshaped(table: pd.DataFrame, stem: str) -> tuple[pd.DataFrame, list[str]]:
+    """(the table in the one shape, or as it was; notes)."""
+    table, notes = without_run(table)
+    return _in_columns(table, stem), notes
+
+
+def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
+    """A column per metric."""
     names = {str(name).strip().lower(): name for name in table.columns}
     key = next((names[n] for n in names if n in KEYS and is_text(table[names[n]])), None)
     value = next((names[n] for n in names if n in VALUES), None)
@@ -71,9 +76,9 @@ def pivoted(table: pd.DataFrame, groups: dict[str, pd.DataFrame], values: dict[s
     return wide.reset_index(drop=True)
 
 
-def without_run(table: pd.DataFrame) -> pd.DataFrame:
+def without_run(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Weights & Biases exports `RUN - METRIC`, with the lowest and highest beside it: of several runs the one with the
-    most values is kept, under the names of its metrics."""
+    most values is kept, under the names of its metrics; notes say which."""
     runs: dict[str, list[str]] = {}
     for column in table.columns:
         run, dash, metric = str(column).partition(" - ")
@@ -84,11 +89,14 @@ def without_run(table: pd.DataFrame) -> pd.DataFrame:
         ):
             runs.setdefault(run, []).append(column)
     if not runs:
-        return table
+        return table, []
     kept = max(runs, key=lambda run: int(table[runs[run]].notna().sum().sum()))
     dropped = [column for run, columns in runs.items() if run != kept for column in columns]
     dropped += [column for column in runs[kept] if str(column).endswith(("__MIN", "__MAX"))]
     names = {column: str(column).partition(" - ")[2] for column in runs[kept] if column not in dropped}
     if len(set(names.values()) | set(table.columns)) < len(names) + len(table.columns):
-        return table
-    return table.drop(columns=dropped).rename(columns=names)
+        return table, []
+    left = [run for run in runs if run != kept]
+    told = f"; {', '.join(left[:6])}{f' and {len(left) - 6} more' if len(left) > 6 else ''} not"
+    notes = [f"the table holds {len(runs)} runs; {kept} is judged{told}: give it one run to hear about another"]
+    return table.drop(columns=dropped).rename(columns=names), notes if left else []

@@ -77,13 +77,15 @@ def named(names: list[str], width: int) -> list[str]:
     return out
 
 
-def numbers(column: pd.Series) -> tuple[pd.Series, bool]:
+def numbers(column: pd.Series, decimal: str = ".") -> tuple[pd.Series, bool]:
     """(floats, whether they were written with a percent sign) of a column that may hold `71.2 %` or `tensor(0.5)`."""
     if pd.api.types.is_bool_dtype(column):
         return pd.Series(np.nan, index=column.index), False
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float), False
     text = column.astype(str).str.strip()
+    if decimal == ",":
+        text = text.str.replace(",", ".", regex=False)
     plain = pd.to_numeric(text, errors="coerce")
     rest = plain.isna()
     if not rest.any():
@@ -146,7 +148,9 @@ def _parsed(
         columns = [name or f"edge {place}" for place, name in enumerate(columns)]
     else:
         columns = named(names, width)
-    decimal = "," if mark == ";" and sum(bool(re.fullmatch(r"-?\d+,\d+", c)) for r in following for c in r) > 2 else "."
+    decimal = (
+        "," if mark == ";" and sum(bool(re.fullmatch(r"-?\d+,\d+\s*%?", c)) for r in following for c in r) > 2 else "."
+    )
     separator = r"\s+" if mark == " " else mark
     options = {"sep": separator, "decimal": decimal, "names": columns, "skiprows": start + 1, "header": None} | more
     options |= {"usecols": wanted and [n for n in wanted if n in columns], "index_col": False}
@@ -157,14 +161,13 @@ def _parsed(
             table = pd.read_csv(source, low_memory=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise NotThisFormat(f"its cells cannot be read as a table ({str(error).splitlines()[0][:120]})") from error
-    table = reshape.reshaped(table, stem)
+    table, notes = reshape.reshaped(table, stem)
     percent, columns_read = set(), {}
     for name in table.columns:
-        columns_read[name], signed = numbers(table[name])
+        columns_read[name], signed = numbers(table[name], decimal)
         percent |= {name} if signed else set()
     table = pd.DataFrame(columns_read)
     empty = table.isna().all(axis=1)
-    notes = []
     repeated = int(empty.sum())
     if repeated:
         table = table[~empty].reset_index(drop=True)
