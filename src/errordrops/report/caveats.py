@@ -53,7 +53,7 @@ def landed(study: Study) -> str:
     words = {"rate": "where the rate was cut", "batch": "where the batch grew", "placebo": "in placebos"}
     each = [f"{number(loss[cut].r_average, sign=True)} {said}" for cut, said in words.items()]
     return (
-        "Loss after the epoch and loss of the average before it share none. With means "
+        "Loss after the epoch and loss of the average before it have no reading in common. With means "
         f"of dates and seeds taken out they correlate: {listed(each)}."
     )
 
