@@ -55,9 +55,8 @@ def outcome(reference: Claim | None, own: Claim | None) -> str:
         return "missing" if before is not None else "unclaimed"
     if any(reference[name] != own[name] for name in ("threshold_low", "threshold_high")):
         return "thresholds"
-    if before is not None and now is not None and before != now:
-        return "reversed"
-    if now is False and reference["holds"]:  # few seeds counted for it, and these decide against it
+    # what few seeds counted for, without deciding it, is reversed as well by results that decide against it
+    if (before is False and now is True) or (now is False and reference["holds"]):
         return "reversed"
     if same_size(reference, own) is False:
         return "size"

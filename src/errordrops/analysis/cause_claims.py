@@ -10,6 +10,7 @@ from ..study import Study
 from .claims import interval_of
 from .intervals import t_interval
 from .judged import JUDGED
+from .sweep import beyond_placebo
 from .verdicts import NOTHING, at_least, claim
 
 Claims = list[dict[str, Any]]
@@ -206,19 +207,17 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
     """
     (split, metric, unit), most = JUDGED["error"], study.claims["plateau_early"]
     table = tables["sweep"]
-    early = (table["at"] < study.claims["predicted_from"]) & (table["split"] == split) & (table["metric"] == metric)
-    falls = table[early].pivot_table(index=["seed", "at"], columns="cut", values="fall")
-    dates = ", ".join(map(str, sorted(table[early]["at"].unique())))
+    early = table[(table["at"] < study.claims["predicted_from"]) & (table["metric"] == metric)]
+    anyway = early.loc[early["cut"] == "placebo", "fall"].mean()
+    dates = ", ".join(map(str, sorted(early["at"].unique())))
     found = []
     for cut in ("rate", "batch"):
-        if not {cut, "placebo"} <= set(falls):
-            continue
-        gains = (falls[cut] - falls["placebo"]).dropna().groupby("seed").mean()
+        gains = beyond_placebo(early, cut, "fall")
         found.append(
             claim(
                 f"plateau.{cut}.no_drop",
                 f"A cut ({cut}) after epoch {dates}, while test error still falls by itself (by "
-                f"{falls['placebo'].mean():.2g} {unit} an epoch in the placebo), brings no drop: it falls no further "
+                f"{anyway:.2g} {unit} an epoch in the placebo), brings no drop: it falls no further "
                 f"in the next epoch than in the placebo forked there (at most {most:g} {unit}, mean over dates).",
                 f"{split} {metric}",
                 unit,

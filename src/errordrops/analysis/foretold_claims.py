@@ -12,6 +12,7 @@ from ..study import Study
 from .claims import interval_of
 from .intervals import t_interval
 from .judged import JUDGED
+from .sweep import beyond_placebo
 from .verdicts import NOTHING, claim
 
 Claims = list[dict[str, Any]]
@@ -141,12 +142,9 @@ def _beside_placebos(
     """predicted.CUT.NAME: a column of the cut's stubs exceeds that of the placebo of the same seed and date by more
     than `least`; means over dates, interval over seeds. The statement has a place {cut}; judged: split, metric, unit.
     """
-    values = table.set_index(["cut", "seed", "at"])[column]
     found = []
     for cut in CUTS:
-        gains = pd.Series(dtype=float)
-        if {cut, "placebo"} <= set(table["cut"]):
-            gains = (values[cut] - values["placebo"]).dropna().groupby("seed").mean()
+        gains = beyond_placebo(table, cut, column)
         found.append(
             claim(
                 f"predicted.{cut}.{name}",

@@ -71,6 +71,14 @@ def gains(table: pd.DataFrame) -> pd.DataFrame:
     return summarise(joined, ["study", "at", "cut", "split", "metric"], ["fall", "fall_placebo", "gain"])
 
 
+def beyond_placebo(table: pd.DataFrame, cut: str, column: str) -> pd.Series:
+    """By seed, the mean over dates of a column of a cut's stubs less that of the placebo of the same seed and date."""
+    values = table.set_index(["cut", "seed", "at"])[column]
+    if not {cut, "placebo"} <= set(table["cut"]):
+        return pd.Series(dtype=float)
+    return (values[cut] - values["placebo"]).dropna().groupby("seed").mean()
+
+
 def landings(table: pd.DataFrame, first: int) -> pd.DataFrame:
     """Where a stub lands, beside what was known before it, without a reading that both share: r of the value after the
     first epoch with that of the averaged weights before the change (r_average), and with that of the weights

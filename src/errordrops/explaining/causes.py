@@ -32,7 +32,7 @@ HELD_ROSE = (
     "held-out data rose while training fell: training left the test behind (augmentation switched off, another data "
     "set, over-fitting)"
 )
-HIDDEN = "look for what else changed here: another setting, the data, the resolution, a restart"
+WHAT_ELSE = "look for what else changed here: another setting, the data, the resolution, a restart"
 
 
 def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -> Event:
@@ -61,7 +61,7 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -
         return replace(event, cause=cause, why=why)
     source = f" ({schedule.source})" if schedule.source else ""
     here = f"moves gradually{source}" if "smooth" in schedule.kind else f"does not change here{source}"
-    return replace(event, cause="not the schedule", why="; ".join([f"the schedule {here}", *same, HIDDEN]))
+    return replace(event, cause="not the schedule", why="; ".join([f"the schedule {here}", *same, WHAT_ELSE]))
 
 
 def _together(one: Event, other: Event) -> bool:

@@ -14,8 +14,7 @@ from .schedule import Change
 
 VISIBLE = 3.0  # robust deviations, as benchmarks/detectors.py says what a visible drop is
 LEVEL = 5.0  # standard errors of a shift of level
-LONG, LEAST = 24, 8  # points of a straight line on either side; of a long curve a FIFTH of all points
-FIFTH = 5
+LONG, SHORT = 24, 8  # most and fewest points of a straight line on either side; most is a fifth of a long curve
 
 
 def judgeable(change: Change, curve: Curve) -> bool:
@@ -66,16 +65,16 @@ def in_one_point(change: Change, curve: Curve, sign: int) -> tuple[int, float, f
 
 
 def of_level(change: Change, changes: list[Change], curve: Curve, sign: int) -> tuple[int, float, float, float] | None:
-    """The same for a shift of level: at the change the line through up to LONG points before it (a FIFTH of a long
+    """The same for a shift of level: at the change the line through up to LONG points before it (a fifth of a long
     curve) lies above that through as many after it, not reaching into other changes, by LEVEL standard errors (wider
     where residuals follow each other) and by more than either line falls over half its length.
     """
     first, last = change.points(curve)
-    long = max(LONG, len(curve.values) // FIFTH)
+    long = max(LONG, len(curve.values) // 5)
     others = [other.points(curve) for other in changes if other is not change]
     start = max([0, first - long, *(end for _, end in others if end <= first)])
     end = min([len(curve.values), last + long, *(begin for begin, _ in others if begin > last)])
-    if min(first - start, end - last) < LEAST:
+    if min(first - start, end - last) < SHORT:
         return None
     before = _line(curve.values[start:first], first - start - 0.5)
     after = _line(curve.values[last:end], -0.5)
@@ -89,17 +88,13 @@ def of_level(change: Change, changes: list[Change], curve: Curve, sign: int) -> 
 
 def _line(values: np.ndarray, at: float) -> tuple[float, float, float]:
     """(value at a place, slope, standard error of the value) of a straight line through values 0, 1, ..."""
-    n = len(values)
-    x = np.arange(n) - at
-    design = np.column_stack([np.ones(n), x])
-    solution = np.linalg.lstsq(design, values, rcond=None)[0]
-    left = values - design @ solution
-    variance = float(left @ left) / (n - 2)
-    follow = float(left[1:] @ left[:-1]) / float(left @ left) if variance > 0 else 0.0
+    x = np.arange(len(values)) - at
+    (slope, value), covariance = np.polyfit(x, values, 1, cov=True)
+    left = values - value - slope * x
+    follow = float(left[1:] @ left[:-1]) / float(left @ left) if left.any() else 0.0
     follow = min(max(follow, 0.0), 0.9)
-    wider = (1 + follow) / (1 - follow)
-    error = math.sqrt(variance * wider * np.linalg.inv(design.T @ design)[0, 0])
-    return float(solution[0]), float(solution[1]), error
+    error = math.sqrt(covariance[1, 1] * (1 + follow) / (1 - follow))
+    return float(value), float(slope), error
 
 
 def _deviation(values: np.ndarray) -> float:

@@ -14,9 +14,9 @@ from .study import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
 CAVEATS = {
-    "moved": ("What the detector does not see", unseen),
-    "foretold": ("The same without a shared reading", landed),
-    "reversal": ("Distance or epoch?", returned),
+    "moved": [("What the detector does not see", unseen)],
+    "foretold": [("The same without a shared reading", landed)],
+    "reversal": [("Distance or epoch?", returned)],
 }
 UNJUDGED = "Nothing was predicted about this beforehand, so it is shown, not judged."
 UNKNOWN = "no explanation is known. A wide interval means that the seeds are too few to tell."
@@ -101,8 +101,7 @@ def part(study: Study, topic: Topic, text: str) -> str:
     figures = [charts.figure(study, name) for name in there]
     others = fold(f"More about it, in {count(len(figures) - 1, 'figure')}", "\n\n".join(figures[1:]))
     heading = f"### {topic.heading} {{#sec-{topic.name}}}"
-    asked, answer = CAVEATS.get(topic.name, ("", None))
-    limits = [fold(asked, told)] if answer and (told := answer(study)) else []
+    limits = [fold(asked, told) for asked, answer in CAVEATS.get(topic.name, ()) if (told := answer(study))]
     return "\n\n".join([heading, first + see, *figures[:1], verdicts(study, topic), *limits, others, more])
 
 
