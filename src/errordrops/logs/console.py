@@ -7,6 +7,7 @@ the lines that follow; a word such as `test` or `valid` says which split the nam
 import re
 import time
 
+from . import counters
 from .records import NotThisFormat, Records, from_rows
 from .words import SPLITS, Meaning, meaning
 
@@ -26,39 +27,21 @@ PAIR = re.compile(
     rf"(?:\s*[(\[]\s*(?:avg:?\s*)?(?P<average>{NUMBER})\s*(?P<percent>%)?\s*[)\]])?",
     re.IGNORECASE,
 )
-EPOCH = re.compile(
-    r"(?:(?<!/)\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
-    r"(?P<number>\d+(?:\.\d+)?)(?!\d|\s*(?:samples|images|examples|batches)\b)(?:\s*(?:/|of)\s*\d+)?"
-    r"|\b(?P<before>\d+)epoch(?= results|:))",
-    re.I,
-)
 COUNTED = re.compile(r"\s*(?:samples|images|examples|batches)\b", re.I)
-INNERMOST = re.compile(r"\biter\((?P<split>train|val|test)\)\s*\[\s*(?P<step>\d+)(?:\s*/\s*\d+)?\s*\]", re.I)
 STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?")
 HEADING = re.compile(
     r"^(?:.*\b(?:INFO|DEBUG)\b)?\W*(train|training|val|valid|validation|validate|test|testing|eval|evaluation)\b", re.I
 )
-INNER = re.compile(r"\]?\s*\[\s*(\d+)\s*/\s*(\d+)[^\]]*\]")
-TRAIN_EPOCH = re.compile(
-    r"\b(train|test|val|valid|eval)\w*\s*:\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]", re.I
-)
-TIMM = re.compile(r"\btrain\w*\s*:\s*(\d+)\s*\[\s*(\d+)\s*/\s*(\d+)", re.I)
-BATCH = re.compile(r"\b(?:batch|step|iter(?:ation)?|it)\b\s*[:=]?\s*[\[(]?\s*(\d+)\s*/\s*(\d+)", re.I)
 BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
 SPLIT = re.compile(
     r"\b(train|training|val|valid|validation|validate|validating|test|testing|eval|evaluation|dev)(?=[\s:|\])*,>'\"_.-]|$)",
     re.I,
 )
-LINE_COUNTER = re.compile(r"^\s*\[\s*(\d+)\s*/\s*(\d+)\s*\]")
 LAST_COUNTER = re.compile(r"(?<![\d/(])(\d+)/(\d+)\s*$")
 RATE_OF = re.compile(r"\b(lr|learning[_ ]rate)\(\w+\)", re.I)  # `lr(PiecewiseDecay): 0.1`
 MAP = re.compile(r"\(mAP@[\d.]+\)\s*=\s*([\d.]+)")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
-AT = re.compile(
-    r"\s+(?:at|for|after|in)\s+(epoch|step|iteration|iter|batch)\s*[#:]?\s*(\d+)(?:\s*(?:/|of)\s*\d+)?(?=\s*[:=,|-])",
-    re.I,
-)
 REDUCED = re.compile(
     r"\b(?:reduc|decay|drop|lower|decreas|divid|chang)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
     rf"\bto:?\s+({NUMBER})",
@@ -72,7 +55,6 @@ ALL_SIZES = re.compile(r"\(AP\) @\[ IoU=0\.50:0\.95 \| area=\s*all")
 IMAGES = re.compile(r"\b(?:on|of)(?: the)? \d+ (test|train|val)\w* (?:images|samples|examples)\b", re.I)
 GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re.I)
 TORCH = re.compile(r"\| (?:Epoch|Test): \[\d+\]\[\d+/\d+\]\s+Time .*\btop1 |\* Finished epoch # \d+ +top1: ")
-TUTORIAL = re.compile(r"^\s*\[\s*(\d+)\s*,\s*(\d+)\s*\]")
 BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
 # words before a name that make it another quantity: the best so far, the time it cost
 OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time"}
@@ -115,7 +97,7 @@ class Reading:
         line = RATE_OF.sub(r"\1", line) if "(" in line else line
         line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
         line = BEST.sub(" ", line) if "est" in line else line
-        text, context = self._counters(line, row)
+        text, context = counters.take(line, row, self.epoch)
         if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
             row["lr reduced to" if REDUCED.search(text) else "lr"] = _number(found[1])
             text = text[: found.start()] + " ; " + text[found.end() :]
@@ -156,48 +138,6 @@ class Reading:
         found = HEADING.search(text) if re.search(r"\d", text) else SPLIT.search(text)
         held = any((m := meaning(pair["name"])) and m.role == "metric" for pair in PAIR.finditer(text))
         return "" if found is None or held else SPLITS.get(found[1].lower(), "")
-
-    def _counters(self, line: str, row: dict[str, float]) -> tuple[str, str]:
-        """Take epoch, step and progress out of the line; (the rest, the split they name)."""
-        context = ""
-        if found := AT.search(line):
-            row["epoch" if found[1].lower() == "epoch" else "step"] = float(found[2])
-            return line[: found.start()] + line[found.end() :], context
-        if found := TRAIN_EPOCH.search(line):
-            context = SPLITS[found[1].lower()]
-            row |= {"epoch": float(found[2]), "batch": float(found[4])}
-            row |= {"batches per epoch": float(found[5])} if context == "train" else {}
-            line = line[: found.start()] + " " + line[found.end() :]
-        elif found := TIMM.search(line):
-            context = "train"
-            row |= {"epoch": float(found[1]), "batch": float(found[2]), "batches per epoch": float(found[3])}
-            line = line[: found.start()] + " " + re.sub(r"^[^\]]*\]", " ", line[found.end() :])
-        elif found := INNERMOST.search(line):
-            context = SPLITS[found["split"].lower()]
-            row |= {"step": float(found["step"])} if context == "train" else {}
-            line = line[: found.start()] + " " + line[found.end() :]
-        elif found := EPOCH.search(line):
-            row["epoch"] = float(found["number"] or found["before"])
-            context = SPLITS[found["split"].lower()] if found["split"] else ""
-            rest = line[found.end() :]
-            if inner := INNER.match(rest):
-                row |= {"batch": float(inner[1])}
-                row |= {"batches per epoch": float(inner[2])} if context in ("", "train") else {}
-                rest = rest[inner.end() :]
-            line = f"{line[: found.start()]} ; {rest}"
-        if "batch" not in row and (found := BATCH.search(line)):
-            count, whole = float(found[1]), float(found[2])
-            if "epoch" in row or self.epoch is not None:
-                row |= {"batch": count} | ({"batches per epoch": whole} if "epoch" in row else {})
-            else:
-                row["step"] = count
-            line = f"{line[: found.start()]} ; {line[found.end() :]}"
-        elif self.epoch is None and "epoch" not in row and (found := LINE_COUNTER.match(line)):
-            row["step"] = float(found[1])
-        elif "epoch" not in row and (found := TUTORIAL.match(line)):
-            row |= {"epoch": float(found[1]), "batch": float(found[2])}
-            line = line[found.end() :]
-        return line, context
 
     def _pairs(self, text: str, row: dict[str, float], context: str) -> None:
         """Names with their numbers, each under the split that the line names last before it."""
