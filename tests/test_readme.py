@@ -7,10 +7,13 @@ from collections import Counter
 import pandas as pd
 import pytest
 
+from errordrops import replications
 from errordrops.analysis.verdicts import HOLDS_OPEN, OPEN, verdict
+from errordrops.layout import Layout
 from errordrops.report.court import hearing
 from errordrops.report.study import read
 from errordrops.study import REPOSITORY
+from errordrops.verify import agrees, compare
 
 README = " ".join((REPOSITORY / "README.md").read_text().split())
 REFERENCE = REPOSITORY / "results/reference"
@@ -178,3 +181,15 @@ def test_the_table_of_scale_is_as_measured():
             cells.append(f"{used['processor_seconds']:.{digits}f}, {used['megabytes']:.0f} MB")
         page = f", of {table.loc[(runs, 'report'), 'page_megabytes']:.1f} MB"
         assert f"| {runs} | {' | '.join(cells)}{page} |" in README
+
+
+def test_the_second_training_of_the_evidence_is_told_as_it_came_out():
+    (again,) = replications.read(Layout(REFERENCE / "evidence"))
+    rows = [
+        row
+        for row in compare(list(claims("evidence").values()), again.claims)
+        if row["outcome"] not in ("new", "unclaimed")
+    ]
+    found = Counter(row["outcome"] for row in rows)
+    assert agrees(rows) and not found["reversed"]
+    assert f"agree with the first (no claim reversed, {found['same']} of {len(rows)} the same;" in README

@@ -160,9 +160,13 @@ def report(args: argparse.Namespace) -> None:
 
 
 def keep(args: argparse.Namespace) -> None:
-    from . import reference
+    from . import reference, replications
 
     kept = Layout.reference(_study(args).name)
+    if args.again is not None:
+        folder = replications.keep(_layout(args), kept, args.again)
+        say(f"claims and provenance kept in {folder}; the reference is as it was")
+        return
     runs, whole = reference.keep(_layout(args), kept)
     rest = "with analysis, claims, provenance and page" if whole else "the study is not complete: runs alone"
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")

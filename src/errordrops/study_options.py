@@ -54,5 +54,11 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
         )
     if name == "probe":
         command.add_argument("probe", choices=PROBES)
+    if name == "keep":
+        command.add_argument(
+            "--again",
+            metavar="NAME",
+            help="leave the reference as it is, and keep claims and provenance alone beside it, as another training",
+        )
     if name == "figure":
         command.add_argument("figure", choices=sorted(FIGURES))

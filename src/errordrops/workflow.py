@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from . import plan, reference
+from . import plan, reference, replications
 from .figures import FIGURES
 from .layout import ANALYSIS_TABLES, GALLERY, Layout
 from .study import Study, StudyError, load
@@ -231,6 +231,10 @@ class Workflow:
         roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
         kinds = ("*.json", "analysis/*.csv", "figures/*")
         return sorted(str(path) for root in roots for kind in kinds for path in root.glob(kind))
+
+    def replication_files(self, study: str) -> list[str]:
+        """Other trainings of the study, kept beside its reference, with which the page compares."""
+        return [str(path) for path in replications.files(Layout.reference(study))]
 
     def study_digest(self, study: str) -> str:
         """What is in a study's file."""

@@ -5,6 +5,7 @@ rule report:
     input:
         checked(lambda w: flow.parts(w.study)),
         checked(lambda w: flow.companion_files(w.study)),
+        checked(lambda w: flow.replication_files(w.study)),
         flow.gallery_inputs(),
         modules("report/"),
         report_sources(),

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, gallery, handson, papers, parts, summary, tables
+from . import about, charts, court, engines, evidence, gallery, handson, papers, parts, replicated, summary, tables
 from .study import ReportError, Study, read
 from .text import first_open, fold
 
@@ -63,6 +63,7 @@ def generated(
         "simulated": fold("How far intervals and tests can be trusted", evidence.simulated(study)),
         "data": about.data(study),
         "commands": about.commands(study),
+        "replicated": replicated.replicated(study),
         "origin": about.origin(study),
         "made": about.made(study, engine),
         "schedules": fold("The schedule of every arm", f"{charts.figure(study, 'schedules')}\n{tables.phases(study)}"),

@@ -9,7 +9,9 @@ import pandas as pd
 
 from ..errors import UserError
 from ..figures import FIGURES
-from ..layout import ANALYSIS_TABLES, GALLERY
+from ..layout import ANALYSIS_TABLES, GALLERY, Layout
+from ..replications import Replication
+from ..replications import read as replications
 
 NEEDED = ("error_by_epoch", "schedules", "milestone_changes", "error_by_update")  # the text refers to them
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
@@ -23,6 +25,7 @@ class ReportError(UserError):
 class Study:
     """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
     or None). `committed`: read from the reference results. `gallery`: published logs explained, which are of no study.
+    `replications`: other trainings of this study that were kept beside its reference.
     """
 
     settings: dict
@@ -37,6 +40,7 @@ class Study:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     gallery: pd.DataFrame | None = None
     committed: bool = False
+    replications: list[Replication] = field(default_factory=list)
 
     def has(self, table: str) -> bool:
         """Whether an analysis table is there and has rows."""
@@ -139,6 +143,7 @@ def read(folder: Path, committed: bool = False) -> Study:
         tables=tables,
         gallery=published(folder.parent),
         committed=committed,
+        replications=replications(Layout(folder if committed else folder.parent / "reference" / folder.name)),
     )
 
 

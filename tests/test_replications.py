@@ -1,0 +1,119 @@
+"""Another training of a study, kept beside its reference: what may be kept, and what the page says of it."""
+
+import json
+
+import pytest
+
+from errordrops import cli, replications
+from errordrops.analysis.intervals import Interval
+from errordrops.analysis.verdicts import claim
+from errordrops.errors import UserError
+from errordrops.files import write_json
+from errordrops.layout import Layout
+from errordrops.report import replicated, study
+from rendered import SETTINGS, change, folder, made
+
+__all__ = ["folder", "made"]  # fixtures
+PROVENANCE = {
+    "study": "planted", "errordrops": "0", "finished": "2026-02-02", "settings": SETTINGS, "data": [], "numerics": [],
+    "code": ["b"], "runs": [{"arm": "step", "from_reference": False}] * 4,
+}  # fmt: skip
+
+
+def fall(id, value, half):
+    """A claim that something falls by more than a point."""
+    return claim(id, "It falls.", "test error", "points", Interval(value, value - half, value + half), high=-1.0, n=3)
+
+
+REFERENCE = [fall("a", -3.0, 0.5), fall("b", -3.0, 0.5), fall("c", -3.0, 0.5), fall("d", float("nan"), 0.0)]
+AGAIN = [fall("a", -2.9, 0.5), fall("b", -2.0, 1.5), fall("c", 0.0, 0.5), fall("d", float("nan"), 0.0)]
+
+
+def write(layout, claims, **facts):
+    write_json(layout.claims, claims)
+    write_json(layout.provenance, PROVENANCE | facts)
+    return layout
+
+
+@pytest.fixture
+def places(tmp_path):
+    """Results trained anew, and a reference."""
+    return write(Layout(tmp_path / "p"), AGAIN), write(
+        Layout(tmp_path / "reference/p"), REFERENCE, finished="2026-01-01"
+    )
+
+
+def test_what_is_kept_is_read_again_and_the_reference_stays(places):
+    results, reference = places
+    before = reference.claims.read_bytes()
+    kept = replications.keep(results, reference, "2026-02")
+    assert [path.parent for path in replications.files(reference)] == [kept, kept]
+    assert replications.read(reference) == [replications.Replication("2026-02", AGAIN, PROVENANCE)]
+    assert reference.claims.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "-x", "<b>"])
+def test_a_name_that_is_no_folder_is_refused(places, name):
+    with pytest.raises(UserError, match="letters, digits"):
+        replications.keep(*places, name)
+    assert replications.read(places[1]) == []
+
+
+def test_runs_of_the_reference_are_no_replication_of_it(places):
+    results, reference = places
+    write(results, AGAIN, runs=[*PROVENANCE["runs"][:3], {"arm": "none", "from_reference": True}])
+    with pytest.raises(UserError, match="1 of 4 runs were taken from the reference"):
+        replications.keep(results, reference, "again")
+
+
+def test_claims_are_needed_on_both_sides(places):
+    results, reference = places
+    reference.claims.unlink()
+    with pytest.raises(UserError, match=r"errordrops keep p$"):
+        replications.keep(results, reference, "again")
+    write(reference, REFERENCE)
+    results.provenance.unlink()
+    with pytest.raises(UserError, match=r"make report STUDY=p$"):
+        replications.keep(results, reference, "again")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(lambda p: p.unlink(), "missing"), (lambda p: p.write_text("{"), "JSON")]
+)
+def test_a_damaged_replication_is_named(places, spoil, message):
+    kept = replications.keep(*places, "again")
+    spoil(kept / "claims.json")
+    with pytest.raises(UserError, match=message):
+        replications.read(places[1])
+
+
+def test_the_page_tells_what_came_out_otherwise(folder):
+    (folder / "claims.json").write_text(json.dumps(REFERENCE))
+    change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01", code=["a"]))
+    reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
+    replications.keep(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
+    text = replicated.replicated(study.read(folder))
+    assert "In a second training of all 4 runs (same seeds) 1 of 3 claims came out the same and **1** reversed" in text
+    assert "they do **not** agree" in text and "1 *power* (decided on one side, undecided on the other)" in text
+    assert [row.split("</code>")[0] for row in text.split("<code>")[1:]] == ["c", "b"]  # the worst first
+    assert "- code of training: a; then b. Training may have changed." in text
+    assert replicated.replicated(study.read(folder, committed=True)).startswith("<!--")  # it has none of its own
+
+
+def test_a_page_of_that_very_training_does_not_compare_it_with_itself(folder):
+    change(folder, "provenance.json", lambda p: p.update(PROVENANCE))
+    reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
+    replications.keep(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
+    assert len(study.read(folder).replications) == 1
+    assert replicated.replicated(study.read(folder)).startswith("<!--")
+
+
+def test_the_command_keeps_beside_the_reference(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    studies = ["--studies", str(cli.Path(__file__).parents[1] / "config/studies")]
+    write(Layout.reference("smoke"), REFERENCE)
+    write(Layout.of("smoke"), AGAIN)
+    assert cli.main(["keep", "smoke", *studies, "--again", "first"]) == 0
+    assert "kept in results/reference/smoke/replications/first; the reference is as it was" in capsys.readouterr().out
+    assert cli.main(["keep", "smoke", *studies, "--again", "../first"]) == 1
+    assert "--again '../first'" in capsys.readouterr().err
