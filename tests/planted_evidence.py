@@ -87,7 +87,8 @@ def detections(seeds: int = 3) -> pd.DataFrame:
     report("hybrid", 1, raw, "recovery", 7, 10)
     report("none", 0, raw, "drop", 14, np.nan, prompt=False)
     columns = "study arm seed split metric kind epoch size ratio confidence milestone deviation prompt".split()
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(counted=(table["kind"] == "drop") & table["milestone"].notna() & table["prompt"])
 
 
 def milestone_detections(seeds: int = 3) -> pd.DataFrame:
@@ -100,8 +101,8 @@ def milestone_detections(seeds: int = 3) -> pd.DataFrame:
             for reading in READINGS:
                 for index, m in enumerate(MILESTONES, start=1):
                     near = [(arm, seed, *reading, m + 1 + d) in seen for d in (0, -1, 1)]
-                    rows.append(("planted", arm, seed, *reading, index, m, near[0], any(near), True))
-    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
+                    rows.append(("planted", arm, seed, *reading, index, m, near[0], any(near), True, True))
+    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected counted".split())
 
 
 def corrected_images(seeds: int = 3) -> pd.DataFrame:

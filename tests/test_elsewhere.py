@@ -84,7 +84,8 @@ def test_a_drop_before_its_change_counts_whatever_the_updates():
     rows = [(a, s, "test", "error_recomputed", "drop", e, m, d, p) for a, s, e, m, d, p in drops]
     seen = pd.DataFrame(rows, columns="arm seed split metric kind epoch milestone deviation prompt".split())
     evidence = studies.load("evidence", studies.REPOSITORY / "config" / "studies")
-    columns = "arm seed split metric index milestone exact near expected".split()
+    seen = detection.with_counted(evidence, seen)
+    columns = "arm seed split metric index milestone exact near expected counted".split()
     runs = pd.DataFrame([(a, s) for a, s, *_ in drops], columns=["arm", "seed"])
     tables = {"detections": seen, "milestone_detections": pd.DataFrame(columns=columns), "runs_seen": runs}
     exact = next(c for c in detector_claims.detected(evidence, tables) if c["id"] == "detector.exact.error")

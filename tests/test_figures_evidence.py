@@ -242,6 +242,11 @@ def test_every_arm_has_a_row_and_alarms_are_counted(tables):
     assert missed not in " ".join(none_missed["title"]["subtitle"])
     assert "none no change: 0 alarms, step 5 of 6 changes" in chart["description"]
     assert "test error (raw) 11 of 18 changes, 1 alarm." in chart["description"]
+    at = tables["milestone_detections"]
+    once = at.assign(counted=at["counted"] & ~((at["arm"] == "hybrid") & (at["index"] == 1)))
+    assert "hybrid 0 of 3 own changes" in spec("detections", tables | {"milestone_detections": once})["description"]
+    none_own = spec("detections", tables | {"milestone_detections": at.assign(counted=at["arm"] != "hybrid")})
+    assert "hybrid counted above" in none_own["description"]
     domains = [node["y"]["scale"]["domain"] for node in nodes(chart) if "domain" in str(node.get("y"))]
     assert domains and all(domain == ["none", "step", "batch", "hybrid"] for domain in domains)
     marks = rows_of(chart, "reports")

@@ -18,7 +18,8 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
     milestone is the nearest one that the run was trained with, deviation = epoch - (milestone + 1); both NaN for a run
     without sudden changes. prompt: whether an epoch after it holds at least 3 / (1 - momentum) updates; momentum
-    remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch.
+    remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch. counted: drops
+    at a prompt change, and those before any change (early has no such excuse), once for runs that had been one.
     """
     trained, updates = milestones_trained(curves), updates_per_epoch(curves)
     smooth = {arm.name for arm in study.schedules if not arm.sudden and arm.plateau is None}
@@ -37,14 +38,15 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                     seen = drop.kind, drop.epoch, drop.size, drop.ratio, drop.confidence
                     prompt = _prompt(arm, updates.get((arm.name, seed, m + 1), 0))
                     rows.append((study.name, arm.name, seed, split, metric, *seen, m, drop.epoch - m - 1, prompt))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return with_counted(study, pd.DataFrame(rows, columns=COLUMNS))
 
 
 def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """One row per run, reading and milestone that it was trained with: was a drop reported in exactly epoch m + 1?
 
     Columns study arm seed split metric index milestone exact near (within one epoch) expected: whether the noise falls
-    there, in an epoch of enough updates (prompt, as above), with as many epochs left as a lasting drop needs.
+    there, in an epoch of enough updates (prompt, as above), with as many epochs left as a lasting drop needs. counted:
+    those expected, once for runs that had been one.
     """
     trained, updates, falls = milestones_trained(curves), updates_per_epoch(curves), noise_falls(curves)
     drops = found[found["kind"] == "drop"]
@@ -62,7 +64,29 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
                     expected = prompt and (arm.name, seed, m) in falls and len(arm.settings) >= m + AFTER
                     row = (study.name, arm.name, seed, split, metric, index, m, m + 1 in seen, near, expected)
                     rows.append(row)
-    return pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
+    table = pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
+    return table.assign(counted=once(study, table, table["expected"].eq(True)))
+
+
+def with_counted(study: Study, seen: pd.DataFrame) -> pd.DataFrame:
+    """`detections` with the column counted: see there."""
+    drops = (seen["kind"] == "drop") & seen["milestone"].notna()
+    return seen.assign(counted=once(study, seen, drops & (seen["prompt"].eq(True) | (seen["deviation"] < 0))))
+
+
+def once(study: Study, rows: pd.DataFrame, wanted: pd.Series) -> np.ndarray:
+    """Which of the wanted rows to count: of runs that are one and the same until after a change (batch and hybrid at
+    milestone 1) the first arm's alone. rows: arm, seed, split, metric, milestone; returns a mask of their length.
+    """
+    first: dict[tuple, str] = {}
+    counted = np.zeros(len(rows), dtype=bool)
+    for i in np.flatnonzero(wanted.to_numpy(dtype=bool)):
+        row = rows.iloc[i]
+        arm = study.arm(row["arm"])
+        past = arm.name if arm.plateau else arm.settings[: int(row["milestone"]) + 1]
+        key = (past, row["seed"], row["split"], row["metric"], row["milestone"])
+        counted[i] = first.setdefault(key, arm.name) == arm.name
+    return counted
 
 
 def _prompt(arm: Arm, updates: float) -> bool:

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..study import Arm, Study
@@ -35,8 +34,7 @@ def detected(study: Study, tables: Tables) -> Claims:
     quiet &= trained
     for name, (split, metric, _) in JUDGED.items():
         mine = drops[(drops["split"] == split) & (drops["metric"] == metric)]
-        counts = mine["prompt"].eq(True) | (mine["deviation"] < 0)
-        at_changes = _once(study, mine[mine["milestone"].notna() & counts])
+        at_changes = mine[mine["counted"].eq(True)]
         expected = _expected(study, tables["milestone_detections"], split, metric)
         first = expected[expected["first"]]
         alarms = sum(run in quiet for run in zip(mine["arm"], mine["seed"], strict=True))
@@ -71,21 +69,10 @@ def _changes(arm: Arm) -> bool:
     return bool(arm.milestones) or arm.plateau is not None
 
 
-def _once(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows at milestones, without those of a run that had been one with another arm's until after the change."""
-    first: dict[tuple, str] = {}
-    kept = []
-    for row in rows.itertuples():
-        arm = study.arm(row.arm)
-        past = arm.name if arm.plateau else arm.settings[: int(row.milestone) + 1]
-        kept.append(first.setdefault((past, row.seed, row.milestone), arm.name) == arm.name)
-    return rows[np.array(kept, dtype=bool)]
-
-
 def _expected(study: Study, seen: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
     """Changes after which a drop of a reading is expected; `first`: first milestones, arms with the study's factor."""
     full = [a.name for a in study.schedules if a.rule != "reversal" and a.factor in (None, study.factor)]
-    rows = _once(study, seen[(seen["split"] == split) & (seen["metric"] == metric) & seen["expected"]])
+    rows = seen[(seen["split"] == split) & (seen["metric"] == metric) & seen["counted"].eq(True)]
     return rows.assign(first=(rows["index"] == 1) & rows["arm"].isin(full))
 
 

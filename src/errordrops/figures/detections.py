@@ -51,17 +51,20 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dict[str, dict[str, str]]:
-    """For each reading and arm what stands beside its row: `15 of 16 found`, or `no sudden change, 0 alarms`."""
+    """For each reading and arm what stands beside its row: `15 of 16 changes` (own ones, where others are counted with
+    an arm above, with which it had been one run), or `no change: 0 alarms`.
+    """
     beside: dict[str, dict[str, str]] = {}
     for reading in READINGS:
         drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
         mine = changes[changes["reading"] == reading]
-        counted = mine[mine["expected"].astype(bool)]
+        counted = mine[mine["counted"].astype(bool)]
         for arm in arms:
-            exact = counted[counted["arm"] == arm]["exact"].astype(bool)
+            own, exact = mine[mine["arm"] == arm], counted[counted["arm"] == arm]["exact"].astype(bool)
+            shared = bool((own["expected"].astype(bool) & ~own["counted"].astype(bool)).any())
             alarms = words.count(int((drops["arm"] == arm).sum()), "alarm")
-            none = "not counted" if arm in set(mine["arm"]) else f"no change: {alarms}"
-            phrase = f"{int(exact.sum())} of {len(exact)} changes" if len(exact) else none
+            none = f"no change: {alarms}" if own.empty else "counted above" if shared else "not counted"
+            phrase = f"{int(exact.sum())} of {len(exact)} {'own ' if shared else ''}changes" if len(exact) else none
             beside.setdefault(reading, {})[arm] = phrase
     return beside
 
@@ -122,9 +125,10 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
     drops = found[(found["reading"] == FIRST) & (found["kind"] == "drop")]
     without = [arm for arm in arms if arm not in set(changes["arm"])]
     beside = drops[~drops["arm"].isin(without)]
-    judged = beside[beside["prompt"].astype(bool)]
-    alarms, slow = len(drops) - len(beside), len(beside) - len(judged)
-    counted = changes[changes["expected"].astype(bool)]
+    judged = beside[beside["counted"].astype(bool)]
+    alarms = len(drops) - len(beside)
+    slow = int((~beside["prompt"].astype(bool) & (beside["deviation"] >= 0)).sum())
+    counted = changes[changes["counted"].astype(bool)]
     title = "What a detector that never sees the schedule reports in each arm"
     title += f": a drop at {changed(changes)}" if len(counted) else ""
     if len(judged):
@@ -149,7 +153,8 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
     caption = (
         "The detector gets one curve at a time and never the schedule, which is laid beside its reports afterwards. "
         "Rows: arms; grey rules: the first epoch after each change of learning rate or batch size, as it was trained. "
-        "Counted are changes at which the noise falls, with five epochs left and enough updates in the first. "
+        "Counted are changes at which the noise falls, with five epochs left and enough updates in the first, once "
+        "where arms are one run until after the change. "
         f"Circles: drops; triangles: rises; diamonds: recoveries, falls that only end a spike.{hollow} Switch below: "
         "training loss, test error with recomputed, and with running batch-norm statistics (raw)."
     )
@@ -163,7 +168,7 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
 
 def changed(changes: pd.DataFrame) -> str:
     """`10 of 17 changes` that are counted have a drop in exactly the first epoch after them, in the first reading."""
-    exact = changes[(changes["reading"] == FIRST) & changes["expected"].astype(bool)]["exact"].astype(bool)
+    exact = changes[(changes["reading"] == FIRST) & changes["counted"].astype(bool)]["exact"].astype(bool)
     return f"{int(exact.sum())} of {words.count(len(exact), 'change')}"
 
 
@@ -171,7 +176,7 @@ def totals(found: pd.DataFrame, changes: pd.DataFrame) -> str:
     """For each reading how many changes have their drop at once, and how many alarms arms without a change have."""
     phrases = []
     for reading in READINGS:
-        exact = changes[(changes["reading"] == reading) & changes["expected"].astype(bool)]["exact"].astype(bool)
+        exact = changes[(changes["reading"] == reading) & changes["counted"].astype(bool)]["exact"].astype(bool)
         drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
         alarms = words.count(int((~drops["arm"].isin(changes["arm"])).sum()), "alarm")
         phrases.append(f"{reading} {int(exact.sum())} of {len(exact)} changes, {alarms}")
