@@ -96,8 +96,19 @@ def test_the_page_tells_what_came_out_otherwise(folder):
     assert "In a second training of all 4 runs (same seeds) 1 of 3 claims came out the same and **1** reversed" in text
     assert "they do **not** agree" in text and "1 *power* (decided on one side, undecided on the other)" in text
     assert [row.split("</code>")[0] for row in text.split("<code>")[1:]] == ["c", "b"]  # the worst first
+    assert "Stated only since" not in text
     assert "- code of training: a; then b. Training may have changed." in text
     assert replicated.replicated(study.read(folder, committed=True)).startswith("<!--")  # it has none of its own
+
+
+def test_a_claim_that_was_stated_since_is_no_disagreement(folder):
+    (folder / "claims.json").write_text(json.dumps([*REFERENCE[:1], fall("e", -3.0, 0.5)]))
+    change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01"))
+    reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
+    replications.keep(write(Layout(folder.parent / "other"), AGAIN[:1]), reference, "2026-02")
+    text = replicated.replicated(study.read(folder))
+    assert "1 of 1 claim came out the same and **none** reversed: they agree." in text
+    assert "Stated only since, and not compared: 1." in text
 
 
 def test_a_page_of_that_very_training_does_not_compare_it_with_itself(folder):

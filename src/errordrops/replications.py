@@ -1,7 +1,7 @@
 """A study trained again: the claims of another training of it, kept beside the reference as a test of it.
 
-results/reference/STUDY/replications/NAME/ holds claims.json and provenance.json as that training left them. Nothing is
-computed from them but the comparison of `verify`, on the study's page.
+results/reference/STUDY/replications/NAME/ holds claims.json and provenance.json as that training left them. The study's
+page compares them as `verify` does. Its curves are not kept, so a claim that is stated later is not compared.
 """
 
 import json

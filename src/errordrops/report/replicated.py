@@ -21,7 +21,9 @@ def replicated(study: Study) -> str:
 
 def told(study: Study, again: Replication) -> str:
     """Counts in the open; claim by claim what did not come out the same, folded."""
-    rows = [row for row in compare(study.claims, again.claims) if row["outcome"] not in ("new", "unclaimed")]
+    rows = [
+        row for row in compare(study.claims, again.claims) if row["own"] and row["outcome"] not in ("new", "unclaimed")
+    ]
     n = {outcome: sum(row["outcome"] == outcome for row in rows) for outcome in OUTCOMES}
     alike = "same" if study.settings.get("seeds") == again.provenance["settings"].get("seeds") else "other"
     agreement = "they agree" if agrees(list(rows)) else "they do **not** agree"
@@ -35,10 +37,12 @@ def told(study: Study, again: Replication) -> str:
 
 def more(study: Study, again: Replication, rows: Sequence[Mapping], n: Mapping[str, int]) -> str:
     """All outcomes, a table of the claims that did not come out the same, and what may have made the difference."""
+    later = len({str(c["id"]) for c in study.claims} - {str(c["id"]) for c in again.claims})
     told = listed([f"{n[name]} *{name}* ({meaning})" for name, meaning in OUTCOMES.items() if n[name]])
     lead = (
         f"Kept as {plain(again.name)}. Claims that have a value, by the rule of `errordrops verify`: {told}. The same "
         "seeds mean the same initial weights and the same images in the same order."
+        f"{f' Stated only since, and not compared: {later}.' if later else ''}"
     )
     shown = [
         [named(row), side(row["reference"]), side(row["own"]), cell(row["outcome"])]
