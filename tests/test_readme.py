@@ -192,4 +192,12 @@ def test_the_second_training_of_the_evidence_is_told_as_it_came_out():
     ]
     found = Counter(row["outcome"] for row in rows)
     assert agrees(rows) and not found["reversed"]
+    runs = [run for run in again.provenance["runs"] if run["epochs_trained"]]
+    seconds = pd.Series([run["seconds_training"] + run["seconds_evaluation"] for run in runs])
+    epochs = pd.Series([run["epochs_trained"] for run in runs])
+    whole = ~pd.Series([run["arm"] for run in runs]).str.startswith(("cut-", "placebo-"))
+    assert f"({seconds.sum() / 7200:.1f} by the clocks of its runs, on two cores)" in README
+    undisturbed = (seconds / epochs)[whole].quantile(0.1)
+    assert f"a tenth of the whole runs cost {undisturbed:.1f} s of a core or less" in README
+    assert f"for all {epochs.sum():,} epochs" in README
     assert f"agree with the first (no claim reversed, {found['same']} of {len(rows)} the same;" in README

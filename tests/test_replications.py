@@ -78,7 +78,11 @@ def test_claims_are_needed_on_both_sides(places):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"), [(lambda p: p.unlink(), "missing"), (lambda p: p.write_text("{"), "JSON")]
+    ("spoil", "message"),
+    [
+        (lambda p: p.unlink(), r"no file .*claims\.json; what makes it: .* --again NAME"),
+        (lambda p: p.write_text("{"), "JSON"),
+    ],
 )
 def test_a_damaged_replication_is_named(places, spoil, message):
     kept = replications.keep(*places, "again")

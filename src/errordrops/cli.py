@@ -173,22 +173,12 @@ def keep(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> int:
+    from .reference import conclusions
     from .verify import verify, words
 
-    found = []
-    for layout, maker in (
-        (Layout.reference(Path(args.study).stem), "errordrops keep {}, after make report STUDY={}"),
-        (_layout(args), "make report STUDY={}"),
-    ):
-        for path in (layout.claims, layout.provenance):
-            if not path.is_file():
-                made = maker.replace("{}", layout.root.name)
-                raise UserError(f"no file {path}; what makes it: {made}")
-        try:
-            found.append((json.loads(layout.claims.read_text()), json.loads(layout.provenance.read_text())))
-        except ValueError as error:
-            raise UserError(f"{layout.root}: claims.json or provenance.json is not JSON: {error}") from None
-    result = verify(*found)
+    kept, own = Layout.reference(Path(args.study).stem), _layout(args)
+    make = f"make report STUDY={own.root.name}"
+    result = verify(conclusions(kept, f"errordrops keep {kept.root.name}, after {make}"), conclusions(own, make))
     print(json.dumps(result) if args.json else words(result))
     return 0 if result["agrees"] else 1
 

@@ -1,5 +1,6 @@
 """Where the files of a study are. Every path under results/ is named here and nowhere else."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ ANALYSIS_TABLES = (
 )
 
 
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # of a folder, and nothing that a shell or a page would read otherwise
 GALLERY = "gallery.csv"  # published logs explained: of no study, so it lies in results/ and in results/reference/
 
 

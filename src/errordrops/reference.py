@@ -102,6 +102,19 @@ def committed(name: str | None) -> Path | None:
     return root if root and Layout(root).claims.exists() else None
 
 
+def conclusions(layout: Layout, maker: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """claims.json and provenance.json of a folder of results. Raises UserError where one is missing, with the command
+    that makes it, or is no JSON.
+    """
+    for path in (layout.claims, layout.provenance):
+        if not path.is_file():
+            raise UserError(f"no file {path}; what makes it: {maker}")
+    try:
+        return json.loads(layout.claims.read_text()), json.loads(layout.provenance.read_text())
+    except ValueError as error:
+        raise UserError(f"{layout.root}: claims.json or provenance.json is not JSON: {error}") from None
+
+
 def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     """Copy what is small from a study's results to its reference folder; returns (runs copied, whether all is there).
 

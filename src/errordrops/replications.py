@@ -4,18 +4,17 @@ results/reference/STUDY/replications/NAME/ holds claims.json and provenance.json
 page compares them as `verify` does. Its curves are not kept, so a claim that is stated later is not compared.
 """
 
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .circumstances import taken
 from .errors import UserError
 from .files import write_bytes
-from .layout import Layout
+from .layout import NAME, Layout
+from .reference import conclusions
 
 FOLDER = "replications"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,13 @@ def keep(results: Layout, reference: Layout, name: str) -> Path:
         raise UserError(
             f"--again {name!r}: a name has letters, digits, dots, dashes and underscores, such as 2026-11-26"
         )
-    for layout, maker in ((reference, "errordrops keep {}"), (results, "make report STUDY={}")):
-        for path in (layout.claims, layout.provenance):
-            if not path.is_file():
-                raise UserError(f"no file {path}; what makes it: {maker.format(layout.root.name)}")
-    runs = json.loads(results.provenance.read_text())["runs"]
-    taken = sum(bool(run["from_reference"]) for run in runs)
-    if taken:
+    study = results.root.name
+    conclusions(reference, f"errordrops keep {study}")
+    from_reference, runs = taken(conclusions(results, f"make report STUDY={study}")[1])
+    if from_reference:
         raise UserError(
-            f"{results.root}: {taken} of {len(runs)} runs were taken from the reference, so they say nothing new about "
-            f"it; train them: make report STUDY={results.root.name} with FROM=training"
+            f"{results.root}: {from_reference} of {runs} runs were taken from the reference, so they say nothing new "
+            f"about it; make report STUDY={study} trains them"
         )
     folder = reference.root / FOLDER / name
     for path in (results.claims, results.provenance):
@@ -60,17 +56,7 @@ def files(reference: Layout) -> list[Path]:
 
 
 def read(reference: Layout) -> list[Replication]:
-    """All replications of a study, by name. Raises UserError for a file that is missing or no JSON."""
-    found = []
-    for folder in sorted(path for path in reference.root.glob(f"{FOLDER}/*") if path.is_dir()):
-        kept = Layout(folder)
-        try:
-            claims, provenance = (json.loads(path.read_text()) for path in (kept.claims, kept.provenance))
-        except FileNotFoundError as error:
-            raise UserError(
-                f"{error.filename} is missing; errordrops keep {reference.root.name} --again NAME"
-            ) from None
-        except ValueError as error:
-            raise UserError(f"{folder}: claims.json or provenance.json is not JSON: {error}") from None
-        found.append(Replication(folder.name, claims, provenance))
-    return found
+    """All replications of a study, by name. Raises UserError as `reference.conclusions` does."""
+    again = f"errordrops keep {reference.root.name} --again NAME"
+    folders = sorted(path for path in reference.root.glob(f"{FOLDER}/*") if path.is_dir())
+    return [Replication(folder.name, *conclusions(Layout(folder), again)) for folder in folders]

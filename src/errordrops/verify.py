@@ -2,12 +2,11 @@
 
 Pure: lists and dictionaries in, as in claims.json and provenance.json. The rule, also printed with every result:
 
-- A claim is **decided** if it holds, or if its whole interval lies beyond a threshold on the wrong side. If the
-  interval reaches over the threshold it is undecided, whatever `holds` says: too few seeds. Counted shares get the
-  exact binomial interval of Clopper and Pearson (1934) for this; numbers without any interval (R2, drops per run) are
-  taken as they are.
-- A verdict is **reversed** if both sides decide a claim and decide it differently. Decided beside undecided differs in
-  **power** only.
+- A claim is **decided** if its whole interval lies within its thresholds, or beyond one. If the interval reaches over a
+  threshold it is undecided, whatever `holds` says: too few seeds. What was counted gets an exact interval for this
+  (`verdicts.interval`); numbers without any interval (R2) are taken as they are.
+- A verdict is **reversed** if one side holds, be it undecided, and the other decides against it. Else decided beside
+  undecided differs in **power** only.
 - **Sizes** agree if the two intervals overlap: own value and reference differ by no more than both intervals explain.
   Two honest 95 % intervals miss each other once in about 180 times, so a few of many claims may.
 - The study **agrees** if no verdict is reversed, no claim that the reference decides is missing or was judged by other
@@ -55,8 +54,7 @@ def outcome(reference: Claim | None, own: Claim | None) -> str:
         return "missing" if before is not None else "unclaimed"
     if any(reference[name] != own[name] for name in ("threshold_low", "threshold_high")):
         return "thresholds"
-    # what few seeds counted for, without deciding it, is reversed as well by results that decide against it
-    if (before is False and now is True) or (now is False and reference["holds"]):
+    if (before is False and own["holds"]) or (now is False and reference["holds"]):
         return "reversed"
     if same_size(reference, own) is False:
         return "size"

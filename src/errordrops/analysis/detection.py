@@ -19,7 +19,7 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     milestone is the nearest one that the run was trained with, deviation = epoch - (milestone + 1); both NaN for a run
     without sudden changes. prompt: whether an epoch after it holds at least 3 / (1 - momentum) updates; momentum
     remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch. counted: drops
-    at a prompt change, and those before any change (early has no such excuse), once for runs that had been one.
+    whose change is prompt or which come before it (early has no such excuse), once for runs that had been one.
     """
     trained, updates = milestones_trained(curves), updates_per_epoch(curves)
     smooth = {arm.name for arm in study.schedules if not arm.sudden and arm.plateau is None}

@@ -1,7 +1,6 @@
 """The generated sentences about how the study was made: data, origin, commands, last line. Pure."""
 
-import re
-
+from ..layout import NAME
 from ..overview import duration
 from .effects import best_metric
 from .study import Study
@@ -29,7 +28,7 @@ def variables(study: Study, engine: str) -> dict:
 
 def slug(name: str) -> str:
     """A study's name as it stands in a command; STUDY where it is none that a command could take."""
-    return name if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name) else "STUDY"
+    return name if NAME.fullmatch(name) else "STUDY"
 
 
 def model_on_data(study: Study) -> str:
