@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from errordrops import cli
-from errordrops.analysis.noisy_quadratic import stability_limit
 from errordrops.files import read_table
 from errordrops.probes import displacement as motion
 from errordrops.probes import loss_map as landscape
@@ -14,6 +13,7 @@ from errordrops.probes.subject import Subject
 from errordrops.probes.surface import Surface, along, flat
 from errordrops.results.curves import PROBE_COLUMNS
 from errordrops.study import plan
+from errordrops.study.settings import stability_limit
 from errordrops.training.runs import Session, train_run
 from networks import tiny, trainer
 

@@ -10,8 +10,8 @@ from errordrops.analysis.noisy_quadratic import (
     rest_excess,
     rest_variance,
     simulate,
-    stability_limit,
 )
+from errordrops.study.settings import stability_limit
 
 H, S = np.array([0.1, 1.0, 8.0]), np.array([0.5, 1.0, 2.0])
 START = np.array([1.0, 0.2, 0.1])

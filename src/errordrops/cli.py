@@ -175,6 +175,14 @@ def keep(args: argparse.Namespace) -> None:
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")
 
 
+def prune(args: argparse.Namespace) -> None:
+    from .results import pruning
+
+    layout = _layout(args)
+    found = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
+    print("\n".join(pruning.words(found, done=not args.dry_run)))
+
+
 def verify(args: argparse.Namespace) -> int:
     from .results.reference import conclusions
     from .results.verify import verify, words
@@ -216,6 +224,7 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
+        "prune": (prune, "remove the checkpoints of a study that other code than this has left"),
         "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
     }
     explain_options.add_to(commands)

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..analysis import noisy_quadratic as toy
+from ..study.settings import stability_limit
 from . import spectrum
 from .subject import Row, Subject, row
 
@@ -22,7 +22,7 @@ def probe(subject: Subject) -> list[Row]:
         else:
             found = measure(subject, moment)
         setting = subject.setting_of(moment)
-        limit = toy.stability_limit(setting.learning_rate, setting.momentum, subject.session.study.nesterov)
+        limit = stability_limit(setting.learning_rate, setting.momentum, subject.session.study.nesterov)
         rows += [row(moment, quantity, value, index) for quantity, index, value in found]
         rows.append(row(moment, "stability_limit", limit))
     return rows

@@ -4,16 +4,15 @@ Moments: "before" (at the milestone m), "during" (a few updates into epoch m + 1
 first and last epoch that the study names).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..results import code
 from ..study.batching import updates_per_epoch
 from ..study.settings import Setting
 from ..training.loop import bring_to
@@ -142,6 +141,5 @@ class Subject:
 
     def _digest(self) -> str:
         """What a spectrum depends on besides the state."""
-        here = Path(__file__).parent
-        code = b"".join((here / name).read_bytes() for name in ("spectrum.py", "surface.py"))
-        return hashlib.sha256(code + str((self.probes["images"], self.probes["directions"])).encode()).hexdigest()[:12]
+        made = code.digest("probes/hessian.py", "probes/spectrum.py", "probes/surface.py")
+        return f"{made}-{self.probes['images']}-{self.probes['directions']}"
