@@ -56,7 +56,6 @@ def test_the_gallery_rests_on_what_explains_logs():
     ("module", "again"),
     [
         ("results/verify.py", {"report"}),
-        ("results/circumstances.py", {"report"}),
         ("training/batchnorm.py", {"train", "closeups", "audit", "probe"}),
         ("probes/units.py", {"probe"}),
         ("analysis/noisy_quadratic.py", {"analyse"}),

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .errors import UserError
+from .errors import UserError, ran_out_of_memory
 from .explain import options as explain_options
 from .results.layout import Layout
-from .training.memory import ran_out_of_memory
 
 if TYPE_CHECKING:
     from .study.study import Study
@@ -27,8 +26,7 @@ def say(message: str) -> None:
 
 
 def plan(args: argparse.Namespace) -> None:
-    from .results import overview
-    from .results.costs import cost
+    from .results.costs import arms_in_words, cost, cost_in_words
 
     loaded = _study(args)
     estimate = cost(loaded, args.cores, args.results, args.images_per_second)
@@ -36,7 +34,7 @@ def plan(args: argparse.Namespace) -> None:
         print(json.dumps(estimate))
         return
     where = "" if args.images_per_second else f"on {args.cores} core(s) "
-    print("\n".join([*overview.schedules(loaded), "", *overview.costs(loaded, estimate, args.results, where)]))
+    print("\n".join([*arms_in_words(loaded), "", *cost_in_words(loaded, estimate, args.results, where)]))
 
 
 def data(args: argparse.Namespace) -> None:
@@ -163,11 +161,11 @@ def report(args: argparse.Namespace) -> None:
 
 
 def keep(args: argparse.Namespace) -> None:
-    from .results import reference, replications
+    from .results import reference
 
     kept = Layout.reference(_study(args).name)
     if args.again is not None:
-        folder = replications.keep(_layout(args), kept, args.again)
+        folder = reference.keep_again(_layout(args), kept, args.again)
         say(f"claims and provenance kept in {folder}; the reference is as it was")
         return
     runs, whole = reference.keep(_layout(args), kept)

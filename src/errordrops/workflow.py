@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any
 
 from .figures import FIGURES
-from .results import code, reference, replications
+from .results import code, reference
 from .results.layout import ANALYSIS_TABLES, GALLERY, Layout
 from .study import plan
 from .study.study import Study, StudyError, load
@@ -258,7 +258,7 @@ class Workflow:
 
     def replication_files(self, study: str) -> list[str]:
         """Other trainings of the study, kept beside its reference, with which the page compares."""
-        return [str(path) for path in replications.files(Layout.reference(study))]
+        return [str(path) for path in reference.replication_files(Layout.reference(study))]
 
     def study_digest(self, study: str) -> str:
         """What is in a study's file."""

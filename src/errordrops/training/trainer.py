@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..data.epoch import Data, Subset
+from ..errors import ran_out_of_memory
 from ..study.batching import Pass, batch_sizes, passes
 from ..study.plan import AVERAGED_TEST, AVERAGES, RAW, VALIDATION
 from ..study.settings import Setting
@@ -23,7 +24,6 @@ from .batchnorm import batch_norms, set_groups
 from .checkpoints import State, capture, restore
 from .evaluation import Answers, Statistics, answers, recomputed
 from .graphs import Graphs, graphs_for
-from .memory import ran_out_of_memory
 from .models import build
 from .numerics import Numerics
 from .optimizer import Optimizer, optimizer_for
