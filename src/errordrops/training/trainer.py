@@ -129,7 +129,7 @@ class Trainer:
         if self.graphs and not self.warmup and sum(one.images for one in batch) <= self.numerics.images_per_pass:
             given = [next(pieces) for _ in batch]
             work = partial(self._update, batch, setting=setting, updates=updates)
-            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed)
+            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed, self._forget)
         else:
             self._update(batch, pieces, setting, updates)
 
@@ -199,6 +199,11 @@ class Trainer:
             parameter.grad = gradient
         if self.numerics.device == "cuda":
             torch.cuda.empty_cache()
+
+    def _forget(self) -> None:
+        """Drop gradients, as a whole update does at its end."""
+        for parameter in self.optimizer.parameters:
+            parameter.grad = None
 
     def _changed(self) -> list[Tensor]:
         """Every tensor that an update changes."""
