@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
-from errordrops.analysis import cause_claims, verdicts
+from errordrops.analysis import cause_claims
 from errordrops.analysis.placebo import placebo_effects, placebo_summary
-from errordrops.analysis.results import results
-from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.analysis.whole_study import results
+from errordrops.results import verdicts
+from errordrops.results.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.study import study as studies
 from planted_study import IMAGES, curves, draw
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))

@@ -7,10 +7,10 @@ and after (it lasts; one epoch of a run at a high learning rate is a noisy readi
 import numpy as np
 import pandas as pd
 
-from ..curves import wide
-from ..schedules import shared_epochs
-from ..study import CONTROL, Study
-from .intervals import summarise
+from ..results.curves import wide
+from ..results.intervals import summarise
+from ..study.settings import shared_epochs
+from ..study.study import CONTROL, Study
 
 LEVEL_EPOCHS = 5
 COLUMNS = "study arm index milestone seed split metric before after change change_none difference".split()

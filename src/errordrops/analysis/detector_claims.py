@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Arm, Study
-from .intervals import t_interval
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, PER_RUN, at_least, at_most, claim
+from ..study.study import Arm, Study
 from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, PER_RUN, at_least, at_most, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ..study import CONTROL, Study
+from ..results.intervals import summarise, t_interval
+from ..study.study import CONTROL, Study
 from .changes import LEVEL_EPOCHS
-from .intervals import summarise, t_interval
 from .judged import JUDGED, series
 
 COLUMNS = "study arm measure n mean low high published source".split()

@@ -1,7 +1,7 @@
 """What numbers do not say by themselves: what the blind detector misses, what slope and prediction share. Pure."""
 
-from ..analysis.intervals import t_interval
-from .study import Study
+from ..results.intervals import t_interval
+from .material import Study
 from .text import count, interval, listed, number
 
 

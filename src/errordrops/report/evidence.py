@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..analysis.verdicts import HOLDS_OPEN, OPEN, verdict
+from ..results.verdicts import HOLDS_OPEN, OPEN, verdict
 from . import charts
 from .caveats import landed, returned, unseen
 from .effects import own_milestones
-from .study import Study
+from .material import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
 CAVEATS = {

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..analysis.changes import LEVEL_EPOCHS
-from ..layout import Layout
+from ..results.layout import Layout
 from . import effects as fx
 from .about import model_on_data
-from .study import Study
+from .material import Study
 from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
