@@ -77,12 +77,12 @@ def probe(subject: Subject) -> list[Row]:
     """
     trainer, rows = subject.trainer, []
     data, precise = trainer.data, subject.precise
-    sample, read = data.train.first(trainer.statistics_images), data.train.last(trainer.train_eval_images)
+    sample, read = data.train.first(trainer.statistics.images), data.train.last(trainer.train_eval_images)
     dead_before: list[Tensor] = []
     for moment in ("before", "after", "later"):
         subject.bring_to(subject.epoch_of(moment))
         model = trainer.model
-        with recomputed(model, data, trainer.statistics_images, precise):
+        with recomputed(model, data, trainer.statistics, precise):
             with watched(model) as seen:
                 answers(model, data, sample, precise)
             dead = inverse(seen)
