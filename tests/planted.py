@@ -136,9 +136,12 @@ def changes(epochs: int = 1) -> pd.DataFrame:
             before, after = row[pre].mean(), row[post].mean()
             without = control[post].mean() - control[pre].mean()
             paired = np.nan if arm == "none" else after - before - without
-            head = ("planted", arm, index, m, seed, split, metric)
+            beside = None if arm == "none" else "none"
+            head = ("planted", arm, index, m, seed, split, metric, beside)
             rows.append((*head, before, after, after - before, without, paired))
-    columns = "study arm index milestone seed split metric before after change change_control difference".split()
+    columns = (
+        "study arm index milestone seed split metric control before after change change_control difference".split()
+    )
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -27,6 +27,11 @@ def noise_of(study: Study, setting) -> float:
     return setting.noise * setting.learning_rate / setting.batch_size / base
 
 
+def past(setting) -> tuple:
+    """What tells a setting from others, without what is as in any other run."""
+    return astuple(setting)[:4] + ((setting.noise,) if setting.noise != 1 else ())
+
+
 def curves(
     study: Study,
     jitter: float = 0.0,
@@ -50,7 +55,7 @@ def curves(
             setting = settings[max(epoch, 1) - 1]
             update += updates_per_epoch(IMAGES, setting.batch_size) if epoch else 0
             noise = noise_of(study, settings[max(epoch - late, 1) - 1])
-            z = draw(seed, epoch, [astuple(s) for s in settings[:epoch]])
+            z = draw(seed, epoch, [past(s) for s in settings[:epoch]])
             head = (study.name, arm.name, seed, epoch, update, epoch * IMAGES)
             head += (setting.learning_rate, setting.batch_size)
             for split in ("test", "train_eval", *(["train"] if epoch else [])):

@@ -123,7 +123,8 @@ def _skill(study: Study, first: int, cut: str, rows: pd.DataFrame) -> dict[str, 
     return claim(
         f"predicted.{cut}.skill",
         f"Where {CUTS[cut]} after epoch {first} or later, averaged weights say the fall of training loss better than "
-        f"the mean fall of the other seeds does: they miss it by less, by more than {least:g} nats in the mean over dates.",
+        f"the mean fall of the other seeds does: they miss it by less, by more than {least:g} "
+        "nats in the mean over dates.",
         f"{split} {metric}",
         unit,
         t_interval(gains) if len(gains) else NOTHING,
