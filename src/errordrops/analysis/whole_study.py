@@ -7,14 +7,20 @@ import pandas as pd
 
 from ..study.study import Study
 from . import (
+    alike,
     cause_claims,
     changes,
     claims,
+    counted_drops,
     detection,
     detector_claims,
+    drawn,
     elsewhere,
+    family,
     final,
     foretold_claims,
+    kept_claims,
+    landing,
     low_rate,
     placebo,
     published,
@@ -22,6 +28,7 @@ from . import (
     simulation,
     sweep,
 )
+from . import effects as changed
 from . import epoch_variance as variance
 from . import explanations as court
 from . import noise_fits as noise
@@ -29,6 +36,7 @@ from . import probe_readings as mechanism
 from . import same_curve as equivalence
 from . import statistics_lag as lag
 from . import time_to_error as speed
+from .right import Right
 
 
 def results(
@@ -39,11 +47,20 @@ def results(
     probes: pd.DataFrame,
     train_images: int,
     epoch_seconds: Mapping[tuple[str, int], list[float]],
+    right: Right | None = None,
+    apart: Mapping[tuple[str, int], str] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
+    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty.
+
+    right: which test images were right, where that is known. apart: runs that do not belong with the others, and why.
+    """
+    right = right or Right()
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
-    effects = placebo.placebo_effects(study, curves)
+    beside = placebo.placebo_effects(study, curves)
+    effects = changed.effects(study, curves)
+    ends = equivalence.final_differences(study, curves)
     swept = sweep.sweep(study, curves)
+    landed = landing.landing(study, swept)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
     found = detection.detections(study, curves)
     at_milestones = detection.milestone_detections(study, curves, found)
@@ -60,23 +77,32 @@ def results(
         "milestone_levels": levels,
         "milestone_levels_summary": changes.milestone_summary(levels),
         "final": final.final_values(study, curves, train_images),
-        "placebo_effects": effects,
-        "placebo_summary": placebo.placebo_summary(effects),
+        "effects": effects,
+        "effects_summary": changed.summary(study, curves, effects, right),
+        "kept": kept_claims.kept(study, effects),
+        "alike": alike.alike(study, ends, effects),
+        "placebo_effects": beside,
+        "placebo_summary": placebo.placebo_summary(beside),
         "update_effects": placebo.update_effects(study, closeups),
         "sweep": swept,
         "sweep_fits": fitted,
         "sweep_fit_summary": sweep.fit_summary(fitted),
         "sweep_gains": sweep.gains(swept),
+        "landing": landed,
+        "landing_by_date": landing.by_date(landed),
         "landings": sweep.landings(swept, study.claims.get("predicted_from", 1)),
         "corrected_images": sweep.corrected_images(study, curves),
         "detections": found,
         "milestone_detections": at_milestones,
+        "changes_seen": counted_drops.at_changes(study, curves, found),
+        "drops_elsewhere": counted_drops.elsewhere(study, curves, found),
+        "drawn_dates": drawn.drawn_dates(study, curves, found),
         "recall": detector_claims.recall(study, at_milestones),
         "elsewhere": elsewhere.elsewhere(study, curves),
         "planted": elsewhere.planted(study, curves, levels),
         "variance": collapses,
         "variance_summary": variance.collapse_summary(collapses),
-        "final_differences": equivalence.final_differences(study, curves),
+        "final_differences": ends,
         "bands": equivalence.bands(study, curves),
         "reversal": equivalence.reversal(study, curves),
         "low_rate": low_rate.low_rate(study, curves),
@@ -95,8 +121,11 @@ def results(
         "optimizers": tuned,
         "optimizer_summary": published.optimizer_summary(tuned),
     }
-    summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
-    made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
+    made = claims.milestone_claims(study, tables["effects_summary"])
+    made += kept_claims.kept_claims(study, tables["kept"])
+    made += alike.alike_claims(study, curves, tables["alike"], right)
+    made += landing.landing_claims(study, landed)
+    made += drawn.drawn_claims(study, tables["drawn_dates"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
     made += elsewhere.elsewhere_claims(study, tables["elsewhere"])
     made += foretold_claims.foretold_claims(study, tables)
@@ -106,4 +135,5 @@ def results(
     made += court.court_claims(study, tables)
     tables["court"] = court.court(study, made)
     tables["verdicts"] = court.verdicts(study, tables["court"])
-    return tables, made + court.verdict_claims(tables["verdicts"])
+    made += court.verdict_claims(tables["verdicts"])
+    return tables, family.ranked(study, family.unsettled(study, made, apart or {}))
