@@ -211,14 +211,13 @@ def test_a_run_that_is_not_probed_is_refused(probed, capsys):
     assert "does not probe landscape of none seed 0" in capsys.readouterr().err
 
 
-def test_batch_sharpness_is_that_of_the_batch_hessian_along_its_gradient(probed, monkeypatch):
+def test_batch_sharpness_is_that_of_the_batch_hessian_along_its_gradient(probed):
     """Of two ghost groups, weighted and not, as if the batch had gone through the network in one piece."""
     loaded, layout, tables = probed
     subject = Subject(Session(loaded, plan.find_run(loaded, "batch", 0), layout, "cpu"))
     weights, size = subject.weights("before"), subject.trainer.group_size
-    setting = replace(subject.settings[0], batch_size=2 * size)
     for factor in (1.0, 4.0):
-        monkeypatch.setattr(sharpness, "noise_factor", lambda setting, factor=factor: factor)
+        setting = replace(subject.settings[0], batch_size=2 * size, noise=factor)
         groups = next(sharpness.drawn(subject, setting, 1))
         images, labels, by = (list(parts) for parts in zip(*groups, strict=True))
         assert len(groups) == 2 and (by == [None, None]) == (factor == 1)
@@ -231,16 +230,6 @@ def test_batch_sharpness_is_that_of_the_batch_hessian_along_its_gradient(probed,
     limit = table[table["quantity"] == "limit_small"].set_index(["moment", "index"])["value"]
     assert limit.to_numpy() == pytest.approx(2 * 0.1 / 0.05)
     assert set(limit.index) == {("before", 0.0), ("before", 1.0), ("after", 0.0), ("later", 0.0)}
-
-
-def test_weights_of_images_keep_the_mean_gradient_and_multiply_its_covariance():
-    """Over many draws of signs: the mean of the weighted mean is the mean, its variance k - 1 times that of a batch."""
-    gradients = np.random.default_rng(0).standard_normal((32, 3))
-    drawn = np.array([sharpness.weighting(32, 4.0, seed).double().numpy() for seed in range(6000)])
-    assert drawn.mean(axis=1) == pytest.approx(1, abs=1e-5)
-    found = drawn @ gradients / 32
-    assert found.mean(axis=0) == pytest.approx(gradients.mean(axis=0), abs=0.02)
-    assert found.var(axis=0) == pytest.approx(3 * gradients.var(axis=0, ddof=1) / 32, rel=0.08)
 
 
 def test_a_quotient_of_means_has_the_error_of_its_batches():

@@ -13,7 +13,7 @@ import torch
 from errordrops.checkpoints import capture
 from errordrops.closeups import Look, replays
 from errordrops.curves import run_rows
-from errordrops.plan import VALIDATION
+from errordrops.plan import RAW, VALIDATION
 from errordrops.schedules import Setting, rule_phases, settings
 from errordrops.training import bring_to, known_epochs, train
 from networks import FP32, RECIPE, data, keys, store, trainer
@@ -211,7 +211,8 @@ def test_curve_rows_count_updates_and_examples(tmp_path):
 
 def test_measured_numbers_agree_with_plain_torch(tmp_path):
     """Test error and loss of a trained state, recomputed without this package's evaluation code."""
-    where, chain, _ = run(tmp_path, NONE)
+    where, chain = store(tmp_path), keys(NONE)
+    train(trainer(tmp_path), where, chain, NONE, 1, quiet, extras=lambda epoch: {RAW})
     fresh = trainer(tmp_path)
     fresh.restore(where.load_state(chain[4]))
     fresh.model.eval()

@@ -1,4 +1,4 @@
-"""The arms of a study: from what its file says to schedules, and the families of arms that probe one epoch."""
+"""The arms of a study: from what its file says to schedules."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,7 @@ from .schedules import (
     Phase,
     Setting,
     canonical,
-    cut,
     milestones,
-    phases,
     rule_phases,
     settings,
     smooth_phases,
@@ -29,6 +27,8 @@ RULE_DESCRIPTIONS = {
     "batch": "batch size multiplied by {factor:g} at each milestone",
     "hybrid": "batch size multiplied by {factor:g} at the first milestone, learning rate divided by it after",
     "reversal": "learning rate divided by {factor:g} at the first milestone, restored at the second",
+    "restored": "learning rate divided by {factor:g} at each milestone; from the second on its noise is put back",
+    "swap": "batch size multiplied by {factor:g} at the first milestone; then rate and batch both divided by it",
     "cosine": "learning rate along half a cosine, in all as much as by the steps",
     "ramp": "batch size grows a little every epoch, noise in all cut as much as by the steps",
     "plateau": "learning rate divided by {factor:g} when {judged} plateaus",
@@ -36,17 +36,18 @@ RULE_DESCRIPTIONS = {
 SMOOTH = ("cosine", "ramp")
 JUDGED = {"validation": "the validation error", "train_eval": "the error of the fixed training subset"}
 PLATEAU = {"smoothing": 3, "patience": 3, "least": 0.1}
-CUTS = ("rate", "batch", "placebo")  # the stubs of the cut sweep at one epoch
 
 
 @dataclass(frozen=True)
 class Arm:
     """A named schedule, and the seeds it is trained with.
 
-    role: "schedule"; "placebo" (arm `of` again from epoch `at` on, with a fresh order of the data); "cut" (a stub of
-    the cut sweep); "activation" or "optimizer" (arm `of` with another activation or optimiser). `rule` and `factor` are
-    what the file names, None for the free form. `plateau`: the rule that decides during training, phases are then those
-    without any cut. `optimizer`: "momentum" is the study's own.
+    role: "schedule"; "drawn" (a schedule whose dates are drawn for each seed); of those that go on from arm `of` at
+    epoch `at`: "hold" (its change there left out), "placebo" (the same with a fresh order of the data), "cut" (a stub
+    of the cut sweep), "fork" (other multiples of its setting: `fork` names which); "activation" or "optimizer" (arm
+    `of` with another activation or optimiser). `rule` and `factor` are what the file names, None for the free form.
+    `plateau`: the rule that decides during training, phases are then those without any cut. `optimizer`: "momentum" is
+    the study's own. `by_seed`: phases and `at` of each seed where dates are drawn; `phases` is then empty.
     """
 
     name: str
@@ -62,6 +63,15 @@ class Arm:
     factor: float | None = None
     activation: str = "relu"
     optimizer: str = "momentum"
+    fork: str = ""
+    by_seed: tuple[tuple[int, tuple[Phase, ...], int], ...] = ()
+
+    def for_seed(self, seed: int) -> "Arm":
+        """The arm as that seed trains it: with its own dates where they are drawn. Raises KeyError for another seed."""
+        if not self.by_seed:
+            return self
+        phases, at = {one: (phases, at) for one, phases, at in self.by_seed}[seed]
+        return replace(self, phases=phases, at=at, by_seed=())
 
     def __hash__(self) -> int:
         """By the name, which tells arms of a study apart: plans are looked up by all arms, many times."""
@@ -79,7 +89,9 @@ class Arm:
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """One setting an epoch; entry 0 belongs to epoch 1."""
+        """One setting an epoch; entry 0 belongs to epoch 1. Raises ValueError where each seed has its own."""
+        if self.by_seed:
+            raise ValueError(f"arm {self.name}: its dates are drawn for each seed; ask for_seed")
         return settings(self.phases)
 
     @property
@@ -92,7 +104,7 @@ def resolve_arm(
     path: Path, key: str, arm: Mapping[str, Any], study: Mapping[str, Any], base: Setting, seeds: tuple[int, ...]
 ) -> Arm:
     """An arm as its file has it, with what it leaves out taken from the study. Raises StudyError."""
-    base = _override(base, arm)
+    base = override(base, arm)
     chosen = first_seeds(path, f"{key}.seeds", arm.get("seeds"), seeds)
     if "phases" in arm:
         return _free_form(path, key, arm, study["epochs"], base, chosen)
@@ -129,7 +141,7 @@ def resolve_arm(
     return Arm(
         arm["name"],
         arm.get("description", described),
-        truncated(whole, _end(path, key, arm, epochs)),
+        truncated(whole, arm_end(path, key, arm, epochs)),
         chosen,
         closeups=arm.get("closeups", rule not in SMOOTH),
         plateau=plateau,
@@ -139,10 +151,10 @@ def resolve_arm(
 
 
 def _free_form(path: Path, key: str, arm: Mapping[str, Any], epochs: int, base: Setting, seeds: tuple[int, ...]) -> Arm:
-    clash = [k for k in ("rule", "milestones", "factor", "max_batch", "epochs", "plateau") if k in arm]
+    clash = [k for k in ("rule", "milestones", "factor", "max_batch", "epochs", "plateau", "dates") if k in arm]
     if clash:
         raise wrong(path, f"{key}.{clash[0]}", "an arm has either a rule or phases")
-    listed = tuple(Phase(p["epochs"], _override(base, p)) for p in arm["phases"])
+    listed = tuple(Phase(p["epochs"], override(base, p)) for p in arm["phases"])
     total = sum(p.epochs for p in listed)
     if total != epochs:
         raise wrong(path, f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
@@ -150,7 +162,7 @@ def _free_form(path: Path, key: str, arm: Mapping[str, Any], epochs: int, base: 
     return Arm(arm["name"], description, listed, seeds, closeups=arm.get("closeups", True))
 
 
-def _override(base: Setting, given: Mapping[str, Any]) -> Setting:
+def override(base: Setting, given: Mapping[str, Any]) -> Setting:
     return Setting(
         canonical(given.get("learning_rate", base.learning_rate)),
         given.get("batch_size", base.batch_size),
@@ -158,7 +170,7 @@ def _override(base: Setting, given: Mapping[str, Any]) -> Setting:
     )
 
 
-def _end(path: Path, key: str, arm: Mapping[str, Any], epochs: int) -> int:
+def arm_end(path: Path, key: str, arm: Mapping[str, Any], epochs: int) -> int:
     end = arm.get("epochs", epochs)
     if end > epochs:
         raise wrong(path, f"{key}.epochs", f"{end} is beyond the last epoch of the study ({epochs})")
@@ -176,63 +188,27 @@ def first_seeds(
 
 def parent_of(path: Path, key: str, name: str, arms: Sequence[Arm]) -> Arm:
     for arm in arms:
-        if arm.name == name and arm.plateau:
-            raise wrong(path, key, f"arm {name!r} decides its schedule during training: nothing can be forked from it")
+        if arm.name == name and (arm.plateau or arm.by_seed):
+            when = "during training" if arm.plateau else "seed by seed"
+            raise wrong(path, key, f"arm {name!r} decides its schedule {when}: nothing can be forked from it")
         if arm.name == name:
             return arm
     raise wrong(path, key, f"no arm {name!r}; the study has {', '.join(arm.name for arm in arms)}")
 
 
-def _stub_end(path: Path, key: str, arm: Arm, at: int, length: int) -> int:
-    if at + length > len(arm.settings):
-        raise wrong(path, key, f"epoch {at} + {length} epochs is beyond the last epoch of arm {arm.name!r}")
-    return at + length
-
-
-def placebos(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
-    """Active placebos: each arm again from a milestone on, its change at that milestone left out, with fresh orders of
-    the data. What is left of chance is the spread of their mean. Raises StudyError.
+def control_of(arm: Arm, m: int, arms: Sequence[Arm]) -> Arm | None:
+    """The arm that shows what would have been without the change of `arm` after m epochs: one run with it up to there,
+    then it goes on with what it had, in the seed's own order of the data. Of several the one that goes on longest; None
+    where there is none. Arms whose dates are drawn are asked seed by seed (`Arm.for_seed`), `arms` likewise.
     """
-    found = []
-    for index, entry in enumerate(listed):
-        key = f"placebos[{index}]"
-        parent, m, length = parent_of(path, f"{key}.of", entry["of"], arms), entry["milestone"], entry["epochs"]
-        end = _stub_end(path, f"{key}.milestone", parent, m, length)
-        seeds = first_seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}")
-        before = parent.settings[:m]
-        for copy in range(1, entry["copies"] + 1):
-            after = [replace(before[-1], order=copy)] * (end - m)
-            found.append(
-                Arm(
-                    f"placebo-{parent.name}-{m}-{copy}",
-                    f"{parent.name} with what it had before milestone {m}, in a fresh order of the data",
-                    phases((*before, *after)),
-                    seeds,
-                    role="placebo",
-                    of=parent.name,
-                    at=m,
-                    closeups=entry.get("closeups", True),
-                )
-            )
-    return found
+    past = arm.settings[:m]
 
+    def epochs_held(other: Arm) -> int:
+        own = other.settings
+        if other.by_seed or other.plateau or other.network != arm.network or own[:m] != past:
+            return 0
+        return next((i for i, setting in enumerate(own[m:]) if setting != past[-1]), len(own) - m)
 
-def cut_sweep(
-    path: Path, sweep: Mapping[str, Any], factor: float, max_batch: int | None, arms: Sequence[Arm]
-) -> list[Arm]:
-    """Stubs of a few epochs from one arm at many epochs: rate cut, batch increase, placebo. Raises StudyError."""
-    parent, found = parent_of(path, "cut_sweep.of", sweep["of"], arms), []
-    seeds = first_seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds, f"arm {parent.name}")
-    for index, m in enumerate(sweep["at"]):
-        end = _stub_end(path, f"cut_sweep.at[{index}]", parent, m, sweep["epochs"])
-        before = parent.settings[:m]
-        after = {
-            "rate": cut(before[-1], factor, 1.0, max_batch),
-            "batch": cut(before[-1], 1.0, factor, max_batch),
-            "placebo": replace(before[-1], order=1),
-        }
-        for kind in CUTS:
-            stub = phases((*before, *[after[kind]] * (end - m)))
-            name, text = f"cut-{m}-{kind}", f"{parent.name} for {m} epochs, then {kind}"
-            found.append(Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False))
-    return found
+    there = [other for other in arms if other.name != arm.name and not other.by_seed]
+    best = max(there, key=epochs_held, default=None)
+    return best if best is not None and epochs_held(best) else None

@@ -112,6 +112,8 @@ def collect(args: argparse.Namespace) -> None:
     described_runs(loaded, layout)
     runs = [layout.run(run.arm, run.seed) for run in runs_with("train", loaded)]
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
+    tables["right"] = [read_table(folder / "right.csv") for folder in runs]
+    columns["right"] = curves.RIGHT_COLUMNS
     for step, found in tables.items():
         write_parquet(
             layout.table(step), curves.collect([t for t in found if len(t)] or [pd.DataFrame(columns=columns[step])])

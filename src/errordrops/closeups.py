@@ -94,7 +94,7 @@ class Look:
             return
         began, trainer = time.monotonic(), self.trainer
         sample = trainer.data.test.first(self.images)
-        with recomputed(trainer.model, trainer.data, trainer.statistics_images, trainer.numerics):
+        with recomputed(trainer.model, trainer.data, trainer.statistics, trainer.numerics):
             self.values[update] = answers(trainer.model, trainer.data, sample, trainer.numerics).summary()
         self.seconds += time.monotonic() - began
 

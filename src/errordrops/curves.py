@@ -7,7 +7,7 @@ and effective_rate (see trainer.py). Rows run from epoch
 0 (before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ import pandas as pd
 
 from .errors import UserError
 from .files import read_table
-from .schedules import Setting
+from .schedules import Setting, milestones
 
 COLUMNS = "study arm seed epoch update examples learning_rate batch_size split metric value".split()
+# one row per epoch after a run's first change: which test images were right, see corrections.pack
+RIGHT_COLUMNS = "study arm seed epoch right".split()
 # one row per evaluation within an epoch, see closeups.py
 CLOSEUP_COLUMNS = (
     "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
@@ -46,6 +48,21 @@ def run_rows(
         for split, values in record["values"].items():
             rows += [(*head, split, metric, value) for metric, value in (values or {}).items()]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def right_rows(
+    study: str, arm: str, seed: int, settings: Sequence[Setting], records: Sequence[Mapping[str, Any]]
+) -> pd.DataFrame:
+    """Which test images a run had right (a bit an image, statistics recomputed) after each epoch since its setting
+    first changed; of a run in which nothing changes since epoch 1.
+    """
+    first = (milestones(settings) or [0])[0] + 1
+    rows = [
+        (study, arm, seed, epoch, records[epoch]["right"]["recomputed"])
+        for epoch in range(first, len(records))
+        if not records[epoch]["diverged"]
+    ]
+    return pd.DataFrame(rows, columns=RIGHT_COLUMNS)
 
 
 def read_run(path: Path) -> pd.DataFrame:

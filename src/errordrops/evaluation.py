@@ -1,7 +1,8 @@
 """Error and loss of a model, measured twice: with running batch-norm statistics, and with statistics recomputed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from .batchnorm import recomputed_statistics
 from .data.epoch import Data, Subset
 from .numerics import Numerics
+from .randomness import number_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,28 @@ def answers(model: nn.Module, data: Data, subset: Subset, numerics: Numerics) ->
     return Answers(losses, logits.argmax(1) == subset.labels)
 
 
-def recomputed(model: nn.Module, data: Data, statistics_images: int, numerics: Numerics):
-    """Context in which the model's batch-norm statistics are those of the first unaugmented training images."""
-    sample = data.train.first(statistics_images)
-    return recomputed_statistics(model, _batches(data, sample, 2 * numerics.evaluation_batch), numerics.autocast)
+@dataclass(frozen=True)
+class Statistics:
+    """Over which training images batch-norm statistics are recomputed: the first `images`, as they are, or augmented as
+    in training by a draw of its own (`seed`). Padding brings black borders into training, which shift the statistics.
+    """
+
+    images: int
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> "Statistics":
+        """As a recipe (see `plan.recipe`) has it."""
+        evaluation = recipe["evaluation"]
+        return cls(evaluation["statistics_images"], recipe["seed"] if evaluation.get("statistics") else None)
+
+    def sample(self, data: Data) -> Subset:
+        """Those images."""
+        sample = data.train.first(self.images)
+        return sample if self.seed is None else data.augmented(sample, number_of("statistics", self.seed))
+
+
+def recomputed(model: nn.Module, data: Data, statistics: Statistics, numerics: Numerics):
+    """Context in which the model's batch-norm statistics are those of training images, see `Statistics`."""
+    batches = _batches(data, statistics.sample(data), 2 * numerics.evaluation_batch)
+    return recomputed_statistics(model, batches, numerics.autocast)

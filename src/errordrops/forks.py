@@ -5,7 +5,6 @@ from .schedules import Setting
 from .study import Study, StudyError
 
 FORK = "fork"  # the role of their arms
-PLACEBO = "placebo"  # the fork that changes nothing but the order of the data
 
 
 def fork_arms(study: Study) -> list[Arm]:
@@ -32,14 +31,9 @@ def probed_epoch(study: Study, seed: int) -> int:
     return at
 
 
-def noise_factor(setting: Setting) -> float:
-    """By how much noise put back multiplies the covariance of the gradient."""
-    return float(getattr(setting, "noise", 1.0))
-
-
 def relative_noise(setting: Setting) -> float:
     """g up to a factor that is the same for a data set: rate x noise / (batch (1 - momentum))."""
-    return setting.learning_rate * noise_factor(setting) / setting.batch_size / (1 - setting.momentum)
+    return setting.learning_rate * setting.noise / setting.batch_size / (1 - setting.momentum)
 
 
 def noise_ratio(arm: Arm, seed: int) -> float:

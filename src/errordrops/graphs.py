@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 import torch
 from torch import Tensor
 
+from .perturbation import Piece
+
 WARM_UP = 3  # runs before recording, in which libraries make their workspaces
-Piece = tuple[Tensor, Tensor]  # images (n, C, H, W) and labels (n,)
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 
 
@@ -53,7 +54,7 @@ class Graphs:
         replay()
 
     def _try_recording(self, kind: Hashable, pieces: list[Piece], update: Callable, changed: Sequence[Tensor]) -> None:
-        places = [(images.clone(), labels.clone()) for images, labels in pieces]
+        places = [tuple(tensor.clone() for tensor in piece) for piece in pieces]
         kept = [tensor.detach().clone() for tensor in changed]
         try:
             self._replays[kind] = places, self.record(lambda: update(places))

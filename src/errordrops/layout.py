@@ -89,8 +89,8 @@ class Layout:
         return self.root / "closeups.parquet"
 
     def table(self, name: str) -> Path:
-        """A table by its name: curves, closeups, audit, probes, or one of ANALYSIS_TABLES."""
-        if name in ("curves", "closeups", "audit", "probes"):
+        """A table by its name: curves, right, closeups, audit, probes, or one of ANALYSIS_TABLES."""
+        if name in ("curves", "right", "closeups", "audit", "probes"):
             return self.root / f"{name}.parquet"
         return self.root / "analysis" / f"{name}.csv"
 

@@ -21,8 +21,10 @@ class Optimizer(Protocol):
     @property
     def buffers(self) -> Mapping[str, list[Tensor]]: ...
 
-    def step(self, learning_rate: float, momentum: float) -> None:
-        """One update by the gradients that the parameters hold, which they then hold no longer."""
+    def step(self, learning_rate: float, momentum: float, decayed: bool = True) -> None:
+        """One update by the gradients that the parameters hold, which they then hold no longer; without weight decay
+        unless `decayed`.
+        """
 
 
 def optimizer_for(parameters: list[Tensor], recipe: Mapping[str, Any]) -> Optimizer:
@@ -53,15 +55,17 @@ class SGD:
         return {"momentum": self.velocities}
 
     @torch.no_grad()
-    def step(self, learning_rate: float, momentum: float) -> None:
-        """One update by the gradients that the parameters hold, which they then hold no longer."""
+    def step(self, learning_rate: float, momentum: float, decayed: bool = True) -> None:
+        """One update by the gradients that the parameters hold, which they then hold no longer; without weight decay
+        unless `decayed`.
+        """
         sgd(
             self.parameters,
             [parameter.grad for parameter in self.parameters],
             self.velocities,
             fused=self.parameters[0].device.type != "mps",
             foreach=False,
-            weight_decay=self.weight_decay,
+            weight_decay=self.weight_decay if decayed else 0.0,
             momentum=momentum,
             lr=learning_rate,
             dampening=0,
@@ -89,8 +93,10 @@ class Adam:
         self.buffers["updates"] = [torch.zeros((), device=p.device) for p in self.parameters]
 
     @torch.no_grad()
-    def step(self, learning_rate: float, momentum: float) -> None:
-        """One update by the gradients that the parameters hold, which they then hold no longer."""
+    def step(self, learning_rate: float, momentum: float, decayed: bool = True) -> None:
+        """One update by the gradients that the parameters hold, which they then hold no longer; without weight decay
+        unless `decayed`.
+        """
         adam(
             self.parameters,
             [parameter.grad for parameter in self.parameters],
@@ -104,7 +110,7 @@ class Adam:
             beta1=momentum,
             beta2=0.999,
             lr=learning_rate,
-            weight_decay=self.weight_decay,
+            weight_decay=self.weight_decay if decayed else 0.0,
             eps=1e-8,
             maximize=False,
         )

@@ -7,6 +7,9 @@ from .plan import runs
 from .study import Study
 
 ROLES = {
+    "drawn": "arms whose dates are drawn for each seed",
+    "hold": "arms with one change left out",
+    "fork": "forks at one date",
     "placebo": "active placebos",
     "cut": "stubs of the cut sweep",
     "activation": "networks with other activations",

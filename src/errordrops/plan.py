@@ -24,6 +24,7 @@ TRAINING_MODULES = (
     "batchnorm.py",
     "checkpoints.py",
     "corrections.py",
+    "data/draw.py",
     "data/epoch.py",
     "data/folder.py",
     "data/shards.py",
@@ -36,6 +37,7 @@ TRAINING_MODULES = (
     "models.py",
     "numerics.py",
     "optimizer.py",
+    "perturbation.py",
     "processes.py",
     "randomness.py",
     "team.py",
@@ -47,15 +49,16 @@ TRAINING_MODULES = (
 PROBES = ("units", "curvature", "motion", "noise", "path", "sharpness", "landscape")
 
 # What can be measured after an epoch besides error and loss of the weights.
-AVERAGES, AVERAGED_TEST, VALIDATION = "averages", "averaged test", "validation"
+AVERAGES, AVERAGED_TEST, VALIDATION, RAW = "averages", "averaged test", "validation", "raw"
 
 
 @dataclass(frozen=True)
 class Run:
     """One arm with one seed. It is trained from epoch `fork_epoch` + 1 on; what is before comes from `parent`.
 
-    `whole`: neither a placebo nor a stub. `foretold`: the epochs after which the cut sweep asks what averaged weights
-    say to each test image. `validated`: the plateau rule decides by the validation error of this run.
+    `whole`: neither a control nor a stub. `read_raw`: error is read with running batch-norm statistics, too, as people
+    see it; nobody looks at those of placebos and stubs. `foretold`: the epochs after which the cut sweep asks what
+    averaged weights say to each test image. `validated`: the plateau rule decides by the validation error of this run.
     """
 
     arm: str
@@ -66,6 +69,7 @@ class Run:
     plateau: Plateau | None = None
     closeups: bool = False
     whole: bool = True
+    read_raw: bool = True
     foretold: frozenset[int] = frozenset()
     validated: bool = False
     activation: str = "relu"
@@ -84,9 +88,10 @@ class Run:
         """What is measured after an epoch besides error and loss of the weights (see `Trainer.evaluate`).
 
         Evaluation costs as much as training, so only what is asked for: averaged weights along whole runs (not along
-        placebos and stubs) and at the dates of the cut sweep, validation images for the plateau rule.
+        placebos and stubs) and at the dates of the cut sweep, running statistics along what people look at, validation
+        images for the plateau rule.
         """
-        wanted = {AVERAGES} if self.whole else set()
+        wanted = ({AVERAGES} if self.whole else set()) | ({RAW} if self.read_raw else set())
         wanted |= {AVERAGES, AVERAGED_TEST} if epoch in self.foretold else set()
         return frozenset(wanted | ({VALIDATION} if self.validated else set()))
 
@@ -150,23 +155,24 @@ def runs_with(step: str, study: Study) -> list[Run]:
 
 @cache
 def _runs_of(arm: Arm, arms: tuple[Arm, ...]) -> list[Run]:
-    there = {seed: tuple(other for other in arms if seed in other.seeds) for seed in arm.seeds}
-    looked_at = arm.closeups and bool(arm.milestones)
+    there = {seed: tuple(other.for_seed(seed) for other in arms if seed in other.seeds) for seed in arm.seeds}
+    own = {seed: arm.for_seed(seed) for seed in arm.seeds}
 
     def validated(seed: int) -> bool:
         judges = [other for other in there[seed] if other.plateau and other.plateau.judged == "validation"]
-        return arm in judges or arm.name in {fork_points(there[seed])[other.name][0] for other in judges}
+        return own[seed] in judges or arm.name in {fork_points(there[seed])[other.name][0] for other in judges}
 
     return [
         Run(
             arm.name,
             seed,
-            arm.settings,
+            own[seed].settings,
             *fork_points(there[seed])[arm.name],
             plateau=arm.plateau,
-            closeups=looked_at,
+            closeups=arm.closeups and bool(own[seed].milestones),
             whole=arm.role == "schedule",
-            foretold=_foretold(arm, there[seed]),
+            read_raw=arm.role in ("schedule", "hold", "activation", "optimizer"),
+            foretold=_foretold(own[seed], there[seed]),
             validated=validated(seed),
             activation=arm.activation,
             optimizer=arm.optimizer,

@@ -1,16 +1,18 @@
 """Provenance: what produced a study's results, gathered from what its runs recorded. Two renderings agree on it."""
 
 import math
+import subprocess
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
 from . import __version__
 from .plan import runs
-from .study import Study
+from .study import REPOSITORY, Study
 
 RUN_FACTS = (
-    "arm seed key recipe_key status finished epochs epochs_inherited epochs_trained "
+    "arm seed key recipe_key commit status finished epochs epochs_inherited epochs_trained "
     "seconds_training seconds_evaluation from_reference"
 ).split()
 
@@ -18,6 +20,18 @@ RUN_FACTS = (
 def distinct(items: list[Any]) -> list[Any]:
     """Items without repetition, in order."""
     return [item for index, item in enumerate(items) if item not in items[:index]]
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the checkout that this package lies in, None outside of one: what was stated by then is known."""
+    if not (REPOSITORY / ".git").exists():
+        return None
+    try:
+        asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip() or None
 
 
 def mixed_forks(study: Study, described: list[dict[str, Any]], curves: pd.DataFrame) -> dict[str, int]:

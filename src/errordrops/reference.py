@@ -8,6 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from .curves import RIGHT_COLUMNS
 from .errors import UserError
 from .files import check, read_json, read_table, write_bytes, write_csv, write_json
 from .layout import Layout
@@ -16,10 +19,11 @@ from .study import Study
 
 # by the step that makes them
 FILES = {
-    "train": ("curve.csv", "run.json"),
+    "train": ("curve.csv", "run.json", "right.csv"),
     "closeups": ("closeups.csv",),
     "audit": ("audit.csv",),
 } | {probe: (f"probe_{probe}.csv",) for probe in PROBES}
+OPTIONAL = {"right.csv": RIGHT_COLUMNS}  # what older references lack: nothing is known there
 
 
 def find(study: Study, run: Run, reference: Layout) -> Path | None:
@@ -29,7 +33,7 @@ def find(study: Study, run: Run, reference: Layout) -> Path | None:
     Data checksum and numerics are those of the reference; its run.json states them.
     """
     folder = _known(reference.root).get(recipe_key(study, run))
-    needed = [name for step in steps(study, run) for name in FILES[step]]
+    needed = [name for step in steps(study, run) for name in FILES[step] if name not in OPTIONAL]
     return folder if folder and all(stored(folder, name).exists() for name in needed) else None
 
 
@@ -88,7 +92,8 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
     """Copy what a step (train, closeups, audit, a probe) makes of a reference run, under this study's name and arm."""
     for name in FILES[step]:
         if name.endswith(".csv"):
-            table = read_table(stored(source, name))
+            there = stored(source, name)
+            table = read_table(there) if there.exists() else pd.DataFrame(columns=OPTIONAL[name])
             table["study"], table["arm"] = study.name, run.arm
             write_csv(target / name, table, with_sum=True)
         else:

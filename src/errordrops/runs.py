@@ -20,7 +20,7 @@ from .files import check, whole, write_csv, write_json
 from .layout import Layout
 from .plan import Run, code_digest, key_chain, recipe, recipe_key
 from .plateau import plateau_settings
-from .provenance import distinct
+from .provenance import commit, distinct
 from .schedules import Setting, phases, shared_epochs
 from .study import Study, check_batches
 from .team import TeamTrainer
@@ -59,7 +59,7 @@ class Session:
 
             data = stored.load(self.layout.data, device, dataset["flip"])
         else:
-            data = epochs.load(self.layout.data, device, dataset["pad"], dataset["flip"])
+            data = epochs.load(self.layout.data, device, dataset, self.run.seed)
         kind = TeamTrainer if processes.count() > 1 else Trainer
         return kind.create(self.recipe, data, self.numerics)
 
@@ -102,6 +102,8 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
     _link_checkpoints(store, keys, folder / "checkpoints")
     rows = curves.run_rows(study.name, run.arm, run.seed, run.settings, records)
     write_csv(folder / "curve.csv", rows, with_sum=True)
+    right = curves.right_rows(study.name, run.arm, run.seed, run.settings, records)
+    write_csv(folder / "right.csv", right, with_sum=True)
     write_json(folder / "run.json", _describe(session, records), with_sum=True)
 
 
@@ -192,6 +194,7 @@ def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]
         "numerics": distinct([record["numerics"] for record in own or records]),
         "finished": max(record["finished"] for record in records),
         "code": code_digest(),
+        "commit": commit(),
         "status": "diverged" if records[-1]["diverged"] else "completed",
         "epochs": len(records) - 1,
         "epochs_inherited": run.fork_epoch,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .arms import Arm, cut_sweep, placebos, resolve_arm
+from .arms import Arm, resolve_arm
+from .families import cut_sweep, drawn, forks, holds, placebos
 from .schedules import Setting, canonical
 from .studychecks import (
     DATASET_LABELS,
@@ -31,7 +32,9 @@ DEFAULTS = {
     "precision": "auto",
     "checkpoint_every": 1,
     "averages": [],
+    "holds": [],
     "placebos": [],
+    "forks": [],
     "activations": [],
     "optimizers": [],
     "notes": [],
@@ -41,6 +44,8 @@ DEFAULTS = {
     "warmup": None,
 }
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
+# where a file states the arms of a role
+FAMILIES = {"hold": "holds", "placebo": "placebos", "fork": "forks", "cut": "cut_sweep"}
 FEW = 6  # schedules that fit into one picture
 CONTROL = "none"  # the arm that all others are compared with
 # images in the Hessian's sample; leading and negative directions; epochs after the milestone; points on a side of a map
@@ -68,7 +73,7 @@ class Study:
     seeds: tuple[int, ...]
     threads: int
     precision: str
-    evaluation: Mapping[str, int]
+    evaluation: Mapping[str, Any]
     checkpoint_every: int
     averages: tuple[float, ...]
     audited_seeds: tuple[int, ...]
@@ -156,6 +161,9 @@ def _resolve(path: Path, content: dict) -> Study:
     check_milestones(path, "milestones", content["milestones"], epochs)
     dataset = {"pad": 0, "flip": False, "normalisation": "channel"} | content["dataset"]
     check_dataset(path, dataset)
+    draws = "train_size" in dataset and dataset["name"] != "imagenet"
+    if dataset.pop("subset", "seed" if draws else "fixed") == "seed":
+        dataset["subset"] = "seed"
     check_model(path, content["model"])
     base = Setting(canonical(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
     train_images = dataset.get("train_size") or TRAIN_IMAGES.get(dataset["name"])
@@ -167,17 +175,18 @@ def _resolve(path: Path, content: dict) -> Study:
         check_name(path, f"{key}.name", arm["name"])
         if arm["name"] in {a.name for a in arms}:
             raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
-        arms.append(resolve_arm(path, key, arm, content, base, seeds))
+        resolve = drawn if "dates" in arm else resolve_arm
+        arms.append(resolve(path, key, arm, content, base, seeds))
         check_batches(path, key, arms[-1], train_images)
         control = arms[-1] if arm["name"] == CONTROL else None
-        if control and (control.milestones or control.plateau or len(control.settings) < epochs):
+        if control and (control.by_seed or control.milestones or control.plateau or len(control.settings) < epochs):
             raise wrong(
                 path,
                 key,
                 f"arm {CONTROL} is the control: nothing may change in it, and it lasts as long as the study; give this "
                 "arm another name",
             )
-    changes = max(len(arm.milestones) if arm.sudden else 0 for arm in arms)
+    changes = max(len(arm.milestones) if arm.sudden and not arm.by_seed else 0 for arm in arms)
     for kind in BY_MILESTONE:
         points = content.get("claims", {}).get(kind, [])
         if len(points) > changes:
@@ -195,7 +204,9 @@ def _resolve(path: Path, content: dict) -> Study:
         )
     if content["activations"] and content["model"]["family"] == "imagenet-resnet":
         raise wrong(path, "activations", "torchvision's ResNets have ReLU only; take a cifar-resnet or a wide-resnet")
-    families = placebos(path, content["placebos"], arms) + activation_twins(path, content["activations"], arms)
+    families = holds(path, content["holds"], arms) + placebos(path, content["placebos"], arms)
+    families += forks(path, content["forks"], content["max_batch"], arms)
+    families += activation_twins(path, content["activations"], arms)
     families += optimizer_twins(path, content["optimizers"], arms, base.learning_rate)
     if "cut_sweep" in content:
         families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
@@ -204,12 +215,16 @@ def _resolve(path: Path, content: dict) -> Study:
             raise wrong(
                 path, "arms", f"an arm {family.name!r} is there twice, or a family of runs stated twice makes it"
             )
-        check_batches(path, "cut_sweep", family, train_images)
+        check_batches(path, FAMILIES.get(family.role, "arms"), family, train_images)
         arms.append(family)
     for index, entry in enumerate(content["published"]):
         if entry["arm"] not in {arm.name for arm in arms}:
             raise wrong(path, f"published[{index}].arm", f"no arm {entry['arm']!r}")
     evaluation = EVALUATION | content.get("evaluation", {})
+    if evaluation.pop("statistics", "plain") == "augmented":
+        if dataset["name"] == "imagenet":
+            raise wrong(path, "evaluation.statistics", "pictures on disk are augmented in training alone; take plain")
+        evaluation["statistics"] = "augmented"
     if train_images is not None:
         evaluation["train_images"] = min(evaluation["train_images"], train_images)
         evaluation["statistics_images"] = min(evaluation["statistics_images"], train_images)
@@ -259,14 +274,13 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
     for index, name in enumerate(probes["arms"]):
         if name not in named:
             raise wrong(path, f"probes.arms[{index}]", f"no arm {name!r}")
-        for seed in named[name].seeds if "milestone" not in probes else ():
-            if not any(arm.role == "fork" and seed in arm.seeds for arm in arms):
-                raise wrong(
-                    path, "probes.milestone", f"is missing, and seed {seed} has no forks whose date could be taken"
-                )
-        last = probes.get("milestone", 0) + probes["after"][-1]
-        if named[name].role != "fork" and last > len(named[name].settings):
-            raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
+        for seed in named[name].seeds[: probes.get("seeds")]:
+            dates = [arm.for_seed(seed).at for arm in arms if arm.role == "fork" and seed in arm.seeds]
+            if "milestone" not in probes and not dates:
+                raise wrong(path, "probes.milestone", f"is missing, and seed {seed} has no forks that have a date")
+            last = probes.get("milestone", max(dates, default=0)) + probes["after"][-1]
+            if last > len(named[name].for_seed(seed).settings):
+                raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
     if CONTROL not in probes["arms"]:
         raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
     return probes
@@ -278,16 +292,18 @@ def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
     if warmup and warmup["epochs"] > content["epochs"]:
         raise wrong(path, "warmup.epochs", f"{warmup['epochs']} is beyond the last epoch ({content['epochs']})")
     for arm in arms if warmup else ():
-        if arm.milestones and arm.milestones[0] < warmup["epochs"]:
-            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {arm.milestones[0]} epochs")
+        first = min((m for seed in arm.seeds for m in arm.for_seed(seed).milestones), default=None)
+        if first is not None and first < warmup["epochs"]:
+            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {first} epochs")
     return dict(warmup) if warmup else None
 
 
 def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:
     """Raise StudyError if a batch of the arm is larger than the training set, with the arithmetic."""
-    largest = max(phase.setting.batch_size for phase in arm.phases)
+    batches = [phase.setting.batch_size for seed in arm.seeds for phase in arm.for_seed(seed).phases]
+    largest = max(batches)
     if train_images is not None and largest > train_images:
-        first = arm.phases[0].setting.batch_size
+        first = batches[0]
         raise wrong(
             path,
             key,

@@ -58,6 +58,9 @@ def check_dataset(path: Path, dataset: dict) -> None:
                 f"dataset.{key}",
                 f"{dataset[key]} images wanted{more}, but {DATASET_LABELS[name]} has {whole[name]}",
             )
+    if dataset.get("subset") == "seed" and ("train_size" not in dataset or name == "imagenet"):
+        why = "pictures stay on disk" if name == "imagenet" else "needs train_size, which says how many images to draw"
+        raise wrong(path, "dataset.subset", f"seeds cannot draw images of their own here: {why}")
     if "validation_size" in dataset and "train_size" not in dataset:
         raise wrong(path, "dataset.validation_size", "needs train_size: what it leaves is where they are taken from")
     if name == "image-folder":

@@ -21,6 +21,7 @@ from .batchnorm import batch_norms, recomputed_statistics, set_groups
 from .data.epoch import Subset
 from .errors import UserError
 from .evaluation import Answers, answers
+from .perturbation import Piece, image_weights, weighted
 from .processes import count, rank
 from .schedules import Setting
 from .trainer import Trainer
@@ -63,7 +64,11 @@ class TeamTrainer(Trainer):
             )
         mine = [share(len(groups)) for groups in batches]
         own = [passes_of(groups[s], self.numerics.images_per_pass) for groups, s in zip(batches, mine, strict=True)]
-        pieces = self.data.epoch(self.seed, epoch, setting.order).pieces(*_cut(batches, mine, own))
+        pieces: Iterator[Piece] = self.data.epoch(self.seed, epoch, setting.order).pieces(*_cut(batches, mine, own))
+        if setting.noise != 1:  # drawn for whole batches, of which this process has a part
+            drawn = image_weights([sum(g) for g in batches], setting.noise, self.seed, epoch, setting.order)
+            parts = [w[sum(g[: s.start]) : sum(g[: s.stop])] for w, g, s in zip(drawn, batches, mine, strict=True)]
+            pieces = weighted(pieces, [weights.to(self.data.mean.device) for weights in parts])
         norms, parameters = batch_norms(self.model), self.optimizer.parameters
         loss_sum = torch.zeros((), device=self.data.mean.device)
         wrong = torch.zeros((), dtype=torch.int64, device=loss_sum.device)
@@ -72,18 +77,20 @@ class TeamTrainer(Trainer):
             for update, (groups, s, batch) in enumerate(zip(batches, mine, own, strict=True), start=1):
                 decay(s.start)
                 for one in batch:
-                    images, labels = next(pieces)
+                    images, labels, *weights = next(pieces)
                     set_groups(norms, one.groups)
                     with nullcontext() if one is batch[-1] else self.parallel.no_sync():
                         with self.numerics.autocast():
                             logits = self.parallel(images)
-                        loss = cross_entropy(logits.float(), labels, reduction="sum")
+                        losses = cross_entropy(logits.float(), labels, reduction="none")
+                        loss = weights[0] @ losses if weights else losses.sum()
                         # it takes the mean over processes, where the sum is wanted
                         (loss * (count() / sum(groups))).backward()
-                    loss_sum += loss.detach()
+                    loss_sum += losses.detach().sum()
                     wrong += (logits.detach().argmax(1) != labels).sum()
                 decay(len(groups) - s.stop)
-                self.optimizer.step(self.rate(epoch, (update - 1) / len(batches), setting), setting.momentum)
+                rate = self.rate(epoch, (update - 1) / len(batches), setting)
+                self.optimizer.step(rate, setting.momentum, setting.decayed)
                 for average in self.averages:
                     average.update(parameters, len(batches))
                 after_update(update)
@@ -130,7 +137,7 @@ class TeamTrainer(Trainer):
     @contextmanager
     def _recomputed(self) -> Iterator[None]:
         """As `evaluation.recomputed`: each process averages over some of the batches, then all over all."""
-        sample, size = self.data.train.first(self.statistics_images), 2 * self.numerics.evaluation_batch
+        sample, size = self.statistics.sample(self.data), 2 * self.numerics.evaluation_batch
         part = share(-(-len(sample) // size))
         own = sample.part(part.start * size, min(part.stop * size, len(sample)))
         batches = map(self.data.normalise, own.batches(size)) if len(own) else ()

@@ -19,13 +19,14 @@ from .batching import Pass, batch_sizes, passes
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import State, capture, restore
 from .data.epoch import Data, Subset
-from .evaluation import Answers, answers, recomputed
-from .graphs import Graphs, Piece, graphs_for
+from .evaluation import Answers, Statistics, answers, recomputed
+from .graphs import Graphs, graphs_for
 from .memory import ran_out_of_memory
 from .models import build
 from .numerics import Numerics
 from .optimizer import Optimizer, optimizer_for
-from .plan import AVERAGED_TEST, AVERAGES, VALIDATION
+from .perturbation import Piece, image_weights, weighted
+from .plan import AVERAGED_TEST, AVERAGES, RAW, VALIDATION
 from .schedules import Setting
 
 
@@ -40,7 +41,7 @@ class Trainer:
     numerics: Numerics
     group_size: int
     seed: int
-    statistics_images: int
+    statistics: Statistics
     train_eval_images: int
     graphs: Graphs | None = None
     warmup: Mapping[str, Any] | None = None
@@ -64,7 +65,7 @@ class Trainer:
             numerics,
             recipe["group_size"],
             recipe["seed"],
-            evaluation["statistics_images"],
+            Statistics.of(recipe),
             evaluation["train_images"],
             graphs_for(numerics.device),
             recipe.get("warmup"),
@@ -102,7 +103,9 @@ class Trainer:
             for size in batch_sizes(len(self.data.train), setting.batch_size)
         ]
         images_of_epoch = self.data.epoch(self.seed, epoch, setting.order)
-        pieces = images_of_epoch.pieces([one.images for batch in batches for one in batch])
+        pieces: Iterator[Piece] = images_of_epoch.pieces([one.images for batch in batches for one in batch])
+        if setting.noise != 1:
+            pieces = weighted(pieces, self.weights(epoch, setting, batches))
         self._loss_sum.zero_()
         self._wrong.zero_()
         self.model.train()
@@ -112,6 +115,12 @@ class Trainer:
             after_update(number)
         n = len(self.data.train)
         return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(batches)
+
+    def weights(self, epoch: int, setting: Setting, batches: list[list[Pass]]) -> list[Tensor]:
+        """Of each batch the weight of every image (n,), on the training device."""
+        sizes = [sum(one.images for one in batch) for batch in batches]
+        drawn = image_weights(sizes, setting.noise, self.seed, epoch, setting.order)
+        return [weights.to(self.data.mean.device) for weights in drawn]
 
     def update(self, batch: list[Pass], pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
         """One update by a batch, of which `pieces` gives the passes; `updates` is how many the epoch has."""
@@ -126,46 +135,54 @@ class Trainer:
 
     def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
         images_in_batch = sum(one.images for one in batch)
-        for one, (images, labels) in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
+        for one, piece in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
             done = 0
             while done < one.groups:
                 groups = min(one.groups - done, max(1, self.numerics.images_per_pass // one.size))  # all, as a rule
                 part = slice(done * one.size, (done + groups) * one.size)
-                if self._passed(groups, images[part], labels[part], images_in_batch):
+                if self._passed(groups, tuple(tensor[part] for tensor in piece), images_in_batch):
                     done += groups
-        self.optimizer.step(setting.learning_rate, setting.momentum)
+        self.optimizer.step(setting.learning_rate, setting.momentum, setting.decayed)
         for average in self.averages:
             average.update(self.optimizer.parameters, updates)
 
-    def _passed(self, groups: int, images: Tensor, labels: Tensor, images_in_batch: int) -> bool:
+    def _passed(self, groups: int, piece: Piece, images_in_batch: int) -> bool:
         """Pass some groups of a batch forward and backward. False if memory did not suffice: then nothing has changed
         but `numerics`, which has smaller passes from here on. The memory of a single group can't be had for less.
         """
         capturing = self.numerics.device == "cuda" and torch.cuda.is_current_stream_capturing()
         before = self._accumulated() if groups > 1 and not capturing else None
         try:
-            self._pass(groups, images, labels, images_in_batch)
+            self._pass(groups, *piece, images_in_batch=images_in_batch)
             return True
         except RuntimeError as error:
             if before is None or not ran_out_of_memory(error):
                 raise
         self._put_back(before)  # not while the error is handled: its traceback keeps the tensors of the pass alive
-        smaller = len(images) // groups * (groups // 2)
+        smaller = len(piece[0]) // groups * (groups // 2)
         logging.getLogger(__name__).warning(
             "out of memory in a pass of %d images: passes have at most %d from here on, with the same results within "
             "rounding",
-            len(images),
+            len(piece[0]),
             smaller,
         )
         self.numerics = replace(self.numerics, images_per_pass=smaller)
         return False
 
-    def _pass(self, groups: int, images: Tensor, labels: Tensor, images_in_batch: int) -> None:
+    def _pass(
+        self, groups: int, images: Tensor, labels: Tensor, weights: Tensor | None = None, *, images_in_batch: int
+    ) -> None:
+        """Add the gradient of the mean loss, of the weighted mean where there are `weights`; count the plain loss."""
         set_groups(self._norms, groups)
         with self.numerics.autocast():
             logits = self.model(images)
-        loss = cross_entropy(logits.float(), labels, reduction="sum")
-        (loss / images_in_batch).backward()
+        if weights is None:
+            loss = cross_entropy(logits.float(), labels, reduction="sum")
+            (loss / images_in_batch).backward()
+        else:
+            losses = cross_entropy(logits.float(), labels, reduction="none")
+            (weights @ losses / images_in_batch).backward()
+            loss = losses.sum()
         self._loss_sum += loss.detach()
         self._wrong += (logits.detach().argmax(1) != labels).sum()
 
@@ -193,12 +210,14 @@ class Trainer:
     def evaluate(self, extras: Collection[str] = ()) -> tuple[dict[str, dict[str, float]], dict[str, Answers]]:
         """({split: {metric: value}}, {"recomputed" and, if asked for, "averaged": answers to the test set}).
 
-        The test set and the fixed training subset with running and with recomputed statistics. `extras` (see
-        `Run.extras`), all with recomputed statistics: averaged weights on the training subset; those with the shortest
-        memory on the test set; validation images.
+        The test set and the fixed training subset with recomputed statistics. `extras` (see `Run.extras`): both with
+        running statistics as well; and with recomputed ones: averaged weights on the training subset, those with the
+        shortest memory on the test set, validation images.
         """
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
-        values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
+        values: dict[str, dict[str, float]] = {"test": {}, "train_eval": {}}
+        if RAW in extras:
+            values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
         with self._recomputed():
             to_test = {"recomputed": self._answers(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
@@ -217,7 +236,7 @@ class Trainer:
         return answers(self.model, self.data, subset, self.numerics)
 
     def _recomputed(self):
-        return recomputed(self.model, self.data, self.statistics_images, self.numerics)
+        return recomputed(self.model, self.data, self.statistics, self.numerics)
 
     def weight_scale(self, setting: Setting) -> dict[str, float]:
         """log_weight_norm: log of the L2 norm of all convolutions together, to whose scale batch norm makes the network

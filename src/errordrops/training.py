@@ -116,11 +116,12 @@ def train(
             say(f"epoch {epoch}/{len(settings)}  diverged: a loss is no longer finite; the run ends here")
             return epoch - known
         done, left = epoch - known, len(settings) - epoch
+        test = record["values"]["test"]
+        raw = f"{test['error']:.2f} % with running statistics, " if "error" in test else ""
         say(
             f"epoch {epoch}/{len(settings)}  lr {setting.learning_rate:g}  batch {setting.batch_size}  "
             f"updates {updates}  train loss {running['loss']:.4f}  train error {running['error']:.2f} %  "
-            f"test error {record['values']['test']['error']:.2f} % "
-            f"({record['values']['test']['error_recomputed']:.2f} % recomputed)  "
+            f"test error {raw}{test['error_recomputed']:.2f} % recomputed  "
             f"{time.monotonic() - started:.1f} s  left {_clock((time.monotonic() - began) / done * left)}"
         )
     return last - known
@@ -148,9 +149,9 @@ def _finish_epoch(
     losses = [v for split in measured.values() for metric, v in split.items() if metric.startswith("loss")]
     # the last update of an epoch shows in the evaluation only
     diverged = not losses or not all(map(math.isfinite, losses))
-    right = {name: given.right.cpu().numpy() for name, given in to_test.items()} if trainer.averages else {}
+    right = {name: given.right.cpu().numpy() for name, given in to_test.items()}
     if not diverged:
-        if right and epoch:
+        if epoch:
             before = store.record(keys[epoch - 1])["right"]
             before = {name: unpack(text, len(right["recomputed"])) for name, text in before.items()}
             if "averaged" in before:

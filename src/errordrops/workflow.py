@@ -189,14 +189,15 @@ class Workflow:
         """What the page is made from and people look at by itself: figures, tables, claims, provenance."""
         layout = self.layout(study)
         figures = [f"{layout.figure(name)}.{kind}" for name in FIGURES for kind in ("json", "svg")]
-        tables = [str(layout.table(name)) for name in (*ANALYSIS_TABLES, "closeups")]
+        tables = [str(layout.table(name)) for name in (*ANALYSIS_TABLES, "closeups", "right")]
         return [*figures, *tables, str(layout.claims), str(layout.provenance)]
 
     def training_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""
         known = self.reference_run(study, arm, seed)
         if known:
-            return [str(reference.stored(known, name)) for name in reference.FILES["train"]]
+            there = [reference.stored(known, name) for name in reference.FILES["train"]]
+            return [str(path) for path in there if path.exists()]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
         return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "plateau.py", "runs.py")]

@@ -12,6 +12,7 @@ rule collect:
         modules("curves.py", *BASICS),
     output:
         curves=S.curves,
+        right=S.table("right"),
         closeups=S.closeups,
         audit=S.table("audit"),
         probes=S.table("probes"),
@@ -30,6 +31,7 @@ rule analyse:
         checked(lambda w: flow.run_files(w.study, "train")),
         checked(lambda w: study_of(w.study).path),
         S.curves,
+        S.table("right"),
         S.closeups,
         S.table("audit"),
         S.table("probes"),
@@ -37,6 +39,7 @@ rule analyse:
             "analysis/",
             "mechanism/toy.py",
             "arms.py",
+            "families.py",
             "batching.py",
             "curves.py",
             "plateau.py",

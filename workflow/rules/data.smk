@@ -1,5 +1,5 @@
 # The data set of a study: fetched, checked, subsets drawn, one file.
-DATA_MODULES = ["cifar_folder", "folder", "imagenet", "prepare", "shards", "sources"]
+DATA_MODULES = ["cifar_folder", "draw", "folder", "imagenet", "prepare", "shards", "sources"]
 
 
 rule data:

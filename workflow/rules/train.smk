@@ -7,6 +7,7 @@ rule train:
     output:
         curve=RUN / "curve.csv",
         description=RUN / "run.json",
+        right=RUN / "right.csv",
     log:
         RUN / "train.log",
     # runs wait for runs; close-ups can fill in

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ..data.epoch import Epoch
-from ..forks import noise_factor
 from .subject import Row, Subject, row
 from .surface import along
 
@@ -44,7 +43,7 @@ def probe(subject: Subject) -> list[Row]:
         rows.append(row(moment, "excess_leading", here - surface.loss(weights + along(vectors, average - weights))))
         rows.append(row(moment, "distance", torch.linalg.vector_norm(weights - average).item()))
         setting = subject.setting_of(moment)
-        rows.append(row(moment, "groups", setting.batch_size / subject.trainer.group_size / noise_factor(setting)))
+        rows.append(row(moment, "groups", setting.batch_size / subject.trainer.group_size / setting.noise))
         if moment == "later":
             continue
         if moment == "before":

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from ..data.epoch import Epoch
-from ..forks import noise_factor
-from ..randomness import number_of
+from ..perturbation import image_weights
 from ..schedules import Setting
 from .subject import Row, Subject, row
 
@@ -47,7 +46,7 @@ def probe(subject: Subject) -> list[Row]:
             found = quotient(subject, subject.weights(moment), setting, count)
             return [found.value, found.error, found.square]
 
-        kind = f"sharpness-{setting.batch_size}-{noise_factor(setting):g}-{count}"
+        kind = f"sharpness-{setting.batch_size}-{setting.noise:g}-{count}"
         value, error, square = subject.remembered(kind, moment, measure)
         small, large = limits(setting)
         numbers = {"quotient": value, "quotient_error": error, "gradient_square": square}
@@ -93,24 +92,15 @@ def drawn(subject: Subject, setting: Setting, count: int) -> Iterator[list[tuple
     trainer = subject.trainer
     size, n = trainer.group_size, len(trainer.data.train)
     groups = max(1, round(setting.batch_size / size))
-    factor, epoch, left = noise_factor(setting), subject.milestone, 0
-    for number in range(count):
+    epoch, left = subject.milestone, 0
+    weights = image_weights([groups * size] * count, setting.noise, trainer.seed, epoch + 1)
+    for by in weights:
         if left < groups * size:
             epoch, left = epoch + 1, n
             pieces = Epoch(trainer.data, trainer.seed, epoch).pieces([size] * (n // size))
         left -= groups * size
         batch = [next(pieces) for _ in range(groups)]
-        by = weighting(groups * size, factor, number_of("signs of a probe", trainer.seed, number))
         yield [
-            (images, labels, None if factor == 1 else by[i * size : (i + 1) * size].to(images))
+            (images, labels, None if setting.noise == 1 else by[i * size : (i + 1) * size].to(images))
             for i, (images, labels) in enumerate(batch)
         ]
-
-
-def weighting(images: int, factor: float, seed: int) -> Tensor:
-    """Weights (images,) of mean one that multiply the covariance of a batch's gradient by `factor`.
-
-    1 + sqrt(factor - 1) sqrt(B / (B - 1)) (s - mean s), s random signs.
-    """
-    signs = torch.randint(0, 2, (images,), generator=torch.Generator().manual_seed(seed)).float() * 2 - 1
-    return 1 + math.sqrt((factor - 1) * images / (images - 1)) * (signs - signs.mean())

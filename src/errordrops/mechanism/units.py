@@ -87,7 +87,7 @@ def probe(subject: Subject) -> list[Row]:
     for moment in ("before", "after", "later"):
         subject.bring_to(subject.epoch_of(moment))
         model = trainer.model
-        with recomputed(model, data, trainer.statistics_images, precise):
+        with recomputed(model, data, trainer.statistics, precise):
             dead = dead_now(trainer, precise)
             rows.append(row(moment, "dead_units", percent(dead)))
             rows.append(row(moment, "dead_channels", percent(channels(dead))))
@@ -110,7 +110,7 @@ def probe(subject: Subject) -> list[Row]:
 def dead_now(trainer: Trainer, numerics: Numerics) -> list[Tensor]:
     """Which units (C, H, W) behind each ReLU are dead, batch-norm statistics recomputed by the caller."""
     with watched(trainer.model) as seen:
-        answers(trainer.model, trainer.data, trainer.data.train.first(trainer.statistics_images), numerics)
+        answers(trainer.model, trainer.data, trainer.data.train.first(trainer.statistics.images), numerics)
     return inverse(seen)
 
 
@@ -118,5 +118,5 @@ def dead_at(subject: Subject, moment: str) -> list[Tensor]:
     """The same at a moment of a run."""
     trainer, precise = subject.trainer, subject.precise
     subject.bring_to(subject.epoch_of(moment))
-    with recomputed(trainer.model, trainer.data, trainer.statistics_images, precise):
+    with recomputed(trainer.model, trainer.data, trainer.statistics, precise):
         return dead_now(trainer, precise)
