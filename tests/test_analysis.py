@@ -123,7 +123,8 @@ def summary(mean, low, high, n=3):
     ("difference", "threshold", "holds"),
     [
         ((-3.0, -4.0, -2.0), 1.0, True),
-        ((-3.0, -4.0, -0.5), 1.0, False),
+        ((-3.0, -4.0, -0.5), 1.0, None),
+        ((0.0, -0.5, 0.5), 1.0, False),
         ((-3.0, -4.0, -0.5), 0.0, True),
         ((3.0, 2.0, 4.0), 0.0, False),
         ((-3.0, np.nan, np.nan), 0.0, None),

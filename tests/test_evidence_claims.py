@@ -50,7 +50,7 @@ def nothing():
 
 CAUSE = (
     "step.m1.drop step.m1.level_loss batch.m1.drop step.m1.beyond_placebos predicted.rate.gain predicted.batch.gain "
-    "predicted.rate.closer noise.plateau dose.trend step.m1.variance step.m1.variance_beside_none reversal.m2.rise "
+    "predicted.rate.closer dose.trend step.m1.variance step.m1.variance_beside_none reversal.m2.rise "
     "step.m1.elsewhere batch.m1.elsewhere step.m1.elsewhere_loss early.m1.elsewhere "
     "step.m1.lag batch.m1.lag fork.identical detector.exact.error detector.found.error detector.found.loss low.before"
 ).split()

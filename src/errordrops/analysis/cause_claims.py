@@ -11,7 +11,7 @@ from .claims import interval_of
 from .intervals import t_interval
 from .judged import JUDGED
 from .sweep import beyond_placebo
-from .verdicts import NOTHING, at_least, claim
+from .verdicts import FAILS, NOTHING, at_least, claim, overruled
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -39,8 +39,8 @@ def noise(study: Study, tables: Tables) -> Claims:
         value, slope = (float(fits[column].get(what, math.nan)) for column in ("r2", "slope"))
         seeds = tables["plateaus" if what == "first plateau" else "noise_drops"]["seed"].nunique() or None
         words = f"{statement} over the dose arms (means over seeds), and rises with it: R2 of a straight line."
-        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, n=seeds)
-        found.append(made | ({"holds": False} if slope <= 0 else {}))
+        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, kind="fit", n=seeds)
+        found.append(overruled(made, FAILS, "the line does not rise") if slope <= 0 else made)
     trend = _dose_trend(tables["noise_drops"])
     found.append(
         claim(
@@ -125,7 +125,7 @@ def reversal(study: Study, tables: Tables) -> Claims:
         -margin,
         margin,
         n=len(table) or None,
-        equivalence=True,
+        kind="equivalence",
     )
     return [*_rise(study, tables["placebo_summary"]), returned]
 
@@ -224,7 +224,8 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
                 t_interval(gains) if len(gains) else NOTHING,
                 high=most,
                 n=len(gains) or None,
-                equivalence=True,
+                kind="equivalence",
+                confidence=0.95,
             )
         )
     return found

@@ -160,6 +160,7 @@ def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
                     "share of seeds",
                     float(row["beyond_all"].iloc[0]),
                     points_of(study, "beyond_placebos", index),
+                    kind="share",
                     milestone=m,
                     n=int(row["n"].iloc[0]),
                 )

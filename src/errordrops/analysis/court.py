@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..study import CONTROL, Study
 from .intervals import Interval, t_interval
-from .verdicts import PER_RUN, at_least, claim, decided
+from .verdicts import FAILS, HOLDS, OPEN, at_least, claim, decided, overruled
 
 COLUMNS = "study explanation claim core status figure".split()
 VERDICT_COLUMNS = "study explanation name verdict predictions as_predicted contradicted".split()
@@ -103,7 +103,7 @@ def court_claims(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dict[
 
     def of_arm(id: str, arm: str, quantity: str, statement: str, unit: str, low=None, high=None) -> dict[str, Any]:
         interval, n = over_seeds(arm, quantity)
-        more = {"milestone": study.probes["milestone"], "n": n, "equivalence": True}
+        more = {"milestone": study.probes["milestone"], "n": n}
         return claim(id, statement, "train_eval loss", unit, interval, low=low, high=high, **more)
 
     made = []
@@ -154,7 +154,7 @@ def without_probes(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dic
                 f"With {activation}, whose units cannot die, test error falls by no more than {stated['undying']:g} "
                 "points further than in the same network without the change (level over five epochs).",
                 metric, "points", t_interval(rows["difference"].dropna()), low=0.0 - stated["undying"],
-                milestone=study.probes["milestone"], n=int(rows["difference"].notna().sum()), equivalence=True,
+                milestone=study.probes["milestone"], n=int(rows["difference"].notna().sum()),
             )
         )  # fmt: skip
     levels = tables["milestone_levels"]
@@ -167,7 +167,7 @@ def without_probes(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dic
             "A larger batch, which has less noise to escape by, brings no drop: test error falls by no more than "
             f"{stated['undying']:g} points further than in arm none (level over five epochs).",
             metric, "points", t_interval(differences), low=0.0 - stated["undying"],
-            milestone=study.probes["milestone"], n=len(differences), equivalence=True,
+            milestone=study.probes["milestone"], n=len(differences),
         )
     )  # fmt: skip
     seen = tables["detections"]
@@ -175,7 +175,8 @@ def without_probes(study: Study, tables: Mapping[str, pd.DataFrame]) -> list[dic
     runs = len(study.arm(CONTROL).seeds)
     made.append(
         at_least("saddle.spontaneous", "Drops that the blind detector reports in test error for each run in which "
-                 "nothing changes.", metric, PER_RUN, len(quiet) / runs, stated["spontaneous"], n=runs)
+                 "nothing changes.", metric, "drops per run", len(quiet) / runs, stated["spontaneous"], kind="rate",
+                 n=runs)
     )  # fmt: skip
     return made
 
@@ -234,5 +235,5 @@ def verdict_claims(table: pd.DataFrame) -> list[dict[str, Any]]:
             f"{row.contradicted} contradicted.",
             "court", "share of predictions", Interval(share, float("nan"), float("nan")), n=row.predictions,
         )  # fmt: skip
-        made.append(one | {"holds": {"supported": True, "contradicted": False}.get(row.verdict)})
+        made.append(overruled(one, {"supported": HOLDS, "contradicted": FAILS}.get(row.verdict, OPEN)))
     return made

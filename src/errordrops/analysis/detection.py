@@ -21,7 +21,7 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch. counted: drops
     whose change is prompt or which come before it (early has no such excuse), once for runs that had been one.
     """
-    trained, updates = milestones_trained(curves), updates_per_epoch(curves)
+    trained, updates = milestones_trained(study, curves), updates_per_epoch(curves)
     smooth = {arm.name for arm in study.schedules if not arm.sudden and arm.plateau is None}
     rows = []
     for split, metric in READINGS:
@@ -48,7 +48,7 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
     there, in an epoch of enough updates (prompt, as above), with as many epochs left as a lasting drop needs. counted:
     those expected, once for runs that had been one.
     """
-    trained, updates, falls = milestones_trained(curves), updates_per_epoch(curves), noise_falls(curves)
+    trained, updates, falls = milestones_trained(study, curves), updates_per_epoch(curves), noise_falls(study, curves)
     drops = found[found["kind"] == "drop"]
     at = {key: set(group["epoch"]) for key, group in drops.groupby(["arm", "seed", "split", "metric"])}
     rows = []

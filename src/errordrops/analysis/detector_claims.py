@@ -8,7 +8,7 @@ import pandas as pd
 from ..study import Arm, Study
 from .intervals import t_interval
 from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, PER_RUN, at_least, at_most, claim
+from .verdicts import NOTHING, at_least, at_most, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -46,21 +46,21 @@ def detected(study: Study, tables: Tables) -> Claims:
             at_least(f"detector.exact.{name}",
                      f"Of the drops that the blind detector reports in {what} of arms with sudden changes, this share "
                      f"begins in exactly the first epoch after one{enough}.",
-                     reading, "share of drops", exact, study.claims["exact"], n=len(at_changes)),
+                     reading, "share of drops", exact, study.claims["exact"], kind="share", n=len(at_changes)),
             at_least(f"detector.found.{name}",
                      f"The blind detector reports a drop of {what} in exactly the first epoch after the first "
                      f"milestone, in this share of the runs (arms with the study's factor{enough}).",
                      reading, "share of runs", float(first["exact"].mean()) if len(first) else math.nan,
-                     study.claims["found"], n=len(first)),
+                     study.claims["found"], kind="share", n=len(first)),
             claim(f"detector.deviation.{name}",
                   f"The reported epochs of drops of {what} miss the first epoch after the milestone by less than "
                   f"{margin:g} in the mean (seeds as clusters{enough}).",
                   reading, "epochs", t_interval(by_seed) if len(by_seed) > 1 else NOTHING, -margin, margin,
-                  n=len(by_seed), equivalence=True),
+                  n=len(by_seed), kind="equivalence", confidence=0.95),
             at_most(f"detector.quiet.{name}",
                     f"In runs without a sudden change the blind detector reports this many drops of {what} a run.",
-                    reading, PER_RUN, alarms / len(quiet) if quiet else math.nan,
-                    study.claims["false_alarms"], n=len(quiet)),
+                    reading, "drops per run", alarms / len(quiet) if quiet else math.nan,
+                    study.claims["false_alarms"], kind="rate", n=len(quiet)),
         ]  # fmt: skip
     return found
 
@@ -114,5 +114,5 @@ def follows(study: Study, tables: Tables) -> Claims:
               f"test error misses the first epoch after the rule fired by less than {margin:g} in the mean.",
               f"{split} {metric}", "epochs",
               t_interval(found) if len(found) > 1 and found.notna().all() else NOTHING, -margin, margin,
-              n=len(found) or None, equivalence=True)
+              n=len(found) or None, kind="equivalence", confidence=0.95)
     ]  # fmt: skip

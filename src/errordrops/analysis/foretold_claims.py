@@ -56,7 +56,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 low=bounds[0],
                 high=bounds[1],
                 n=n,
-                equivalence=True,
+                kind="slope",
             ),
             claim(
                 f"predicted.{cut}.intercept",
@@ -67,7 +67,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 -margin,
                 margin,
                 n=n,
-                equivalence=True,
+                kind="slope",
             ),
         ]
     return found

@@ -9,7 +9,7 @@ from ..study import CONTROL, Study
 from .equivalence import REFERENCE, pairs
 from .intervals import Interval, t_interval
 from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, at_least, claim
+from .verdicts import FAILS, NOTHING, at_least, claim, overruled
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -40,7 +40,7 @@ def equivalent(study: Study, tables: Tables) -> Claims:
                     -margin,
                     margin,
                     n=len(differences) or None,
-                    equivalence=True,
+                    kind="equivalence",
                 )
             )
     return found
@@ -71,9 +71,10 @@ def same_curve(study: Study, tables: Tables) -> Claims:
                 -margin,
                 margin,
                 n=int(band["n"].min()) if len(band) else None,
-                equivalence=True,
+                kind="equivalence",
+                confidence=0.95,
             )
-            found.append(made | ({"holds": False} if beyond else {}))  # one epoch that surely differs is enough
+            found.append(overruled(made, FAILS, "at one epoch at least it surely differs") if beyond else made)
     return found
 
 
@@ -98,7 +99,7 @@ def faster(study: Study, tables: Tables) -> Claims:
             high=most,
             n=len(ratios),
         )
-        found.append(made | ({"holds": False} if ratios.isna().any() else {}))
+        found.append(overruled(made, FAILS, "a seed never gets there") if ratios.isna().any() else made)
     return found
 
 
@@ -116,6 +117,7 @@ def audit(tables: Tables) -> Claims:
             "share of forks",
             share,
             1.0,
+            kind="every",
             n=len(table),
         )
     ]

@@ -5,6 +5,7 @@ from itertools import groupby
 import pandas as pd
 
 from ..analysis.changes import LEVEL_EPOCHS
+from ..analysis.verdicts import FAILS, HOLDS
 from ..analysis.verdicts import verdict as judged
 from ..schedules import Setting, noise_scale
 from . import effects as fx
@@ -12,7 +13,7 @@ from .study import Study
 from .text import NOTHING, cell, floating, fold, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
-KINDS = {True: "holds", False: "fails", None: "open"}  # how a verdict looks
+KINDS = {HOLDS: "holds", FAILS: "fails"}  # how a verdict looks; any other is open
 
 
 def phases(study: Study) -> str:
@@ -162,14 +163,14 @@ def claims(study: Study) -> str:
         value = interval(c.get("value"), c.get("ci_low"), c.get("ci_high"), sign=True)
         unit = cell(c.get("unit") or "") if value != NOTHING else ""
         name = f"{cell(c.get('statement', ''))}<br><code>{cell(c.get('id', ''))}</code>"
-        verdict = f'<span class="verdict {KINDS[c["holds"]]}">{judged(c)}</span>'
+        verdict = f'<span class="verdict {KINDS.get(judged(c), "open")}">{judged(c)}</span>'
         rows.append([verdict, name, f"{value} {unit}".strip(), threshold(c), cell(c.get("n") or NOTHING)])
     if not rows:
         return "<!-- no claims -->\n"
     header = ["Verdict", "Claim", "Value (interval)", "Threshold", "n"]
     caption = (
         "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
-        "equivalences (two one-sided tests) 90\u00a0%; a counted share is judged open by its exact binomial interval."
+        "equivalences (two one-sided tests) 90\u00a0%; exact for what was counted."
     )
     made = floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
     return fold(f"Every claim with its threshold, number and verdict ({len(rows)})", made)
