@@ -166,7 +166,7 @@ def values(tables, arm, probe, quantity, moment=None):
 
 def test_every_probe_writes_its_table(probed):
     _, _, tables = probed
-    assert len(tables) == 2 * 6 + 1  # one map
+    assert len(tables) == 2 * 7 + 1  # one map
     assert all(list(table.columns) == PROBE_COLUMNS and len(table) for table in tables)
     assert all(np.isfinite(table["value"]).all() for table in tables)
 

@@ -30,8 +30,8 @@ def foretold(loss: float, loss_average: float, g: float, g_new: float) -> float:
 
 
 def predicted(study: Study, seed: int, curve: pd.DataFrame) -> dict[str, Any]:
-    """date, loss, loss_average, excess and its spread, g, and for each fork g and fall with the bounds low and high of a
-    95 % interval for the fall of its five-epoch mean below arm none's.
+    """date, loss, loss_average, excess and its spread, g, and for each fork g and fall with the bounds low and high of
+    a 95 % interval for the fall of its five-epoch mean below arm none's.
 
     `curve`: arm none's. The interval has the spread of the excess over the last WINDOW epochs, times |1 - g'/g|, and
     that of two means of five noisy readings; both read before the date. Raises UserError where a reading is missing.

@@ -46,7 +46,7 @@ TRAINING_MODULES = (
 )
 
 # What is measured in the checkpoints around a milestone, a module of mechanism/ each. A map is drawn of one run alone.
-PROBES = ("units", "curvature", "motion", "noise", "path", "sharpness", "landscape")
+PROBES = ("units", "curvature", "motion", "noise", "path", "relaxation", "sharpness", "landscape")
 
 # What can be measured after an epoch besides error and loss of the weights.
 AVERAGES, AVERAGED_TEST, VALIDATION, RAW = "averages", "averaged test", "validation", "raw"

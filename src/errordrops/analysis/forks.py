@@ -126,8 +126,8 @@ def _by_run(study: Study, curves: pd.DataFrame, split: str, metric: str) -> dict
 
 
 def summary(study: Study, table: pd.DataFrame, right: Right | None = None) -> pd.DataFrame:
-    """Means over seeds of `effects`, 95 % intervals; share: effect over the rate cut's, of the seeds that have both, with
-    Fieller's interval; spread: mean over seeds of that among orders.
+    """Means over seeds of `effects`, 95 % intervals; share: effect over the rate cut's, of the seeds that have both,
+    with Fieller's interval; spread: mean over seeds of that among orders.
 
     over: "seeds", or "seeds and images" for test error where it is known which images were right.
     """
@@ -175,7 +175,8 @@ def _images(fork: Fork, right: Right, span: str) -> np.ndarray | None:
 
 def curves_of(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     """Every fork's run epoch by epoch from BEFORE epochs before its date: since (epochs), updates and distance (rates
-    summed over updates) since the date, value, and control, arm none's value at the same epoch. fork "none" is arm none.
+    summed over updates) since the date, value, and control, arm none's value at the same epoch. fork "none" is arm
+    none.
     """
     rows = []
     for split, metric, _ in OF_FORKS.values():

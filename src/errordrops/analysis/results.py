@@ -5,21 +5,27 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Study
+from ..foretell import predicted
+from ..study import CONTROL, Study
 from . import (
     cause_claims,
     changes,
     claims,
-    court,
     detection,
     detector_claims,
     elsewhere,
     equivalence,
+    excess,
     final,
+    foretold,
     foretold_claims,
+    fork_claims,
+    forks,
     lag,
     low_rate,
     mechanism,
+    mechanism_claims,
+    mechanisms,
     noise,
     placebo,
     published,
@@ -29,6 +35,7 @@ from . import (
     sweep,
     variance,
 )
+from .right import Right
 
 
 def results(
@@ -39,6 +46,7 @@ def results(
     probes: pd.DataFrame,
     train_images: int,
     epoch_seconds: Mapping[tuple[str, int], list[float]],
+    told: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
     """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
@@ -103,7 +111,45 @@ def results(
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    made += court.court_claims(study, tables)
-    tables["court"] = court.court(study, made)
-    tables["verdicts"] = court.verdicts(study, tables["court"])
-    return tables, made + court.verdict_claims(tables["verdicts"])
+    found_of_forks, claimed = of_forks(study, curves, None, told or {}, tables)
+    return tables | found_of_forks, made + claimed
+
+
+def of_forks(
+    study: Study,
+    curves: pd.DataFrame,
+    right: Right | None,
+    told: Mapping[int, Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Tables and claims about forks and mechanisms. `told`: foretold.json of each seed; where it is missing, what it
+    would say is computed from the curves.
+    """
+    effects = forks.effects(study, curves)
+    seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
+    known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
+    scored = foretold.scored(study, effects, known)
+    fitted, less = foretold.fits(scored), excess.excess(study, effects)
+    made = fork_claims.fork_claims(study, effects, right)
+    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
+    made += mechanism_claims.probe_claims(study, tables)
+    means = forks.summary(study, effects, right)
+    judged = mechanisms.mechanisms(study, effects, made)
+    verdicts = mechanisms.mechanism_verdicts(study, judged)
+    found = {
+        "fork_effects": effects,
+        "fork_summary": means,
+        "fork_curves": forks.curves_of(study, curves),
+        "foretold": scored,
+        "foretold_fits": fitted,
+        "foretold_errors": foretold.errors(scored),
+        "fork_excess": less,
+        "causes": mechanisms.causes(study, effects, means),
+        "mechanisms": judged,
+        "mechanism_verdicts": verdicts,
+    }
+    return found, made + mechanisms.mechanism_claims(verdicts)
+
+
+def _of_none(curves: pd.DataFrame, seed: int) -> pd.Series:
+    return (curves["arm"] == CONTROL) & (curves["seed"] == seed)

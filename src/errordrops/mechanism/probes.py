@@ -11,7 +11,7 @@ from ..layout import Layout
 from ..plan import Run
 from ..runs import Session
 from ..study import Study
-from . import curvature, landscape, motion, noise, path, sharpness, units
+from . import curvature, landscape, motion, noise, path, relaxation, sharpness, units
 from .subject import Subject
 
 PROBES = {
@@ -20,6 +20,7 @@ PROBES = {
     "motion": motion.probe,
     "noise": noise.probe,
     "path": path.probe,
+    "relaxation": relaxation.probe,
     "sharpness": sharpness.probe,
     "landscape": landscape.probe,
 }
