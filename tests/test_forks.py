@@ -207,3 +207,16 @@ def test_curves_have_three_axes_and_arm_none_behind():
     assert last.loc["batch", "updates"] == 5 * 19 and last.loc["both-cut", "distance"] == pytest.approx(75.0)
     assert found.groupby("fork")["arm"].nunique()["placebo"] == 3
     assert fork_claims.of_seeds(EFFECTS, "rate", "train", "loss").size == len(STUDY.seeds)
+
+
+def test_the_workflow_writes_what_is_foretold_before_a_fork_is_trained(tmp_path):
+    from errordrops import plan
+    from errordrops.workflow import Workflow
+
+    (tmp_path / "forked.yaml").write_text(planted.FILE)
+    flow = Workflow({"study": "forked", "studies": str(tmp_path), "results": str(tmp_path), "device": "cpu"})
+    written = str(Layout.of("forked", tmp_path).run("none", 11) / foretell.FILE)
+    assert written in flow.training_inputs("forked", "fork-rate", "11")
+    assert written not in flow.training_inputs("forked", "none", "11")
+    assert len(flow.run_files("forked", "foretell")) == len(STUDY.seeds)
+    assert [run.arm for run in plan.runs_with("foretell", STUDY)] == ["none"] * len(STUDY.seeds)

@@ -134,9 +134,11 @@ def runs(study: Study) -> list[Run]:
 
 
 def steps(study: Study, run: Run) -> list[str]:
-    """The steps (train, closeups, audit, probes) that make something of a run."""
+    """The steps (train, closeups, audit, foretell, probes) that make something of a run."""
     audited = run.arm == CONTROL and run.seed in study.audited_seeds
     made = ["train", *(["closeups"] if run.closeups else []), *(["audit"] if audited else [])]
+    if run.arm == CONTROL and any(arm.role == "fork" and run.seed in arm.seeds for arm in study.arms):
+        made.append("foretell")
     if study.probes and run.arm in study.probes["arms"] and run.seed in probed_seeds(study):
         mapped = next((arm for arm in study.probes["arms"] if arm != CONTROL), None), study.seeds[0]
         made += [probe for probe in PROBES if probe != "landscape" or (run.arm, run.seed) == mapped]

@@ -35,6 +35,7 @@ rule analyse:
         S.closeups,
         S.table("audit"),
         S.table("probes"),
+        checked(lambda w: flow.run_files(w.study, "foretell")),
         modules(
             "analysis/",
             "mechanism/toy.py",
@@ -42,6 +43,8 @@ rule analyse:
             "families.py",
             "batching.py",
             "curves.py",
+            "foretell.py",
+            "forks.py",
             "plateau.py",
             "provenance.py",
             "schedules.py",
