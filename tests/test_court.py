@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from errordrops.analysis import detector_claims
-from errordrops.analysis import explanations as court
 from errordrops.analysis import probe_readings as mechanism
 from errordrops.analysis.noisy_quadratic import rest_excess
 from errordrops.report import court as court_page
@@ -130,12 +129,12 @@ def test_a_world_without_drops_in_undying_networks_speaks_for_the_units():
 
 def test_a_wide_interval_decides_nothing():
     assert outcomes(undying=UNDYING.assign(difference=[-5.0, 0.0, 2.0] * 2))["units.gelu.no_drop"] == "undecided"
-    one = claim("a", "s", "m", "u", Interval(0.4, np.nan, np.nan), low=0.5, equivalence=True)
+    one = claim("a", "s", "m", "u", Interval(0.4, np.nan, np.nan), low=0.5)
     assert court.status(one) == "undecided"
 
 
 def made(id: str, value: float) -> dict:
-    return claim(id, "s", "m", "u", Interval(value, value - 0.1, value + 0.1), low=0.5, equivalence=True)
+    return claim(id, "s", "m", "u", Interval(value, value - 0.1, value + 0.1), low=0.5)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from errordrops.report.explanations_section import hearing
 from errordrops.report.material import read
 from errordrops.results.layout import Layout
 from errordrops.results.reference import replications
-from errordrops.results.verdicts import HOLDS_OPEN, OPEN, verdict
+from errordrops.results.verdicts import FAILS, HOLDS, OPEN, UNTESTED, verdict
 from errordrops.results.verify import agrees, compare
 from errordrops.study.study import REPOSITORY
 
@@ -106,10 +106,9 @@ def test_numbers_are_those_of_the_claims(study, template):
 
 def test_counts_are_those_of_the_claims():
     known = claims("evidence")
-    count = Counter(claim["holds"] for claim in known.values())
-    unsure, likely = (sum(verdict(claim) == word for claim in known.values()) for word in (OPEN, HOLDS_OPEN))
-    assert f"Of {len(known)} claims {count[True]} hold ({likely} of them open" in README
-    assert f"{count[False]} fail ({unsure} of them open) and {count[None]} are undecided; the page says why" in README
+    count = Counter(verdict(claim) for claim in known.values())
+    told = f"{count[HOLDS]} hold, {count[FAILS]} do not hold, {count[OPEN]} are not decided and"
+    assert f"Of {len(known)} claims {told} {count[UNTESTED]} are not tested; the page says why" in README
     assert known["step.m1.beyond_placebos"]["value"] == 1 and known["step.m1.beyond_placebos"]["n"] == 8
     assert f"step and batch end within {known['batch.equivalent.error']['ci_high']:.2f} points (90 %)" in README
     quiet = known["detector.quiet.error"]

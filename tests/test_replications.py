@@ -100,7 +100,7 @@ def test_the_page_tells_what_came_out_otherwise(folder):
     kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
     text = replicated.replicated(study.read(folder))
     assert "In a second training of all 4 runs (same seeds) 1 of 3 claims came out the same and **1** reversed" in text
-    assert "they do **not** agree" in text and "1 *power* (decided on one side, undecided on the other)" in text
+    assert "they do **not** agree" in text and "1 *power* (decided on one side, not on the other)" in text
     assert [row.split("</code>")[0] for row in text.split("<code>")[1:]] == ["c", "b"]  # the worst first
     assert "Stated only since" not in text
     assert "- code of training: a; then b. Training may have changed." in text

@@ -64,7 +64,7 @@ def test_the_gallery_rests_on_what_explains_logs():
         ("study/arms.py", {"collect", "analyse", "report"}),
         (
             "study/plateau.py",
-            {"train", "closeups", "audit", "probe", "take", "collect", "analyse", "report"},
+            {"train", "closeups", "audit", "probe", "take", "foretell", "collect", "analyse", "report"},
         ),
     ],
 )

@@ -26,6 +26,7 @@ ENTRIES = {
     "audit": ("data/stored.py", "training/runs.py"),
     "probe": ("data/stored.py", "probes/probe_run.py"),
     "take": ("results/reference.py",),
+    "foretell": ("results/foretell.py",),
     "collect": ("results/curves.py", "results/reference.py"),
     "analyse": ("analysis/whole_study.py", "results/provenance.py", "results/reference.py"),
     "figure": ("figures/__init__.py", "figures/theme.py"),
@@ -33,7 +34,7 @@ ENTRIES = {
     "gallery": ("explain/answer.py", "files.py"),
 }
 # Steps in whose parameters the study's file is, as it resolves.
-KEYED = ("data", "train", "closeups", "audit", "probe", "take")
+KEYED = ("data", "train", "closeups", "audit", "probe", "take", "foretell")
 
 
 def rests_on(step: str, figure: str | None = None) -> tuple[str, ...]:
@@ -223,6 +224,8 @@ class Workflow:
             return [str(path) for path in there if path.exists()]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
+        if self.study(study).arm(arm).role == "fork":  # what it will do is written down before
+            parent.append(str(layout.run(plan.CONTROL, seed) / "foretold.json"))
         return [str(layout.data), *parent]
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:

@@ -35,6 +35,7 @@ rule analyse:
         S.closeups,
         S.table("audit"),
         S.table("probes"),
+        checked(lambda w: flow.run_files(w.study, "foretell")),
     output:
         [S.table(name) for name in ANALYSIS_TABLES],
         S.claims,

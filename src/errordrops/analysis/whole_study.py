@@ -5,30 +5,44 @@ from typing import Any
 
 import pandas as pd
 
-from ..study.study import Study
+from ..results.foretell import predicted
+from ..study.study import CONTROL, Study
 from . import (
+    alike,
     cause_claims,
     changes,
     claims,
+    counted_drops,
     detection,
     detector_claims,
+    drawn,
     elsewhere,
+    family,
     final,
+    foretold,
     foretold_claims,
+    fork_claims,
+    kept_claims,
+    landing,
     low_rate,
+    mechanism_claims,
+    mechanisms,
     placebo,
     published,
     same_claims,
     simulation,
     sweep,
 )
+from . import control_effects as changed
 from . import epoch_variance as variance
-from . import explanations as court
+from . import excess_loss as excess
+from . import fork_effects as forks
 from . import noise_fits as noise
 from . import probe_readings as mechanism
 from . import same_curve as equivalence
 from . import statistics_lag as lag
 from . import time_to_error as speed
+from .right import Right
 
 
 def results(
@@ -39,11 +53,21 @@ def results(
     probes: pd.DataFrame,
     train_images: int,
     epoch_seconds: Mapping[tuple[str, int], list[float]],
+    right: Right | None = None,
+    apart: Mapping[tuple[str, int], str] | None = None,
+    told: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
+    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty.
+
+    right: which test images were right, where that is known. apart: runs that do not belong with the others, and why.
+    """
+    right = right or Right()
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
-    effects = placebo.placebo_effects(study, curves)
+    beside = placebo.placebo_effects(study, curves)
+    effects = changed.effects(study, curves)
+    ends = equivalence.final_differences(study, curves)
     swept = sweep.sweep(study, curves)
+    landed = landing.landing(study, swept)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
     found = detection.detections(study, curves)
     at_milestones = detection.milestone_detections(study, curves, found)
@@ -60,23 +84,32 @@ def results(
         "milestone_levels": levels,
         "milestone_levels_summary": changes.milestone_summary(levels),
         "final": final.final_values(study, curves, train_images),
-        "placebo_effects": effects,
-        "placebo_summary": placebo.placebo_summary(effects),
+        "effects": effects,
+        "effects_summary": changed.summary(study, curves, effects, right),
+        "kept": kept_claims.kept(study, effects),
+        "alike": alike.alike(study, ends, effects),
+        "placebo_effects": beside,
+        "placebo_summary": placebo.placebo_summary(beside),
         "update_effects": placebo.update_effects(study, closeups),
         "sweep": swept,
         "sweep_fits": fitted,
         "sweep_fit_summary": sweep.fit_summary(fitted),
         "sweep_gains": sweep.gains(swept),
+        "landing": landed,
+        "landing_by_date": landing.by_date(landed),
         "landings": sweep.landings(swept, study.claims.get("predicted_from", 1)),
         "corrected_images": sweep.corrected_images(study, curves),
         "detections": found,
         "milestone_detections": at_milestones,
+        "changes_seen": counted_drops.at_changes(study, curves, found),
+        "drops_elsewhere": counted_drops.elsewhere(study, curves, found),
+        "drawn_dates": drawn.drawn_dates(study, curves, found),
         "recall": detector_claims.recall(study, at_milestones),
         "elsewhere": elsewhere.elsewhere(study, curves),
         "planted": elsewhere.planted(study, curves, levels),
         "variance": collapses,
         "variance_summary": variance.collapse_summary(collapses),
-        "final_differences": equivalence.final_differences(study, curves),
+        "final_differences": ends,
         "bands": equivalence.bands(study, curves),
         "reversal": equivalence.reversal(study, curves),
         "low_rate": low_rate.low_rate(study, curves),
@@ -95,15 +128,57 @@ def results(
         "optimizers": tuned,
         "optimizer_summary": published.optimizer_summary(tuned),
     }
-    summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
-    made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
+    made = claims.milestone_claims(study, tables["effects_summary"])
+    made += kept_claims.kept_claims(study, tables["kept"])
+    made += alike.alike_claims(study, curves, tables["alike"], right)
+    made += landing.landing_claims(study, landed)
+    made += drawn.drawn_claims(study, tables["drawn_dates"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
     made += elsewhere.elsewhere_claims(study, tables["elsewhere"])
     made += foretold_claims.foretold_claims(study, tables)
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    made += court.court_claims(study, tables)
-    tables["court"] = court.court(study, made)
-    tables["verdicts"] = court.verdicts(study, tables["court"])
-    return tables, made + court.verdict_claims(tables["verdicts"])
+    found_of_forks, claimed = of_forks(study, curves, right, told or {}, tables)
+    made = family.ranked(study, family.unsettled(study, made + claimed, apart or {}))
+    return tables | found_of_forks, made
+
+
+def of_forks(
+    study: Study,
+    curves: pd.DataFrame,
+    right: Right,
+    told: Mapping[int, Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Tables and claims about forks and mechanisms. `told`: foretold.json of each seed; where it is missing, what it
+    would say is computed from the curves.
+    """
+    effects = forks.effects(study, curves)
+    seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
+    known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
+    scored = foretold.scored(study, effects, known)
+    fitted, less = foretold.fits(scored), excess.excess(study, effects)
+    made = fork_claims.fork_claims(study, effects, right)
+    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
+    made += mechanism_claims.probe_claims(study, tables)
+    means = forks.summary(study, effects, right)
+    judged = mechanisms.mechanisms(study, effects, made)
+    verdicts = mechanisms.mechanism_verdicts(study, judged)
+    found = {
+        "fork_effects": effects,
+        "fork_summary": means,
+        "fork_curves": forks.curves_of(study, curves),
+        "foretold": scored,
+        "foretold_fits": fitted,
+        "foretold_errors": foretold.errors(scored),
+        "fork_excess": less,
+        "causes": mechanisms.causes(study, effects, means),
+        "mechanisms": judged,
+        "mechanism_verdicts": verdicts,
+    }
+    return found, made + mechanisms.mechanism_claims(verdicts)
+
+
+def _of_none(curves: pd.DataFrame, seed: int) -> pd.Series:
+    return (curves["arm"] == CONTROL) & (curves["seed"] == seed)

@@ -1,7 +1,9 @@
 """The generated sentences about results, each a function of the study. Pure: a Study in, Markdown out."""
 
+from collections.abc import Mapping, Sequence
+
 from ..analysis.changes import LEVEL_EPOCHS
-from ..results.verdicts import HOLDS_OPEN, OPEN, verdict
+from ..results.verdicts import FAILS, HOLDS, OPEN, UNTESTED, verdict
 from ..study.study import CONTROL
 from . import effects as fx
 from .about import model_on_data
@@ -9,7 +11,6 @@ from .material import Study
 from .text import callout, count, fold, interval, listed, number, plain, short
 
 FEW = 6  # of more failed claims than this the names are told with the reasons only
-REACHES = "the interval reaches over the threshold, so the data decide neither way"
 INDEPENDENCE = (
     "Claims are not independent: arms that share a past share its runs, and arms are compared with the same runs of "
     "arm *none* or of its placebos; an epoch in which those happen to rise moves all `drop` claims of that epoch."
@@ -164,7 +165,7 @@ def lag(study: Study) -> str:
     e, true = first[0], fair[first[0].arm, first[0].milestone]
     paired = e.verdict != "alone"
     seen, fell = (e.difference[0], true.difference[0]) if paired else (e.change[0], true.change[0])
-    beside = ", less that of arm *none*," if paired else ""
+    beside = ", less that without it," if paired else ""
     return (
         f"In arm {plain(e.arm)} the change of level at milestone {e.milestone}{beside} is {number(seen, sign=True)} "
         f"points as read with running statistics and {number(fell, sign=True)} with recomputed ones (@tbl-levels): "
@@ -180,10 +181,10 @@ def control(study: Study) -> str:
         return (
             "Error wanders from epoch to epoch also when nothing changes, most of all at a high learning "
             "rate. So each "
-            "change is set beside the change in the same epochs of arm *none*, with the same seed. Up to an "
-            "arm's first milestone both are the same run, so the paired difference is the effect of the "
-            "change; at later milestones the two have different pasts, and the difference is what the change "
-            "adds to them. One epoch is a noisy reading, above all of arm *none*; so the change is read "
+            "change is set beside its own control, with the same seed: the run that has the same past and goes on "
+            "without this change, arm *none* at the first milestone, at a later one an arm that holds its setting. So "
+            "the paired difference is the effect of the change. Where a study has no such run, nothing is compared. "
+            "One epoch is a noisy reading, above all at a high rate; so the change is read "
             f"twice, in the first epoch (@tbl-changes) and as means over up to {LEVEL_EPOCHS} epochs after and "
             "before (@tbl-levels).\n"
         )
@@ -213,33 +214,39 @@ def updates(study: Study) -> str:
 
 
 def claims(study: Study) -> str:
-    """How many claims hold, fail and are left open; the failing ones by name."""
+    """How the claims came out; those that do not hold by name."""
     if not study.claims:
         return "This study states no claims.\n"
-    holds = [c for c in study.claims if c.get("holds") is True]
-    fails = [c for c in study.claims if c.get("holds") is False]
-    undecided = len(study.claims) - len(holds) - len(fails)
-    unsure, likely = (sum(verdict(c) == word for c in study.claims) for word in (OPEN, HOLDS_OPEN))
-    text = f"Of {count(len(study.claims), 'claim')}, **{len(holds)} {verb(len(holds), 'hold')}**"
-    if likely:
-        text += f" ({likely} open)"
-    text += f", **{len(fails)} {verb(len(fails), 'fail')}**"
-    if unsure:
-        text += f", of which {unsure} {'is' if unsure == 1 else 'are'} **open** ({REACHES})"
-    text += f"{',' if unsure else ''} and {undecided} {'is' if undecided == 1 else 'are'} undecided."
+    fails = [plain(c.get("id")) for c in study.claims if verdict(c) == FAILS]
+    text = f"Of {count(len(study.claims), 'claim')} {outcomes(study.claims)}."
+    if any(verdict(c) == OPEN for c in study.claims):
+        text += " Not decided means that the interval reaches over the threshold, or that there is none."
     if 0 < len(fails) <= FEW:
-        text += f" Failed: {listed([plain(c.get('id')) for c in fails])}."
+        text += f" Found not to hold: {listed(fails)}."
     text += single_seeds(study)
     return f"{text}\n\n{without(study)}{fold('How far claims are independent', INDEPENDENCE)}"
 
 
+def outcomes(claims: Sequence[Mapping]) -> str:
+    """`**8 hold**, 1 does not hold and 2 are not decided`: only what there is."""
+    words = {
+        HOLDS: ("**1 holds**", "**{} hold**"),
+        FAILS: ("**1 does not hold**", "**{} do not hold**"),
+        OPEN: ("1 is not decided", "{} are not decided"),
+        UNTESTED: ("1 is not tested", "{} are not tested"),
+    }
+    n = {word: sum(verdict(c) == word for c in claims) for word in words}
+    return listed([one if n[word] == 1 else many.format(n[word]) for word, (one, many) in words.items() if n[word]])
+
+
 def single_seeds(study: Study) -> str:
-    """How many claims are undecided since one seed gives no interval, and about which arms."""
-    single = [str(c["id"]) for c in study.claims if c["holds"] is None and c["n"] == 1]
+    """How many claims are not decided since one seed gives no interval, and about which arms."""
+    single = [str(c["id"]) for c in study.claims if verdict(c) == OPEN and c["n"] == 1]
     if not single:
         return ""
     arms = listed([plain(arm) for arm in dict.fromkeys(id.split(".")[0] for id in single)])
-    return f" One seed gives no interval, so the {count(len(single), 'claim')} about {arms} stay undecided."
+    undecided = "is" if len(single) == 1 else "are"
+    return f" One seed gives no interval, so the {count(len(single), 'claim')} about {arms} {undecided} not decided."
 
 
 def without(study: Study) -> str:

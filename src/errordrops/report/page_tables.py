@@ -5,6 +5,7 @@ from itertools import groupby
 import pandas as pd
 
 from ..analysis.changes import LEVEL_EPOCHS
+from ..results.verdicts import FAILS, HOLDS
 from ..results.verdicts import verdict as judged
 from ..study.settings import Setting, noise_scale
 from . import effects as fx
@@ -12,7 +13,7 @@ from .material import Study
 from .text import NOTHING, cell, floating, fold, folded, interval, missing, number, raw, short, table
 
 READINGS = {"error": "running", "error_recomputed": "recomputed"}
-KINDS = {True: "holds", False: "fails", None: "open"}  # how a verdict looks
+KINDS = {HOLDS: "holds", FAILS: "fails"}  # how a verdict looks; any other is open
 
 
 def phases(study: Study) -> str:
@@ -50,12 +51,12 @@ def spread(rows: pd.DataFrame) -> list[str]:
 
 
 def changes(study: Study) -> str:
-    """tbl-changes: change of test error in epoch m + 1, both readings, beside arm none and as paired difference."""
+    """tbl-changes: change of test error in epoch m + 1, both readings, beside its control and as paired difference."""
     caption = (
         "Change of test error in the first epoch after each milestone, in points: mean over seeds, with "
         "its 95\u00a0% t-interval. Negative: the error fell."
     )
-    columns = ["Change", "Same epoch, arm none", "Paired difference"]
+    columns = ["Change", "Same epoch, without it", "Paired difference"]
     return fold("The first epoch, arm by arm", changes_table(study, False, "tbl-changes", columns, caption))
 
 
@@ -65,7 +66,7 @@ def levels(study: Study) -> str:
         f"Change of level: mean test error over up to {LEVEL_EPOCHS} epochs after each milestone less that over "
         f"up to {LEVEL_EPOCHS} before, in points. Otherwise as the table of first epochs."
     )
-    columns = ["Change", "Same epochs, arm none", "Paired difference"]
+    columns = ["Change", "Same epochs, without it", "Paired difference"]
     return fold("Several epochs, arm by arm", changes_table(study, True, "tbl-levels", columns, caption))
 
 
@@ -109,7 +110,7 @@ def seeds(study: Study) -> str:
             for metric, reading in READINGS.items():
                 for row in mine[mine["metric"] == metric].sort_values("seed").itertuples():
                     values = [number(row.before), number(row.after)]
-                    values += [number(v, sign=True) for v in (row.change, row.change_none, row.difference)]
+                    values += [number(v, sign=True) for v in (row.change, row.change_control, row.difference)]
                     rows.append([cell(arm), f"{m}", reading, f"{row.seed}", *values])
     if not rows:
         return "<!-- no changes to list -->\n"
@@ -121,7 +122,7 @@ def seeds(study: Study) -> str:
         "Before",
         "After",
         "Change",
-        "Arm none",
+        "Without it",
         "Difference",
     ]
     return raw(folded("Every seed", table(header, rows, left=3)))
@@ -162,14 +163,14 @@ def claims(study: Study) -> str:
         value = interval(c.get("value"), c.get("ci_low"), c.get("ci_high"), sign=True)
         unit = cell(c.get("unit") or "") if value != NOTHING else ""
         name = f"{cell(c.get('statement', ''))}<br><code>{cell(c.get('id', ''))}</code>"
-        verdict = f'<span class="verdict {KINDS[c["holds"]]}">{judged(c)}</span>'
+        verdict = f'<span class="verdict {KINDS.get(judged(c), "open")}">{judged(c)}</span>'
         rows.append([verdict, name, f"{value} {unit}".strip(), threshold(c), cell(c.get("n") or NOTHING)])
     if not rows:
         return "<!-- no claims -->\n"
     header = ["Verdict", "Claim", "Value (interval)", "Threshold", "n"]
     caption = (
         "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
-        "equivalences (two one-sided tests) 90\u00a0%; a counted share is judged open by its exact binomial interval."
+        "equivalences (two one-sided tests) 90\u00a0%; exact for what was counted."
     )
     made = floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
     return fold(f"Every claim with its threshold, number and verdict ({len(rows)})", made)

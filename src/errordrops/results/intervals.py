@@ -27,13 +27,13 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
     mean = float(values.mean())
     if n == 1:
         return Interval(mean, np.nan, np.nan)
-    half = _quantile(confidence, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
+    half = t_quantile(confidence, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
     return Interval(mean, mean - half, mean + half)
 
 
 @cache
-def _quantile(confidence: float, freedom: int) -> float:
-    """Of Student's t, two-sided."""
+def t_quantile(confidence: float, freedom: float) -> float:
+    """Quantile of Student's t, two-sided."""
     return float(stats.t.ppf((1 + confidence) / 2, freedom))
 
 
@@ -54,3 +54,23 @@ def summarise(table: pd.DataFrame, by: list[str], columns: list[str]) -> pd.Data
         rows.append(row)
     names = [*by, "n", *(c + suffix for c in columns for suffix in ("", "_low", "_high"))]
     return pd.DataFrame(rows, columns=names)
+
+
+def t_tail(
+    interval: Interval, low: float | None, high: float | None, confidence: float, freedom: float
+) -> tuple[float, float]:
+    """One-sided p-values of the two thresholds, from a t-interval: that the mean is `low` or less, `high` or more; 0
+    where a threshold is missing.
+    """
+    half = t_quantile(confidence, freedom)
+    error = (interval.high - interval.low) / 2 / half
+
+    def tail(distance: float) -> float:
+        if error == 0:
+            return 0.0 if distance > 0 else 1.0
+        return float(stats.t.sf(distance / error, freedom))
+
+    return (
+        0.0 if low is None else tail(interval.mean - low),
+        0.0 if high is None else tail(high - interval.mean),
+    )

@@ -1,15 +1,65 @@
-"""One claim: a statement, a number with its interval, and the thresholds between which the study file wants it."""
+"""One claim as a typed record: a statement, a number with its interval, the thresholds that the study file states, and
+the verdict that follows from interval and thresholds alone.
+
+Code that needs to know what a claim is about reads its fields, never its statement or its unit.
+"""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from .intervals import Interval
+from ..analysis.exact import (
+    Clusters,
+    Counted,
+    effective,
+    rate_interval,
+    rate_p,
+    share_interval,
+    share_p,
+    spread_out,
+    total,
+)
+from .intervals import Interval, t_tail
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
-COUNTED = ("share of seeds", "share of drops", "share of runs")
-PER_RUN = "drops per run"
-OPEN, HOLDS_OPEN = "fails (open)", "holds (open)"
+HOLDS, FAILS, OPEN, UNTESTED = "holds", "does not hold", "not decided", "not tested"
+VERDICTS = (HOLDS, FAILS, OPEN, UNTESTED)
+PRIMARY, SECONDARY = "primary", "secondary"
+KINDS = {
+    "mean": "a mean over seeds",
+    "equivalence": "a mean over seeds that must lie within margins: two one-sided tests",
+    "slope": "a slope or an intercept, mean over seeds",
+    "ratio": "a quotient, its interval from its own scale",
+    "fit": "how well a line fits",
+    "share": "a share that was counted",
+    "rate": "a number of events for each run",
+    "every": "a share that must be all: one counterexample refutes it",
+    "p": "a p-value of a test by randomisation",
+}
+CONTROLS = ("placebo", "hold", "none")
+COUNTED = ("share", "rate")
+LEVEL = 0.05  # of every verdict, and of the family of primary claims
+
+
+def judge(interval: Interval, low: float | None, high: float | None, counted: bool = False) -> str:
+    """`holds` where the whole interval lies beyond the thresholds, `does not hold` where it lies wholly on the other
+    side of one, else `not decided`. "More than" leaves the threshold itself to the other side, "at least" (counted)
+    does not.
+    """
+    _, below, above = interval
+    if counted:
+        inside = (low is None or below >= low) and (high is None or above <= high)
+        outside = (low is not None and above < low) or (high is not None and below > high)
+    else:
+        inside = (low is None or below > low) and (high is None or above < high)
+        outside = (low is not None and above <= low) or (high is not None and below >= high)
+    return HOLDS if inside else FAILS if outside else OPEN
+
+
+def t_p(interval: Interval, low: float | None, high: float | None, confidence: float, df: float) -> float:
+    """p of the threshold from a t-interval, scaled so that p < 0.05 is the same as an interval beyond the threshold."""
+    below, above = t_tail(interval, low, high, confidence, df)
+    return min(1.0, max(below, above) * LEVEL / ((1 - confidence) / 2))
 
 
 def claim(
@@ -22,25 +72,38 @@ def claim(
     high: float | None = None,
     milestone: int | None = None,
     n: int | None = None,
-    equivalence: bool = False,
+    *,
+    kind: str = "mean",
+    control: str | None = None,
+    epoch: int | None = None,
+    confidence: float | None = None,
+    df: float | None = None,
+    p: float | None = None,
+    reason: str | None = None,
 ) -> dict[str, Any]:
-    """It holds if the whole interval (the value, where there is no interval by nature) lies between the thresholds.
+    """A record of claims.json. It holds if the whole interval lies between the thresholds.
 
-    None where the study states no threshold or lacks the arms or seeds. For an equivalence it is also None, that is
-    undecided, as long as the interval reaches over a margin: too few seeds prove neither.
+    kind: see KINDS. control: what the arm is beside (placebo, hold, none). epoch: the one epoch that is read, None for
+    a mean over several. confidence: of the interval, 0.9 for an equivalence, else 0.95. df: degrees of freedom behind
+    it, n - 1 as a rule. p: of the threshold, where it is not the t-test's. reason: why nothing is decided or tested.
+    Rank and family are given later, by the study file (`family.ranked`).
     """
+    if kind not in KINDS or control not in (None, *CONTROLS):
+        raise ValueError(f"{id}: unknown kind {kind!r} or control {control!r}")
     value, ci_low, ci_high = (None if math.isnan(x) else float(x) for x in interval)
-    holds = None
-    if ci_low is not None and ci_high is not None and not (low is None and high is None):
-        inside = (low is None or ci_low > low) and (high is None or ci_high < high)
-        outside = (low is not None and ci_high < low) or (high is not None and ci_low > high)
-        holds = None if equivalence and not inside and not outside else inside
+    confidence = confidence or (0.9 if kind == "equivalence" else 0.95)
+    df = n - 1 if df is None and n is not None else df
+    found, why = _verdict(interval, low, high, kind)
+    if p is None and found != UNTESTED and kind not in ("every", "fit", "ratio") and ci_low is not None:
+        p = t_p(interval, low, high, confidence, df) if df else None
+    if kind == "p":
+        p = value
     return {
         "id": id,
         "statement": statement,
         "metric": metric,
         "milestone": milestone,
-        "holds": holds,
+        "holds": {HOLDS: True, FAILS: False}.get(found),
         "value": value,
         "ci_low": ci_low,
         "ci_high": ci_high,
@@ -48,59 +111,99 @@ def claim(
         "threshold_high": high,
         "unit": unit,
         "n": n,
+        "rank": SECONDARY,
+        "stated": "before",
+        "kind": kind,
+        "control": control,
+        "epoch": epoch,
+        "verdict": found,
+        "reason": None if found in (HOLDS, FAILS) else reason or why,
+        "confidence": confidence,
+        "p": p,
     }
 
 
-def at_least(id: str, statement: str, metric: str, unit: str, value: float, least: float | None, **more) -> dict:
-    """A claim about a plain number, such as a share that was counted: it holds if it is `least` or more."""
-    made = claim(id, statement, metric, unit, Interval(value, math.nan, math.nan), low=least, **more)
-    return made | {"holds": None if least is None or math.isnan(value) else bool(value >= least)}
+def _verdict(interval: Interval, low: float | None, high: float | None, kind: str) -> tuple[str, str]:
+    """(verdict, why it is none)."""
+    if math.isnan(interval.mean):
+        return UNTESTED, "the study lacks the arms or runs for it"
+    if low is None and high is None:
+        return UNTESTED, "the study states no threshold for it"
+    if kind == "every":
+        return (HOLDS if interval.mean >= 1 else FAILS), ""
+    if kind == "p":  # a large p refutes nothing
+        return (HOLDS if high is not None and interval.mean < high else OPEN), "chance explains it as well"
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return OPEN, "one seed gives no interval"
+    return judge(interval, low, high, kind in COUNTED), "the interval reaches over the threshold"
 
 
-def at_most(id: str, statement: str, metric: str, unit: str, value: float, most: float | None, **more) -> dict:
-    """A claim about a plain number: it holds if it is `most` or less."""
-    made = claim(id, statement, metric, unit, Interval(value, math.nan, math.nan), high=most, **more)
-    return made | {"holds": None if most is None or math.isnan(value) else bool(value <= most)}
+def share(id: str, statement: str, metric: str, unit: str, clusters: Clusters, least: float | None, **more) -> dict:
+    """A claim that of what was counted at least a share is so; `clusters`: (counted, of how many) for each seed."""
+    return _counted(id, statement, metric, unit, effective(clusters), total(clusters), "share", least, None, more)
 
 
-def interval(claim: Mapping[str, Any]) -> tuple[float, float] | None:
-    """The claim's interval; for what was counted the exact one, binomial for a share (Clopper & Pearson 1934), Poisson
-    for drops per run (Garwood 1936), as if the counted were independent; None where there is none.
-    """
-    if claim["ci_low"] is not None and claim["ci_high"] is not None:
-        return claim["ci_low"], claim["ci_high"]
-    if claim["value"] is None or not claim["n"] or claim["unit"] not in (*COUNTED, PER_RUN):
-        return None
-    from scipy.stats import binomtest, chi2
-
-    n, counted = claim["n"], round(claim["value"] * claim["n"])
-    if claim["unit"] == PER_RUN:
-        low = chi2.ppf(0.025, 2 * counted) / 2 if counted else 0.0
-        return float(low / n), float(chi2.ppf(0.975, 2 * counted + 2) / 2 / n)
-    exact = binomtest(counted, n).proportion_ci(0.95, method="exact")
-    return float(exact.low), float(exact.high)
+def few(id: str, statement: str, metric: str, unit: str, clusters: Clusters, most: float | None, **more) -> dict:
+    """A claim that there are at most so many events for each run; `clusters`: (events, runs) for each seed."""
+    return _counted(id, statement, metric, unit, spread_out(clusters), total(clusters), "rate", None, most, more)
 
 
-def decided(claim: Mapping[str, Any] | None) -> bool | None:
-    """True: holds, False: fails, and neither for want of seeds alone. None: undecided, or not claimed at all."""
-    if claim is None or claim["holds"] is None:
-        return None
-    found, low, high = interval(claim), claim["threshold_low"], claim["threshold_high"]
-    if found is None:
-        return bool(claim["holds"])
-    if claim["holds"]:
-        within = (low is None or found[0] >= low) and (high is None or found[1] <= high)
-        return True if within else None
-    beyond = (low is not None and found[1] < low) or (high is not None and found[0] > high)
-    return False if beyond else None
+def at_least(
+    id: str, statement: str, metric: str, unit: str, value: float, least: float | None, *, kind: str, **more
+) -> dict:
+    """A claim about a share or rate of `n` independent trials (or another number without interval): `least` or more."""
+    return _plain(id, statement, metric, unit, value, least, None, kind, more)
+
+
+def at_most(
+    id: str, statement: str, metric: str, unit: str, value: float, most: float | None, *, kind: str, **more
+) -> dict:
+    """The same: `most` or less."""
+    return _plain(id, statement, metric, unit, value, None, most, kind, more)
+
+
+def _plain(id, statement, metric, unit, value, low, high, kind, more) -> dict:
+    n = more.get("n")
+    if kind in COUNTED and n:
+        found = Counted(round(value * n), n)
+        return _counted(id, statement, metric, unit, found, found, kind, low, high, more)
+    interval = Interval(value, math.nan, math.nan)
+    return claim(id, statement, metric, unit, interval, low, high, kind=kind, **more)
+
+
+def _counted(id, statement, metric, unit, judged: Counted, found: Counted, kind, low, high, more) -> dict:
+    """The value is what was found, interval and p are those of as many independent trials."""
+    if kind == "share":
+        bounds, p_of = share_interval(judged), share_p
+    else:
+        bounds, p_of = rate_interval(judged), rate_p
+    p = None if math.isnan(bounds.mean) or (low is None and high is None) else p_of(judged, low, high)
+    more = {"n": round(found.of) or None, "p": p} | more
+    interval = Interval(found.value, bounds.low, bounds.high)
+    return claim(id, statement, metric, unit, interval, low, high, kind=kind, **more)
+
+
+def overruled(claim: Mapping[str, Any], verdict: str, reason: str | None = None) -> dict[str, Any]:
+    """The claim with another verdict than that of its interval, for the reason given."""
+    settled = {HOLDS: True, FAILS: False}.get(verdict)
+    return {**claim, "verdict": verdict, "holds": settled, "reason": reason, "p": None}
 
 
 def verdict(claim: Mapping[str, Any]) -> str:
-    """`holds`, `fails`, `undecided`; `holds (open)` or `fails (open)` where the interval reaches over the threshold:
-    what was found lies on that side of it, but the data decide nothing.
-    """
-    if claim["holds"] is None:
-        return "undecided"
-    if decided(claim) is None:
-        return HOLDS_OPEN if claim["holds"] else OPEN
-    return "holds" if claim["holds"] else "fails"
+    """One of VERDICTS. A record of before there were any is judged by its interval; without one it decides nothing."""
+    if claim.get("verdict"):
+        return str(claim["verdict"])
+    numbers = (claim.get(name) for name in ("value", "ci_low", "ci_high"))
+    interval = Interval(*(math.nan if x is None else x for x in numbers))
+    return _verdict(interval, claim.get("threshold_low"), claim.get("threshold_high"), "mean")[0]
+
+
+def decided(claim: Mapping[str, Any] | None) -> bool | None:
+    """True: holds, False: does not hold. None: not decided, not tested, or not claimed at all."""
+    return None if claim is None else {HOLDS: True, FAILS: False}.get(verdict(claim))
+
+
+def interval(claim: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The claim's interval, None where there is none."""
+    low, high = claim["ci_low"], claim["ci_high"]
+    return None if low is None or high is None else (low, high)

@@ -2,11 +2,10 @@
 
 Pure: lists and dictionaries in, as in claims.json and provenance.json. The rule, also printed with every result:
 
-- A claim is **decided** if its whole interval lies within its thresholds, or beyond one. If the interval reaches over a
-  threshold it is undecided, whatever `holds` says: too few seeds. What was counted gets an exact interval for this
-  (`verdicts.interval`); numbers without any interval (R2) are taken as they are.
-- A verdict is **reversed** if one side holds, be it undecided, and the other decides against it. Else decided beside
-  undecided differs in **power** only.
+- A claim is **decided** if it holds or does not hold: its whole interval lies within its thresholds, or beyond one. If
+  the interval reaches over a threshold it is not decided: too few seeds.
+- A verdict is **reversed** if one side holds and the other does not hold. Decided beside not decided differs in
+  **power** only.
 - **Sizes** agree if the two intervals overlap: own value and reference differ by no more than both intervals explain.
   Two honest 95 % intervals miss each other once in about 180 times, so a few of many claims may.
 - The study **agrees** if no verdict is reversed, no claim that the reference decides is missing or was judged by other
@@ -28,7 +27,7 @@ OUTCOMES = {  # in the order in which they are told
     "missing": "the reference decides it, your results lack it",
     "thresholds": "judged by other thresholds than the reference",
     "size": "same verdict, the intervals do not overlap",
-    "power": "decided on one side, undecided on the other",
+    "power": "decided on one side, not on the other",
     "same": "same verdict, sizes agree",
     "new": "not in the reference",
     "unclaimed": "not decided on either side",
@@ -77,7 +76,7 @@ def outcome(reference: Claim | None, own: Claim | None) -> str:
         return "missing" if before is not None else "unclaimed"
     if any(reference[name] != own[name] for name in ("threshold_low", "threshold_high")):
         return "thresholds"
-    if (before is False and own["holds"]) or (now is False and reference["holds"]):
+    if None not in (before, now) and before != now:
         return "reversed"
     if same_size(reference, own) is False:
         return "size"
@@ -185,7 +184,7 @@ def words(result: dict[str, Any]) -> str:
     lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *rows)
     ]
-    lines += ["", "fails (open): fails, but the interval reaches over the threshold: nothing is decided."]
+    lines += ["", "not decided: the interval reaches over the threshold."]
     lines += [
         f"{result['outcomes'][name]:>4} {name}: {meaning}"
         for name, meaning in OUTCOMES.items()

@@ -222,7 +222,8 @@ class Trainer:
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
         values: dict[str, dict[str, float]] = {"test": {}, "train_eval": {}}
         if RAW in extras:
-            values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
+            raw = test.first(self.recipe["evaluation"].get("raw_images", len(test)))
+            values = {"test": self._answers(raw).summary(), "train_eval": self._answers(train).summary()}
         with self._recomputed():
             to_test = {"recomputed": self._answers(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
