@@ -4,15 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
-from errordrops.analysis import court, detector_claims, mechanism
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import claim
-from errordrops.curves import PROBE_COLUMNS
-from errordrops.mechanism.toy import rest_excess
+from errordrops.analysis import detector_claims
+from errordrops.analysis import explanations as court
+from errordrops.analysis import probe_readings as mechanism
+from errordrops.analysis.noisy_quadratic import rest_excess
 from errordrops.report import court as court_page
-from errordrops.report import probes as table_of_probes
-from errordrops.report import study as report_study
+from errordrops.report import material as report_study
+from errordrops.report import probe_table as table_of_probes
+from errordrops.results.curves import PROBE_COLUMNS
+from errordrops.results.intervals import Interval
+from errordrops.results.verdicts import claim
+from errordrops.study import study as studies
 
 STUDY = studies.load("mechanism", studies.REPOSITORY / "config" / "studies")
 H, S = np.array([20.0, 5.0]), np.array([2.0, 1.0])

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from errordrops import cli, plan
-from errordrops.curves import PROBE_COLUMNS
+from errordrops import cli
+from errordrops.analysis.noisy_quadratic import stability_limit
 from errordrops.files import read_table
-from errordrops.mechanism import landscape, motion, spectrum, units
-from errordrops.mechanism.subject import Subject
-from errordrops.mechanism.surface import Surface, along, flat
-from errordrops.mechanism.toy import stability_limit
-from errordrops.runs import Session, train_run
+from errordrops.probes import displacement as motion
+from errordrops.probes import loss_map as landscape
+from errordrops.probes import spectrum, units
+from errordrops.probes.subject import Subject
+from errordrops.probes.surface import Surface, along, flat
+from errordrops.results.curves import PROBE_COLUMNS
+from errordrops.study import plan
+from errordrops.training.runs import Session, train_run
 from networks import tiny, trainer
 
 PROBED = {

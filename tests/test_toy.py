@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from errordrops.mechanism.toy import (
+from errordrops.analysis.noisy_quadratic import (
     Stretch,
     excess_curve,
     recursion,
