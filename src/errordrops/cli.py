@@ -123,6 +123,8 @@ def collect(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
+    from .analysis.right import Right
+    from .analysis.together import apart
     from .analysis.whole_study import results
     from .files import read_table, write_csv, write_json
     from .results.provenance import epoch_seconds, provenance
@@ -135,7 +137,10 @@ def analyse(args: argparse.Namespace) -> None:
     )
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
-    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds)
+    right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
+    tables, claims = results(
+        loaded, curves, closeups, audit, probes, train_images, seconds, right=right, apart=apart(described)
+    )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)
