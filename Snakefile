@@ -22,6 +22,7 @@ localrules:
     collect,
     analyse,
     figure,
+    foretell,
     report,
 
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from errordrops.analysis import detector_claims
-from errordrops.analysis import explanations as court
 from errordrops.analysis import probe_readings as mechanism
 from errordrops.analysis.noisy_quadratic import rest_excess
 from errordrops.report import court as court_page

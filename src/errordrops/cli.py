@@ -92,6 +92,14 @@ def train(args: argparse.Namespace) -> None:
     processes.leave()
 
 
+def foretell(args: argparse.Namespace) -> None:
+    from .foretell import write
+
+    made = write(_study(args), args.seed, _layout(args))
+    falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
+    say(f"foretold after epoch {made['date']} of seed {args.seed}: training loss falls by (nats) {falls}")
+
+
 def collect(args: argparse.Namespace) -> None:
     import pandas as pd
 
@@ -126,9 +134,11 @@ def analyse(args: argparse.Namespace) -> None:
     from .analysis.right import Right
     from .analysis.together import apart
     from .analysis.whole_study import results
-    from .files import read_table, write_csv, write_json
+    from .files import read_json, read_table, write_csv, write_json
+    from .foretell import FILE
     from .results.provenance import epoch_seconds, provenance
     from .results.reference import described_runs
+    from .study.plan import runs_with
 
     loaded, layout = _study(args), _layout(args)
     described = described_runs(loaded, layout)
@@ -137,9 +147,10 @@ def analyse(args: argparse.Namespace) -> None:
     )
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
+    told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
     right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
     tables, claims = results(
-        loaded, curves, closeups, audit, probes, train_images, seconds, right=right, apart=apart(described)
+        loaded, curves, closeups, audit, probes, train_images, seconds, told, right=right, apart=apart(described)
     )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
@@ -214,8 +225,9 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "audit": (train, "fork one run without a change and compare it bit by bit"),
         "probe": (
             train,
-            "measure in the checkpoints of one run: dead units, curvature, motion, noise, path, landscape",
+            "measure in the checkpoints of one run: dead units, curvature, motion, noise and more",
         ),
+        "foretell": (foretell, "write down what each fork of one seed will do, before the forks are trained"),
         "collect": (collect, "bring the runs of a study into one table"),
         "analyse": (analyse, "tables, claims and provenance of a study"),
         "figure": (figure, "draw one figure of a study"),

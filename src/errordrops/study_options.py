@@ -46,6 +46,8 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument(
             "--from-reference", action="store_true", help="take the run from results/reference if there"
         )
+    if name == "foretell":
+        command.add_argument("seed", type=int)
     if name in ("data", "train", "closeups", "audit", "probe"):
         command.add_argument(
             "--workers",

@@ -201,6 +201,8 @@ class Workflow:
             return [str(path) for path in there if path.exists()]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
+        if self.study(study).arm(arm).role == "fork":  # what it will do is written down before
+            parent.append(str(layout.run(plan.CONTROL, seed) / "foretold.json"))
         return [
             str(layout.data),
             *parent,

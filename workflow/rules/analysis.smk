@@ -35,6 +35,7 @@ rule analyse:
         S.closeups,
         S.table("audit"),
         S.table("probes"),
+        checked(lambda w: flow.run_files(w.study, "foretell")),
         modules(
             "analysis/",
             "detector/",
@@ -42,6 +43,8 @@ rule analyse:
             "study/families.py",
             "study/batching.py",
             "results/curves.py",
+            "foretell.py",
+            "forks.py",
             "study/plateau.py",
             "results/intervals.py",
             "results/provenance.py",

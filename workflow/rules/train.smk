@@ -27,6 +27,23 @@ rule train:
         "{params.launch} -m errordrops train {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} >> {log} 2>&1"
 
 
+# What each fork of a seed will do, from arm none alone: the forks wait for it.
+rule foretell:
+    input:
+        S.run("none", "{seed}") / "curve.csv",
+        modules("foretell.py", "forks.py"),
+    output:
+        S.run("none", "{seed}") / "foretold.json",
+    log:
+        S.run("none", "{seed}") / "foretell.log",
+    conda:
+        CONDA
+    params:
+        options=flow.options(),
+    shell:
+        "python -m errordrops foretell {wildcards.study} {wildcards.seed} {params.options} > {log} 2>&1"
+
+
 rule closeups:
     input:
         checked(lambda w: flow.closeup_inputs(w.study, w.arm, w.seed)),

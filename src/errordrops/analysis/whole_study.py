@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..study.study import Study
+from ..foretell import predicted
+from ..study.study import CONTROL, Study
 from . import (
     alike,
     cause_claims,
@@ -18,10 +19,15 @@ from . import (
     elsewhere,
     family,
     final,
+    foretold,
     foretold_claims,
+    fork_claims,
+    forks,
     kept_claims,
     landing,
     low_rate,
+    mechanism_claims,
+    mechanisms,
     placebo,
     published,
     same_claims,
@@ -30,7 +36,7 @@ from . import (
 )
 from . import effects as changed
 from . import epoch_variance as variance
-from . import explanations as court
+from . import excess_loss as excess
 from . import noise_fits as noise
 from . import probe_readings as mechanism
 from . import same_curve as equivalence
@@ -49,6 +55,7 @@ def results(
     epoch_seconds: Mapping[tuple[str, int], list[float]],
     right: Right | None = None,
     apart: Mapping[tuple[str, int], str] | None = None,
+    told: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
     """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty.
 
@@ -132,8 +139,46 @@ def results(
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    made += court.court_claims(study, tables)
-    tables["court"] = court.court(study, made)
-    tables["verdicts"] = court.verdicts(study, tables["court"])
-    made += court.verdict_claims(tables["verdicts"])
-    return tables, family.ranked(study, family.unsettled(study, made, apart or {}))
+    found_of_forks, claimed = of_forks(study, curves, right, told or {}, tables)
+    made = family.ranked(study, family.unsettled(study, made + claimed, apart or {}))
+    return tables | found_of_forks, made
+
+
+def of_forks(
+    study: Study,
+    curves: pd.DataFrame,
+    right: Right,
+    told: Mapping[int, Mapping[str, Any]],
+    tables: Mapping[str, pd.DataFrame],
+) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
+    """Tables and claims about forks and mechanisms. `told`: foretold.json of each seed; where it is missing, what it
+    would say is computed from the curves.
+    """
+    effects = forks.effects(study, curves)
+    seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
+    known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
+    scored = foretold.scored(study, effects, known)
+    fitted, less = foretold.fits(scored), excess.excess(study, effects)
+    made = fork_claims.fork_claims(study, effects, right)
+    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
+    made += mechanism_claims.probe_claims(study, tables)
+    means = forks.summary(study, effects, right)
+    judged = mechanisms.mechanisms(study, effects, made)
+    verdicts = mechanisms.mechanism_verdicts(study, judged)
+    found = {
+        "fork_effects": effects,
+        "fork_summary": means,
+        "fork_curves": forks.curves_of(study, curves),
+        "foretold": scored,
+        "foretold_fits": fitted,
+        "foretold_errors": foretold.errors(scored),
+        "fork_excess": less,
+        "causes": mechanisms.causes(study, effects, means),
+        "mechanisms": judged,
+        "mechanism_verdicts": verdicts,
+    }
+    return found, made + mechanisms.mechanism_claims(verdicts)
+
+
+def _of_none(curves: pd.DataFrame, seed: int) -> pd.Series:
+    return (curves["arm"] == CONTROL) & (curves["seed"] == seed)

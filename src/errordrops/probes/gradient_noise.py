@@ -1,7 +1,7 @@
 """The noise of the gradient, and what it costs: tr(S), tr(H S), and the excess of the weights' loss over the average's.
 
 S is the covariance of the gradient of one ghost group of images, augmented as in training; a batch of k groups has
-S / k.
+S / k, and noise put back as if the batch had as many times fewer groups.
 """
 
 from functools import partial
@@ -28,10 +28,10 @@ def gradients(subject: Subject, weights: Tensor) -> Tensor:
 
 
 def probe(subject: Subject) -> list[Row]:
-    """At "before" and "after": trace_S and trace_HS of one group, groups in a batch. Along the leading directions
-    (index), at "before": noise_along (variance of a group's gradient) and curvature_along. At all moments: excess,
-    loss(weights) - loss(average), excess_leading, the part that goes when the weights move to the average along the
-    leading directions alone, and distance between the two.
+    """At "before" and "after": trace_S and trace_HS of one group. Along the leading directions (index), at "before":
+    noise_along (variance of a group's gradient) and curvature_along. At all moments: groups in a batch over its noise
+    factor, excess, loss(weights) - loss(average), excess_leading, the part that goes when the weights move to the
+    average along the leading directions alone, and distance between the two.
     """
     values, vectors = subject.leading()
     rows: list[Row] = []
@@ -42,7 +42,8 @@ def probe(subject: Subject) -> list[Row]:
         rows.append(row(moment, "excess", here - surface.loss(average)))
         rows.append(row(moment, "excess_leading", here - surface.loss(weights + along(vectors, average - weights))))
         rows.append(row(moment, "distance", torch.linalg.vector_norm(weights - average).item()))
-        rows.append(row(moment, "groups", subject.setting_of(moment).batch_size / subject.trainer.group_size))
+        setting = subject.setting_of(moment)
+        rows.append(row(moment, "groups", setting.batch_size / subject.trainer.group_size / setting.noise))
         if moment == "later":
             continue
         if moment == "before":

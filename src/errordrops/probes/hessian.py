@@ -3,6 +3,7 @@
 import torch
 
 from ..analysis import noisy_quadratic as toy
+from ..study.settings import Setting
 from . import spectrum
 from .subject import Row, Subject, row
 
@@ -13,7 +14,7 @@ DRAWS = 10  # of the trace
 
 def probe(subject: Subject) -> list[Row]:
     """eigenvalue (index 0 is the largest; negative indices count from the smallest, -1), trace and its standard error,
-    gradient_norm, and stability_limit of the full-batch iteration under the setting in use.
+    gradient_norm, and stability_limit of the full-batch iteration under the setting and the optimiser in use.
     """
     rows: list[Row] = []
     for moment in ("before", "during", "after", "later"):
@@ -22,10 +23,17 @@ def probe(subject: Subject) -> list[Row]:
         else:
             found = measure(subject, moment)
         setting = subject.setting_of(moment)
-        limit = toy.stability_limit(setting.learning_rate, setting.momentum, subject.session.study.nesterov)
         rows += [row(moment, quantity, value, index) for quantity, index, value in found]
-        rows.append(row(moment, "stability_limit", limit))
+        limit = limit_of(subject.kind, setting)
+        rows += [row(moment, "stability_limit", limit)] if limit is not None else []
     return rows
+
+
+def limit_of(kind: str, setting: Setting) -> float | None:
+    """The largest stable curvature under an optimiser; None for Adam, whose steps are none of the gradient's length."""
+    if kind == "adam":
+        return None
+    return toy.stability_limit(setting.learning_rate, setting.momentum, nesterov=kind == "nesterov")
 
 
 def measure(subject: Subject, moment: str) -> list[tuple[str, float, float]]:

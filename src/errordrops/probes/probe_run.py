@@ -15,7 +15,7 @@ from . import displacement as motion
 from . import gradient_noise as noise
 from . import hessian as curvature
 from . import loss_map as landscape
-from . import path, units
+from . import path, relaxation, sharpness, units
 from .subject import Subject
 
 PROBES = {
@@ -24,6 +24,8 @@ PROBES = {
     "motion": motion.probe,
     "noise": noise.probe,
     "path": path.probe,
+    "relaxation": relaxation.probe,
+    "sharpness": sharpness.probe,
     "landscape": landscape.probe,
 }
 

@@ -1,7 +1,7 @@
 """One run as the probes see it: its checkpoints around the milestone, epochs trained again, directions of curvature.
 
-Moments: "before" (at the milestone m), "during" (a few updates into epoch m + 1), "after" and "later" (the ends of the
-first and last epoch that the study names).
+Moments: "before" (at the milestone m, or the date of the seed's forks), "during" (a few updates into epoch m + 1),
+"after" and "later" (the ends of the first and last epoch that the study names).
 """
 
 import hashlib
@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import forks
 from ..study.batching import updates_per_epoch
+from ..study.plan import find_run
 from ..study.settings import Setting
+from ..study.study import CONTROL
 from ..training.loop import bring_to
 from ..training.runs import Session
 from ..training.trainer import Trainer
@@ -47,7 +50,20 @@ class Subject:
 
     @property
     def milestone(self) -> int:
-        return self.probes["milestone"]
+        return forks.probed_epoch(self.session.study, self.session.run.seed)
+
+    @property
+    def kind(self) -> str:
+        """The run's own optimiser, whatever the study's: momentum, nesterov, adam (see `plan.recipe`)."""
+        recipe = self.session.recipe
+        return "adam" if recipe.get("optimizer") == "adam" else "nesterov" if recipe["nesterov"] else "momentum"
+
+    @cached_property
+    def control(self) -> "Subject":
+        """The run of the same seed in which nothing changes."""
+        session = self.session
+        run = find_run(session.study, CONTROL, session.run.seed)
+        return Subject(Session(session.study, run, session.layout, session.device))
 
     @property
     def settings(self) -> tuple[Setting, ...]:
@@ -122,23 +138,30 @@ class Subject:
 
     def directions(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (2 k,), falling, and orthonormal eigenvectors (P, 2 k) of the Hessian at the milestone: the k
-        leading ones and the k at the other end. Kept beside the state.
+        leading ones and the k at the other end, or what was found of them.
         """
+        found = self._spectrum
+        return found["values"], found["vectors"].to(self.trainer.data.mean.device)
+
+    def leading(self) -> tuple[Tensor, Tensor]:
+        """Of these the leading ones, (k,) and (P, k): fewer than asked for where not all were found."""
+        values, vectors = self.directions()
+        k = int(self._spectrum["leading"])
+        return values[:k], vectors[:, :k]
+
+    @cached_property
+    def _spectrum(self) -> dict[str, Tensor]:
+        """values, vectors, leading (how many of them lead). Kept beside the state."""
         store, name = self.session.store, f"{self.session.keys[self.milestone]}-spectrum-{self._digest()}"
         found = store.load_state(name)
         if found is None:
             surface = self.surface(self.probes["images"])
             product = surface.hessian(self.weights("before"))
-            values, vectors = spectrum.ends(product, surface.size, self.probes["directions"])
+            values, vectors, leading = spectrum.ends(product, surface.size, self.probes["directions"])
             found = {"values": torch.from_numpy(values.copy()), "vectors": torch.from_numpy(vectors.copy()).float()}
+            found["leading"] = torch.tensor([leading])
             store.save_state(name, found)
-        return found["values"], found["vectors"].to(self.trainer.data.mean.device)
-
-    def leading(self) -> tuple[Tensor, Tensor]:
-        """Of these the k leading: (k,) and (P, k)."""
-        values, vectors = self.directions()
-        k = self.probes["directions"]
-        return values[:k], vectors[:, :k]
+        return found
 
     def _digest(self) -> str:
         """What a spectrum depends on besides the state."""

@@ -37,12 +37,13 @@ class Surface:
         set_groups(batch_norms(self.model), 1)
         self.parameters = list(self.model.parameters())
         self.images, self.labels = images.to(dtype), labels
+        self.by: Tensor | None = None
         self.size = sum(p.numel() for p in self.parameters)
 
-    def on(self, images: Tensor, labels: Tensor) -> "Surface":
-        """The loss of other images, by the same model."""
+    def on(self, images: Tensor, labels: Tensor, by: Tensor | None = None) -> "Surface":
+        """The loss of other images, by the same model; that of each image times its weight `by` (n,), if given."""
         other = copy(self)
-        other.images, other.labels = images.to(self.images.dtype), labels
+        other.images, other.labels, other.by = images.to(self.images.dtype), labels, by
         return other
 
     def move_to(self, weights: Tensor) -> None:
@@ -56,7 +57,9 @@ class Surface:
         return [part.view(p.shape) for part, p in zip(parts, self.parameters, strict=True)]
 
     def _loss(self) -> Tensor:
-        return cross_entropy(self.model(self.images), self.labels)
+        if self.by is None:
+            return cross_entropy(self.model(self.images), self.labels)
+        return (cross_entropy(self.model(self.images), self.labels, reduction="none") * self.by).mean()
 
     @torch.no_grad()
     def loss(self, weights: Tensor) -> float:

@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
+from ..study.study import CONTROL
 from ..training.batchnorm import NormActivation
 from ..training.evaluation import answers, recomputed
+from ..training.numerics import Numerics
+from ..training.trainer import Trainer
 from .subject import Row, Subject, row
 
 
@@ -73,19 +76,19 @@ def inverse(masks: list[Tensor]) -> list[Tensor]:
 
 def probe(subject: Subject) -> list[Row]:
     """dead_units, dead_channels, woken_, died_ (percent of all; since "before"), loss, and loss_silenced: with the
-    units that woke since "before" set to zero again (nats, fixed training subset).
+    units that woke since "before" set to zero again (nats, fixed training subset). loss_silenced_control: with those
+    that woke meanwhile in the run without a change, as units wake there, too.
     """
     trainer, rows = subject.trainer, []
     data, precise = trainer.data, subject.precise
-    sample, read = data.train.first(trainer.statistics.images), data.train.last(trainer.train_eval_images)
+    read = data.train.last(trainer.train_eval_images)
     dead_before: list[Tensor] = []
+    control = subject.control if subject.session.run.arm != CONTROL else subject
     for moment in ("before", "after", "later"):
         subject.bring_to(subject.epoch_of(moment))
         model = trainer.model
         with recomputed(model, data, trainer.statistics, precise):
-            with watched(model) as seen:
-                answers(model, data, sample, precise)
-            dead = inverse(seen)
+            dead = dead_now(trainer, precise)
             rows.append(row(moment, "dead_units", percent(dead)))
             rows.append(row(moment, "dead_channels", percent(channels(dead))))
             rows.append(row(moment, "loss", answers(model, data, read, precise).summary()["loss"]))
@@ -97,6 +100,23 @@ def probe(subject: Subject) -> list[Row]:
                 rows.append(row(moment, f"{name}_units", percent(masks)))
             woken_channels = both(channels(dead_before), inverse(channels(dead)))
             rows.append(row(moment, "woken_channels", percent(woken_channels)))
-            with silenced(model, woken):
-                rows.append(row(moment, "loss_silenced", answers(model, data, read, precise).summary()["loss"]))
+            elsewhere = woken if control is subject else both(dead_before, inverse(dead_at(control, moment)))
+            for name, masks in (("loss_silenced", woken), ("loss_silenced_control", elsewhere)):
+                with silenced(model, masks):
+                    rows.append(row(moment, name, answers(model, data, read, precise).summary()["loss"]))
     return rows
+
+
+def dead_now(trainer: Trainer, numerics: Numerics) -> list[Tensor]:
+    """Which units (C, H, W) behind each ReLU are dead, batch-norm statistics recomputed by the caller."""
+    with watched(trainer.model) as seen:
+        answers(trainer.model, trainer.data, trainer.data.train.first(trainer.statistics.images), numerics)
+    return inverse(seen)
+
+
+def dead_at(subject: Subject, moment: str) -> list[Tensor]:
+    """The same at a moment of a run."""
+    trainer, precise = subject.trainer, subject.precise
+    subject.bring_to(subject.epoch_of(moment))
+    with recomputed(trainer.model, trainer.data, trainer.statistics, precise):
+        return dead_now(trainer, precise)

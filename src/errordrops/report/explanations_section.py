@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ..analysis.explanations import judged, outcomes
 from . import charts
 from .about import model_on_data
 from .material import Study

@@ -22,6 +22,7 @@ FILES = {
     "train": ("curve.csv", "run.json", "right.csv"),
     "closeups": ("closeups.csv",),
     "audit": ("audit.csv",),
+    "foretell": ("foretold.json",),
 } | {probe: (f"probe_{probe}.csv",) for probe in PROBES}
 OPTIONAL = {"right.csv": RIGHT_COLUMNS}  # what older references lack: nothing is known there
 

@@ -46,7 +46,7 @@ TRAINING_MODULES = (
 )
 
 # What is measured in the checkpoints around a milestone, a module of probes/ each. A map is drawn of one run alone.
-PROBES = ("units", "curvature", "motion", "noise", "path", "landscape")
+PROBES = ("units", "curvature", "motion", "noise", "path", "relaxation", "sharpness", "landscape")
 
 # What can be measured after an epoch besides error and loss of the weights.
 AVERAGES, AVERAGED_TEST, VALIDATION, RAW = "averages", "averaged test", "validation", "raw"
@@ -134,13 +134,20 @@ def runs(study: Study) -> list[Run]:
 
 
 def steps(study: Study, run: Run) -> list[str]:
-    """The steps (train, closeups, audit, probes) that make something of a run."""
+    """The steps (train, closeups, audit, foretell, probes) that make something of a run."""
     audited = run.arm == CONTROL and run.seed in study.audited_seeds
     made = ["train", *(["closeups"] if run.closeups else []), *(["audit"] if audited else [])]
-    if study.probes and run.arm in study.probes["arms"]:
+    if run.arm == CONTROL and any(arm.role == "fork" and run.seed in arm.seeds for arm in study.arms):
+        made.append("foretell")
+    if study.probes and run.arm in study.probes["arms"] and run.seed in probed_seeds(study):
         mapped = next((arm for arm in study.probes["arms"] if arm != CONTROL), None), study.seeds[0]
         made += [probe for probe in PROBES if probe != "landscape" or (run.arm, run.seed) == mapped]
     return made
+
+
+def probed_seeds(study: Study) -> tuple[int, ...]:
+    """The seeds whose checkpoints are probed: the first ones, as many as the study says, or all."""
+    return study.seeds[: study.probes.get("seeds")]
 
 
 def runs_with(step: str, study: Study) -> list[Run]:

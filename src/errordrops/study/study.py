@@ -79,6 +79,7 @@ class Study:
     audited_seeds: tuple[int, ...]
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] = field(default_factory=dict)
+    predictions: Mapping[str, Any] = field(default_factory=dict)
     companion: str | None = None
     opening: str | None = None
     notes: tuple[str, ...] = ()
@@ -250,6 +251,7 @@ def _resolve(path: Path, content: dict) -> Study:
         audited_seeds=control_seeds[: content["unchanged_fork"]],
         claims=content.get("claims", {}),
         probes=_probes(path, content, arms) if "probes" in content else {},
+        predictions=content.get("predictions", {}),
         companion=content.get("companion"),
         opening=content.get("opening"),
         notes=tuple(content["notes"]),
@@ -268,13 +270,17 @@ def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str
         )
     if probes["after"] != sorted(probes["after"]):
         raise wrong(path, "probes.after", f"must rise, but is {probes['after']}")
-    lengths = {arm.name: min(len(arm.for_seed(seed).settings) for seed in arm.seeds) for arm in arms}
+    named = {arm.name: arm for arm in arms}
     for index, name in enumerate(probes["arms"]):
-        if name not in lengths:
+        if name not in named:
             raise wrong(path, f"probes.arms[{index}]", f"no arm {name!r}")
-        last = probes["milestone"] + probes["after"][-1]
-        if last > lengths[name]:
-            raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
+        for seed in named[name].seeds[: probes.get("seeds")]:
+            dates = [arm.for_seed(seed).at for arm in arms if arm.role == "fork" and seed in arm.seeds]
+            if "milestone" not in probes and not dates:
+                raise wrong(path, "probes.milestone", f"is missing, and seed {seed} has no forks that have a date")
+            last = probes.get("milestone", max(dates, default=0)) + probes["after"][-1]
+            if last > len(named[name].for_seed(seed).settings):
+                raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
     if CONTROL not in probes["arms"]:
         raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
     return probes

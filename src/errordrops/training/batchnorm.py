@@ -6,6 +6,7 @@ the noise of the batch statistics stays what it is at the base batch size.
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,7 @@ ACTIVATIONS = {
     "relu": torch.relu_,
     "gelu": nn.functional.gelu,
     "leaky-relu": nn.functional.leaky_relu,  # slope 0.01 below zero
+    "leaky-relu-20": partial(nn.functional.leaky_relu, negative_slope=0.2),  # a unit below zero still learns
 }
 
 
