@@ -150,7 +150,7 @@ def analyse(args: argparse.Namespace) -> None:
     told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
     right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
     tables, claims = results(
-        loaded, curves, closeups, audit, probes, train_images, seconds, told, right=right, apart=apart(described)
+        loaded, curves, closeups, audit, probes, train_images, seconds, right, apart(described), told
     )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
