@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from planted_study import draw
 
 from errordrops.batching import updates_per_epoch
 from errordrops.corrections import pack
 from errordrops.curves import COLUMNS, RIGHT_COLUMNS
 from errordrops.forks import relative_noise
 from errordrops.study import Study, load
+from planted_study import draw
 
 IMAGES, TEST = 9600, 400
 COST = 0.08  # nats that the noise before the date costs

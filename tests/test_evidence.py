@@ -11,6 +11,7 @@ import planted_study
 from errordrops import study as studies
 from errordrops.analysis import (
     cause_claims,
+    effects,
     equivalence,
     foretold_claims,
     lag,
@@ -221,13 +222,16 @@ def test_low_rate_is_compared_before_and_at_the_end(exact):
 
 
 def test_claims_about_a_clear_effect_hold_and_name_their_numbers(exact, noisy):
-    summary = placebo.placebo_summary(placebo.placebo_effects(STUDY, curves(STUDY, jitter=0.1)))
-    empty = pd.DataFrame(columns="arm milestone split metric n difference difference_low difference_high".split())
-    found = {c["id"]: c for c in milestone_claims(STUDY, {"drop": empty, "level": empty}, summary)}
+    table = curves(STUDY, jitter=0.1)
+    summary = placebo.placebo_summary(placebo.placebo_effects(STUDY, table))
+    changes = effects.summary(STUDY, table, effects.effects(STUDY, table))
+    found = {c["id"]: c for c in milestone_claims(STUDY, changes)}
     assert found["step.m1.drop"]["holds"] is True and found["step.m1.drop"]["n"] == 4
-    assert found["batch.m1.level_loss"]["holds"] is True and "epoch 15" in found["batch.m1.level_loss"]["statement"]
-    assert found["early.m1.drop"]["holds"] is None  # no placebos there, and no summary either
-    assert "early.m2.drop" not in found  # nothing can say what would have happened
+    assert (found["step.m1.drop"]["control"], found["step.m1.drop"]["epoch"]) == ("placebo", 11)
+    assert found["batch.m1.level_loss"]["holds"] is True and found["batch.m1.level_loss"]["epoch"] is None
+    assert "Over the 5 epochs after 10, training loss is" in found["batch.m1.level_loss"]["statement"]
+    assert (found["early.m1.drop"]["control"], found["early.m1.drop"]["verdict"]) == ("none", "holds")
+    assert found["early.m2.drop"]["verdict"] == "not tested"  # nothing can say what would have happened
     assert not any(c.startswith(("step-2", "reversal", "cosine", "none")) for c in found)
     beyond = {c["id"]: c for c in beyond_claims(STUDY, summary)}
     assert beyond["step.m1.beyond_placebos"]["value"] == 1.0 and beyond["step.m1.beyond_placebos"]["kind"] == "share"

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 
 from errordrops import study as studies
-from errordrops.analysis import cause_claims, verdicts
-from errordrops.analysis.placebo import placebo_effects, placebo_summary
+from errordrops.analysis import cause_claims, effects, verdicts
 from errordrops.analysis.results import results
 from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
 from planted_study import IMAGES, curves, draw
@@ -94,11 +93,12 @@ def test_runs_that_are_one_until_after_the_change_count_once(caused):
     assert caused["detector.found.error"]["n"] == 4 + 4 + 4
 
 
-def test_the_rise_is_claimed_only_with_its_threshold_and_placebos():
-    table, effects = pd.DataFrame({"difference": [0.0, 0.01]}), placebo_summary(placebo_effects(STUDY, curves(STUDY)))
+def test_the_rise_is_claimed_only_with_its_threshold_and_a_control():
+    table, changes = pd.DataFrame({"difference": [0.0, 0.01]}), effects.effects(STUDY, curves(STUDY))
+    rows = effects.summary(STUDY, curves(STUDY), changes)
     silent = replace(STUDY, claims={"reversal": 0.05})
-    for study, rows, number in ((STUDY, effects, 2), (silent, effects, 1), (STUDY, effects.iloc[:0], 1)):
-        assert len(cause_claims.reversal(study, {"reversal": table, "placebo_summary": rows})) == number
+    for study, summary, number in ((STUDY, rows, 2), (silent, rows, 1), (STUDY, rows.iloc[:0], 1)):
+        assert len(cause_claims.reversal(study, {"reversal": table, "effects_summary": summary})) == number
 
 
 def test_claims_are_json_with_unique_names(caused, nothing):

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
-import planted_forks as planted
 import pytest
 
+import planted_forks as planted
 from errordrops import foretell
-from errordrops.analysis import excess, foretold, fork_claims, forks, mechanisms, results
+from errordrops.analysis import excess, foretold, fork_claims, fork_results, forks, mechanisms
 from errordrops.analysis.right import Right
 from errordrops.layout import Layout
 
@@ -26,7 +26,7 @@ def told(curves=CURVES) -> dict[int, dict]:
 
 def of_forks(curves=CURVES):
     empty = {"undying": pd.DataFrame({"activation": []}), "mechanism": pd.DataFrame()}
-    tables, claims = results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
+    tables, claims = fork_results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
     return tables, {made["id"]: made for made in claims}
 
 
@@ -104,7 +104,7 @@ def test_a_study_without_thresholds_claims_nothing():
     from errordrops import study
 
     quick = study.load("quick", study.REPOSITORY / "config/studies")
-    tables, claims = results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
+    tables, claims = fork_results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
     assert claims == [] and all(table.empty for table in tables.values())
 
 
@@ -133,7 +133,9 @@ def test_the_step_writes_what_is_foretold_with_the_checksum_of_the_curve(tmp_pat
     CURVES[(CURVES["arm"] == "none") & (CURVES["seed"] == 11)].to_csv(folder / "curve.csv", index=False)
     foretell.write(STUDY, 11, layout)
     written = json.loads((folder / foretell.FILE).read_text())
-    assert written["forks"].keys() == {fork.name for fork in forks.all_forks(STUDY)} and len(written["curve_sha256"]) == 64
+    assert (
+        written["forks"].keys() == {fork.name for fork in forks.all_forks(STUDY)} and len(written["curve_sha256"]) == 64
+    )
     assert written["date"] == told()[11]["date"]
 
 

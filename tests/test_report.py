@@ -34,7 +34,7 @@ def test_changes_tables_are_the_csv(page, made, identifier, file):
         metric = {"running": "error", "recomputed": "error_recomputed"}[row[1]]
         here = (summary["split"] == "test") & (summary["metric"] == metric)
         (want,) = summary[here & (summary["arm"] == arm) & (summary["milestone"] == int(m))].itertuples()
-        for j, key in ((2, "change"), (3, "change_none"), (4, "difference")):
+        for j, key in ((2, "change"), (3, "change_control"), (4, "difference")):
             mean, low, high = (getattr(want, key + end) for end in ("", "_low", "_high"))
             assert row[j] == f"{mean:+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "\u2212")
         assert row[5] == "3"

@@ -48,6 +48,7 @@ class Arm:
     `of` with another activation or optimiser). `rule` and `factor` are what the file names, None for the free form.
     `plateau`: the rule that decides during training, phases are then those without any cut. `optimizer`: "momentum" is
     the study's own. `by_seed`: phases and `at` of each seed where dates are drawn; `phases` is then empty.
+    `dates`: first and last epoch from which each of them was drawn, by the number `lot`.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Arm:
     optimizer: str = "momentum"
     fork: str = ""
     by_seed: tuple[tuple[int, tuple[Phase, ...], int], ...] = ()
+    dates: tuple[tuple[int, int], ...] = ()
+    lot: int | None = None
 
     def for_seed(self, seed: int) -> "Arm":
         """The arm as that seed trains it: with its own dates where they are drawn. Raises KeyError for another seed."""

@@ -131,6 +131,7 @@ def collect(args: argparse.Namespace) -> None:
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
     from .analysis.results import results
+    from .analysis.right import Right
     from .files import read_json, read_table, write_csv, write_json
     from .foretell import FILE
     from .plan import runs_with
@@ -145,7 +146,8 @@ def analyse(args: argparse.Namespace) -> None:
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
     told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
-    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds, told)
+    right = Right(read_table(layout.table("right")))
+    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds, right=right, told=told)
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)

@@ -144,6 +144,8 @@ def drawn(
         rule=rule,
         factor=factor,
         by_seed=tuple(by_seed),
+        dates=tuple((first, last) for first, last in ranges),
+        lot=arm["lot"],
     )
 
 

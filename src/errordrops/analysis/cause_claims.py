@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ..study import Study
-from .claims import interval_of
+from .claims import BESIDE, interval_of
+from .effects import best
 from .intervals import t_interval
-from .judged import JUDGED
+from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
 from .verdicts import FAILS, NOTHING, at_least, claim, overruled
 
@@ -79,7 +80,7 @@ def variance(study: Study, tables: Tables) -> Claims:
     for arm in study.schedules:
         if arm.rule not in ("step", "batch") or arm.factor != study.factor:
             continue
-        row = table[(table["arm"] == arm.name) & (table["index"] == 1) & (table["metric"] == metric)]
+        row = of_reading(table[(table["arm"] == arm.name) & (table["index"] == 1)], "error")
         if len(row):
             found.append(
                 claim(
@@ -127,29 +128,34 @@ def reversal(study: Study, tables: Tables) -> Claims:
         n=len(table) or None,
         kind="equivalence",
     )
-    return [*_rise(study, tables["placebo_summary"]), returned]
+    return [*_rise(study, tables["effects_summary"]), returned]
 
 
 def _rise(study: Study, effects: pd.DataFrame) -> Claims:
-    """reversal.m2.rise, for a study that states a threshold and has placebos there."""
+    """reversal.m2.rise, for a study that states a threshold and has a control there: training loss over up to five
+    epochs, beside the run that keeps the low rate.
+    """
     split, metric, unit = JUDGED["loss"]
-    own = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["control"] == "placebos")]
-    own = own[(own["split"] == split) & (own["metric"] == metric)]
-    if "reversal_rise" not in study.claims or own.empty:
+    own = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["span"] == "level")]
+    row = best(of_reading(own, "loss"))
+    if "reversal_rise" not in study.claims or row.empty:
         return []
-    least, row = study.claims["reversal_rise"], own[own["after"] == own["after"].max()]
-    m, after, n = (int(row[name].iloc[0]) for name in ("milestone", "after", "n"))
+    least, m, epochs, n = (
+        study.claims["reversal_rise"],
+        *(int(row[key].iloc[0]) for key in ("milestone", "epochs", "n")),
+    )
     return [
         claim(
             "reversal.m2.rise",
-            f"The rate restored after epoch {m}, training loss in epoch {m + after} is more than {least:g} nats above "
-            "the mean of the active placebos, which go on with the low rate.",
+            f"The rate restored after epoch {m}, training loss over the {epochs} epochs after it is more than "
+            f"{least:g} nats above that of {BESIDE[row['control'].iloc[0]]}.",
             f"{split} {metric}",
             unit,
             interval_of(row, "effect"),
             low=least,
             milestone=m,
             n=n,
+            control=row["control"].iloc[0],
         )
     ]
 
@@ -207,7 +213,7 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
     """
     (split, metric, unit), most = JUDGED["error"], study.claims["plateau_early"]
     table = tables["sweep"]
-    early = table[(table["at"] < study.claims["predicted_from"]) & (table["metric"] == metric)]
+    early = of_reading(table[table["at"] < study.claims["predicted_from"]], "error")
     anyway = early.loc[early["cut"] == "placebo", "fall"].mean()
     dates = ", ".join(map(str, sorted(early["at"].unique())))
     found = []

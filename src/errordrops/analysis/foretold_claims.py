@@ -11,7 +11,7 @@ import pandas as pd
 from ..study import Study
 from .claims import interval_of
 from .intervals import t_interval
-from .judged import JUDGED
+from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
 from .verdicts import NOTHING, claim
 
@@ -40,7 +40,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
     margin = study.claims["predicted_intercept"]
     found = []
     for cut, words in (("rate", "the learning rate is cut"), ("batch", "the batch size is increased")):
-        row = table[(table["cut"] == cut) & (table["metric"] == metric) & (table["memory"] == "short")]
+        row = of_reading(table[(table["cut"] == cut) & (table["memory"] == "short")], "loss")
         start = (
             f"Where {words} after epoch {first} or later, training loss falls in the next epoch by what "
             "loss(weights) - loss(averaged weights) was before: "
@@ -131,9 +131,8 @@ def images_gain(study: Study, tables: Tables) -> Claims:
 
 def _swept(tables: Tables, first: int) -> pd.DataFrame:
     """Training loss in the cut sweep, dates from `first` on."""
-    split, metric, _ = JUDGED["loss"]
-    table = tables["sweep"]
-    return table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
+    table = of_reading(tables["sweep"], "loss")
+    return table[table["at"] >= first]
 
 
 def _beside_placebos(

@@ -38,8 +38,8 @@ def judged_series(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def settings(curves: pd.DataFrame, study: Study | None = None) -> pd.DataFrame:
-    """One row per arm, seed and epoch from 1: learning_rate, batch_size, update (cumulative), as they were trained; with
-    a study also noise, the factor by which its arms multiply the covariance of the gradient.
+    """One row per arm, seed and epoch from 1: learning_rate, batch_size, update (cumulative), as they were trained;
+    with a study also noise, the factor by which its arms multiply the covariance of the gradient.
     """
     columns = ["arm", "seed", "epoch", "learning_rate", "batch_size", "update"]
     trained = curves.loc[curves["epoch"] > 0, columns].drop_duplicates(["arm", "seed", "epoch"]).reset_index(drop=True)
@@ -60,14 +60,15 @@ def _entry(factors: list[float], epoch: int) -> float:
     return factors[epoch - 1] if epoch <= len(factors) else 1.0
 
 
-def milestones_trained(study: Study, curves: pd.DataFrame) -> dict[tuple[str, int], list[int]]:
-    """For each (arm, seed) the epochs completed when learning rate, batch size or the noise factor changed, as they
-    were trained.
+def milestones_trained(curves: pd.DataFrame, study: Study | None = None) -> dict[tuple[str, int], list[int]]:
+    """For each (arm, seed) the epochs completed when learning rate or batch size changed (with a study also the noise
+    factor), as they were trained.
     """
     found = {}
     for key, run in settings(curves, study).groupby(["arm", "seed"], sort=False):
         run = run.sort_values("epoch")
-        changed = (run[["learning_rate", "batch_size", "noise"]].diff().abs().sum(axis=1) > 0).to_numpy()
+        watched = [name for name in ("learning_rate", "batch_size", "noise") if name in run]
+        changed = (run[watched].diff().abs().sum(axis=1) > 0).to_numpy()
         found[key] = [int(epoch) - 1 for epoch in run["epoch"].to_numpy()[changed]]
     return found
 

@@ -3,11 +3,11 @@
 import pandas as pd
 
 from ..study import CONTROL, Study
-from .changes import study_milestones, windows
+from .changes import study_milestones
 from .intervals import summarise
 from .judged import series
+from .levels import fall, windows
 
-EPOCHS = 5
 COLUMNS = "study arm index milestone seed visible recomputed lag".split()
 
 
@@ -22,14 +22,10 @@ def lag(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
         if arm == CONTROL:
             continue
         last = len(study.arm(arm).settings)
-        for index, (m, (pre, post)) in enumerate(zip(own, windows(own, last, EPOCHS), strict=True), start=1):
+        for index, (m, (pre, post)) in enumerate(zip(own, windows(own, last), strict=True), start=1):
             for seed in study.arm(arm).seeds:
-                if (arm, seed) in running.index:
-                    falls = [
-                        t.loc[(arm, seed), list(pre)].mean(skipna=False)
-                        - t.loc[(arm, seed), list(post)].mean(skipna=False)
-                        for t in (running, fresh)
-                    ]
+                if (arm, seed) in running.index and (arm, seed) in fresh.index:
+                    falls = [fall(table.loc[(arm, seed)], pre, post) for table in (running, fresh)]
                     rows.append((study.name, arm, index, m, seed, *falls, falls[0] - falls[1]))
     return pd.DataFrame(rows, columns=COLUMNS)
 

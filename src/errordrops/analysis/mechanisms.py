@@ -52,8 +52,7 @@ def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.Dat
 
 
 def happened(nats: Interval, share: Interval, stated: Mapping[str, float]) -> str:
-    """stays: the whole interval of the share within the margin; falls, rises: the whole interval beyond the threshold.
-    """
+    """stays: the whole interval of the share within the margin; falls, rises: the whole interval beyond the threshold."""
     if share.low > -stated["equal"] and share.high < stated["equal"]:
         return STAYS
     if nats.high < -stated["moved"]:

@@ -5,27 +5,27 @@ from typing import Any
 
 import pandas as pd
 
-from ..foretell import predicted
-from ..study import CONTROL, Study
+from ..study import Study
 from . import (
+    alike,
     cause_claims,
     changes,
     claims,
+    counted_drops,
     detection,
     detector_claims,
+    drawn,
     elsewhere,
     equivalence,
-    excess,
+    family,
     final,
-    foretold,
     foretold_claims,
-    fork_claims,
-    forks,
+    fork_results,
+    kept_claims,
     lag,
+    landing,
     low_rate,
     mechanism,
-    mechanism_claims,
-    mechanisms,
     noise,
     placebo,
     published,
@@ -35,6 +35,7 @@ from . import (
     sweep,
     variance,
 )
+from . import effects as changed
 from .right import Right
 
 
@@ -46,12 +47,21 @@ def results(
     probes: pd.DataFrame,
     train_images: int,
     epoch_seconds: Mapping[tuple[str, int], list[float]],
+    right: Right | None = None,
+    apart: Mapping[tuple[str, int], str] | None = None,
     told: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty."""
+    """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty.
+
+    right: which test images were right, where that is known. apart: runs that do not belong with the others, and why.
+    """
+    right = right or Right()
     first, levels = (changes.of_study(study, curves, epochs) for epochs in (1, changes.LEVEL_EPOCHS))
-    effects = placebo.placebo_effects(study, curves)
+    beside = placebo.placebo_effects(study, curves)
+    effects = changed.effects(study, curves)
+    ends = equivalence.final_differences(study, curves)
     swept = sweep.sweep(study, curves)
+    landed = landing.landing(study, swept)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
     found = detection.detections(study, curves)
     at_milestones = detection.milestone_detections(study, curves, found)
@@ -68,23 +78,32 @@ def results(
         "milestone_levels": levels,
         "milestone_levels_summary": changes.milestone_summary(levels),
         "final": final.final_values(study, curves, train_images),
-        "placebo_effects": effects,
-        "placebo_summary": placebo.placebo_summary(effects),
+        "effects": effects,
+        "effects_summary": changed.summary(study, curves, effects, right),
+        "kept": kept_claims.kept(study, effects),
+        "alike": alike.alike(study, ends, effects),
+        "placebo_effects": beside,
+        "placebo_summary": placebo.placebo_summary(beside),
         "update_effects": placebo.update_effects(study, closeups),
         "sweep": swept,
         "sweep_fits": fitted,
         "sweep_fit_summary": sweep.fit_summary(fitted),
         "sweep_gains": sweep.gains(swept),
+        "landing": landed,
+        "landing_by_date": landing.by_date(landed),
         "landings": sweep.landings(swept, study.claims.get("predicted_from", 1)),
         "corrected_images": sweep.corrected_images(study, curves),
         "detections": found,
         "milestone_detections": at_milestones,
+        "changes_seen": counted_drops.at_changes(study, curves, found),
+        "drops_elsewhere": counted_drops.elsewhere(study, curves, found),
+        "drawn_dates": drawn.drawn_dates(study, curves, found),
         "recall": detector_claims.recall(study, at_milestones),
         "elsewhere": elsewhere.elsewhere(study, curves),
         "planted": elsewhere.planted(study, curves, levels),
         "variance": collapses,
         "variance_summary": variance.collapse_summary(collapses),
-        "final_differences": equivalence.final_differences(study, curves),
+        "final_differences": ends,
         "bands": equivalence.bands(study, curves),
         "reversal": equivalence.reversal(study, curves),
         "low_rate": low_rate.low_rate(study, curves),
@@ -103,53 +122,17 @@ def results(
         "optimizers": tuned,
         "optimizer_summary": published.optimizer_summary(tuned),
     }
-    summaries = {"drop": tables["milestone_summary"], "level": tables["milestone_levels_summary"]}
-    made = claims.milestone_claims(study, summaries, tables["placebo_summary"])
+    made = claims.milestone_claims(study, tables["effects_summary"])
+    made += kept_claims.kept_claims(study, tables["kept"])
+    made += alike.alike_claims(study, curves, tables["alike"], right)
+    made += landing.landing_claims(study, landed)
+    made += drawn.drawn_claims(study, tables["drawn_dates"])
     made += claims.beyond_claims(study, tables["placebo_summary"])
     made += elsewhere.elsewhere_claims(study, tables["elsewhere"])
     made += foretold_claims.foretold_claims(study, tables)
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    found_of_forks, claimed = of_forks(study, curves, None, told or {}, tables)
-    return tables | found_of_forks, made + claimed
-
-
-def of_forks(
-    study: Study,
-    curves: pd.DataFrame,
-    right: Right | None,
-    told: Mapping[int, Mapping[str, Any]],
-    tables: Mapping[str, pd.DataFrame],
-) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """Tables and claims about forks and mechanisms. `told`: foretold.json of each seed; where it is missing, what it
-    would say is computed from the curves.
-    """
-    effects = forks.effects(study, curves)
-    seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
-    known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
-    scored = foretold.scored(study, effects, known)
-    fitted, less = foretold.fits(scored), excess.excess(study, effects)
-    made = fork_claims.fork_claims(study, effects, right)
-    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
-    made += mechanism_claims.probe_claims(study, tables)
-    means = forks.summary(study, effects, right)
-    judged = mechanisms.mechanisms(study, effects, made)
-    verdicts = mechanisms.mechanism_verdicts(study, judged)
-    found = {
-        "fork_effects": effects,
-        "fork_summary": means,
-        "fork_curves": forks.curves_of(study, curves),
-        "foretold": scored,
-        "foretold_fits": fitted,
-        "foretold_errors": foretold.errors(scored),
-        "fork_excess": less,
-        "causes": mechanisms.causes(study, effects, means),
-        "mechanisms": judged,
-        "mechanism_verdicts": verdicts,
-    }
-    return found, made + mechanisms.mechanism_claims(verdicts)
-
-
-def _of_none(curves: pd.DataFrame, seed: int) -> pd.Series:
-    return (curves["arm"] == CONTROL) & (curves["seed"] == seed)
+    of_forks, claimed = fork_results.of_forks(study, curves, right, told or {}, tables)
+    tables, made = tables | of_forks, made + claimed
+    return tables, family.ranked(study, family.unsettled(study, made, apart or {}))

@@ -8,7 +8,7 @@ import pandas as pd
 from ..study import CONTROL, Study
 from .equivalence import REFERENCE, pairs
 from .intervals import Interval, t_interval
-from .judged import JUDGED, WORDS
+from .judged import JUDGED, WORDS, of_reading
 from .verdicts import FAILS, NOTHING, at_least, claim, overruled
 
 Claims = list[dict[str, Any]]
@@ -28,7 +28,7 @@ def equivalent(study: Study, tables: Tables) -> Claims:
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_{name}", 0.0)  # 0 is no margin: the schema forbids it
         for arm in pairs(study) if margin else ():
-            differences = table[(table["arm"] == arm) & (table["metric"] == metric)]["difference"]
+            differences = of_reading(table[table["arm"] == arm], name)["difference"]
             found.append(
                 claim(
                     f"{arm}.equivalent.{name}",
@@ -54,7 +54,7 @@ def same_curve(study: Study, tables: Tables) -> Claims:
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_curve_{name}", 0.0)
         for arm in pairs(study) if margin else ():
-            band = table[(table["arm"] == arm) & (table["axis"] == "epoch") & (table["metric"] == metric)]
+            band = of_reading(table[(table["arm"] == arm) & (table["axis"] == "epoch")], name)
             if len(band):
                 largest = band.loc[band["difference"].abs().idxmax(), "difference"]
                 interval = Interval(largest, band["low"].min(skipna=False), band["high"].max(skipna=False))

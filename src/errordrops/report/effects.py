@@ -102,7 +102,7 @@ def effect(row: pd.Series, arm: str, m: int, what: str, mark: str) -> Effect:
     """From a row of milestone_summary.csv."""
     change, control, difference = (
         (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
-        for name in ("change", "change_none", "difference")
+        for name in ("change", "change_control", "difference")
     )
     return Effect(arm, m, what, mark, int(row["n"]), change, control, difference)
 

@@ -165,7 +165,7 @@ def lag(study: Study) -> str:
     e, true = first[0], fair[first[0].arm, first[0].milestone]
     paired = e.verdict != "alone"
     seen, fell = (e.difference[0], true.difference[0]) if paired else (e.change[0], true.change[0])
-    beside = ", less that of arm *none*," if paired else ""
+    beside = ", less that without it," if paired else ""
     return (
         f"In arm {plain(e.arm)} the change of level at milestone {e.milestone}{beside} is {number(seen, sign=True)} "
         f"points as read with running statistics and {number(fell, sign=True)} with recomputed ones (@tbl-levels): "
@@ -181,10 +181,10 @@ def control(study: Study) -> str:
         return (
             "Error wanders from epoch to epoch also when nothing changes, most of all at a high learning "
             "rate. So each "
-            "change is set beside the change in the same epochs of arm *none*, with the same seed. Up to an "
-            "arm's first milestone both are the same run, so the paired difference is the effect of the "
-            "change; at later milestones the two have different pasts, and the difference is what the change "
-            "adds to them. One epoch is a noisy reading, above all of arm *none*; so the change is read "
+            "change is set beside its own control, with the same seed: the run that has the same past and goes on "
+            "without this change, arm *none* at the first milestone, at a later one an arm that holds its setting. So "
+            "the paired difference is the effect of the change. Where a study has no such run, nothing is compared. "
+            "One epoch is a noisy reading, above all at a high rate; so the change is read "
             f"twice, in the first epoch (@tbl-changes) and as means over up to {LEVEL_EPOCHS} epochs after and "
             "before (@tbl-levels).\n"
         )

@@ -126,6 +126,8 @@ def read(folder: Path, committed: bool = False) -> Study:
         provenance = json.loads((folder / "provenance.json").read_text())
         drawn = [name for name in FIGURES if not committed or (folder / "figures" / f"{name}.json").exists()]
         figures = {name: found for name in drawn if (found := figure(folder, name))}
+        for name, old in tables.items():  # tables of before a change had a control of its own
+            tables[name] = old.rename(columns=lambda column: column.replace("change_none", "change_control"))
     except FileNotFoundError as error:
         raise ReportError(f"The report needs {error.filename}, which is not there.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:

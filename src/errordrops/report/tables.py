@@ -51,12 +51,12 @@ def spread(rows: pd.DataFrame) -> list[str]:
 
 
 def changes(study: Study) -> str:
-    """tbl-changes: change of test error in epoch m + 1, both readings, beside arm none and as paired difference."""
+    """tbl-changes: change of test error in epoch m + 1, both readings, beside its control and as paired difference."""
     caption = (
         "Change of test error in the first epoch after each milestone, in points: mean over seeds, with "
         "its 95\u00a0% t-interval. Negative: the error fell."
     )
-    columns = ["Change", "Same epoch, arm none", "Paired difference"]
+    columns = ["Change", "Same epoch, without it", "Paired difference"]
     return fold("The first epoch, arm by arm", changes_table(study, False, "tbl-changes", columns, caption))
 
 
@@ -66,7 +66,7 @@ def levels(study: Study) -> str:
         f"Change of level: mean test error over up to {LEVEL_EPOCHS} epochs after each milestone less that over "
         f"up to {LEVEL_EPOCHS} before, in points. Otherwise as the table of first epochs."
     )
-    columns = ["Change", "Same epochs, arm none", "Paired difference"]
+    columns = ["Change", "Same epochs, without it", "Paired difference"]
     return fold("Several epochs, arm by arm", changes_table(study, True, "tbl-levels", columns, caption))
 
 
@@ -110,7 +110,7 @@ def seeds(study: Study) -> str:
             for metric, reading in READINGS.items():
                 for row in mine[mine["metric"] == metric].sort_values("seed").itertuples():
                     values = [number(row.before), number(row.after)]
-                    values += [number(v, sign=True) for v in (row.change, row.change_none, row.difference)]
+                    values += [number(v, sign=True) for v in (row.change, row.change_control, row.difference)]
                     rows.append([cell(arm), f"{m}", reading, f"{row.seed}", *values])
     if not rows:
         return "<!-- no changes to list -->\n"
@@ -122,7 +122,7 @@ def seeds(study: Study) -> str:
         "Before",
         "After",
         "Change",
-        "Arm none",
+        "Without it",
         "Difference",
     ]
     return raw(folded("Every seed", table(header, rows, left=3)))
