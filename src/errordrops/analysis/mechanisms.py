@@ -21,7 +21,7 @@ from .judged import READINGS, RUNNING
 from .verdicts import FAILS, HOLDS, NOTHING, OPEN, SECONDARY, UNTESTED, claim, decided, judge, overruled
 
 CAUSES = (
-    "study fork changed noise n effect effect_low effect_high share share_low share_high error error_low error_high "
+    "study fork changed noise rate_times batch_times noise_times n effect effect_low effect_high share share_low share_high error error_low error_high "
     "happened"
 ).split()
 COLUMNS = "study mechanism what kind predicted_low predicted_high value value_low value_high unit n outcome".split()
@@ -33,7 +33,7 @@ FALLS, RISES, STAYS = "falls", "rises", "stays"
 
 
 def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per fork: what was changed, what became of g, effects on running training loss (nats, and as a share of
+    """One row per fork: what was changed, what became of g, what rate, batch and noise were multiplied by, effects on running training loss (nats, and as a share of
     the rate cut's) and on test error (points), and in a word what happened to training loss.
     """
     stated, rows = study.claims.get("forks"), []
@@ -47,7 +47,8 @@ def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.Dat
         n = len(of_seeds(effects, name, *RUNNING[:2]))
         word = happened(nats, share, stated) if stated and n else NOT_TESTED
         changed = "nothing but the order" if name == PLACEBO else fork.changed
-        rows.append((study.name, name, changed, fork.noise, n, *nats, *share, *points, word))
+        head = study.name, name, changed, fork.noise, *fork.times
+        rows.append((*head, n, *nats, *share, *points, word))
     return pd.DataFrame(rows, columns=CAUSES)
 
 
