@@ -1,5 +1,7 @@
 """What each mechanism predicts for every fork, beside what happened: a row a mechanism, a column a fork."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -39,7 +41,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
         labelLimit=160,
         grid=False,
     )
-    names = alt.Axis(title=None, ticks=False, domain=False, labelLimit=260, grid=False)
+    names = alt.Axis(labelLimit=260, **bare)
     x = alt.X("fork:N", sort=forks, scale=alt.Scale(domain=forks), axis=labels)
     y = alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=names)
     shown = [outcome for outcome in OUTCOMES if outcome in set(rows["outcome"])]
@@ -54,7 +56,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     tips = [alt.Tooltip("name:N", title="mechanism"), "fork:N", "predicted:N", "measured:N", "outcome:N"]
     marks = alt.Chart(rows).mark_point(size=560, filled=True, opacity=0.32).encode(x, y, color=colour, shape=shape)
     signs = alt.Chart(pd.concat([rows, top.assign(label=MEASURED)])[["fork", "label", "sign"]])
-    text_look = {"style": "guide-label", "font": theme.FONT, "fontSize": 14, "baseline": "middle"}
+    text_look: dict[str, Any] = {"style": "guide-label", "font": theme.FONT, "fontSize": 14, "baseline": "middle"}
     layers = [marks.encode(tooltip=tips), signs.mark_text(**text_look).encode(x, y, text="sign:N")]
     chart = alt.layer(*layers).properties(width=CELL * len(forks), height=ROW * len(order), name="mechanisms")
     return parts.finish(chart, *text(rows, top, verdicts))
