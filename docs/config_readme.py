@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from errordrops import study
+from errordrops.study import study
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "config" / "README.md"

@@ -7,12 +7,12 @@ import torch
 import yaml
 from torch import nn
 
-from errordrops import plan, study
-from errordrops.checkpoints import State, Store
 from errordrops.data import epoch, prepare
-from errordrops.layout import Layout
-from errordrops.numerics import Numerics
-from errordrops.trainer import Trainer
+from errordrops.results.layout import Layout
+from errordrops.study import plan, study
+from errordrops.training.checkpoints import State, Store
+from errordrops.training.numerics import Numerics
+from errordrops.training.trainer import Trainer
 
 DATASET = {
     "name": "fashion-mnist-sample",

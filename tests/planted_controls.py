@@ -14,9 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errordrops.analysis import changes, equivalence, final, lag, noise, speed, variance
-from errordrops.schedules import Setting, noise_scale
-from errordrops.study import Arm, Study, load
+from errordrops.analysis import changes, final
+from errordrops.analysis import epoch_variance as variance
+from errordrops.analysis import noise_fits as noise
+from errordrops.analysis import same_curve as equivalence
+from errordrops.analysis import statistics_lag as lag
+from errordrops.analysis import time_to_error as speed
+from errordrops.study.settings import Setting, noise_scale
+from errordrops.study.study import Arm, Study, load
 
 IMAGES = 9600
 FILE = """

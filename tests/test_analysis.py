@@ -8,9 +8,9 @@ import pytest
 
 import planted
 from errordrops.analysis import changes, claims, final
-from errordrops.analysis.intervals import summarise, t_interval
-from errordrops.schedules import Setting, rule_phases
-from errordrops.study import load
+from errordrops.results.intervals import summarise, t_interval
+from errordrops.study.settings import Setting, rule_phases
+from errordrops.study.study import load
 from networks import smoke
 from test_study import changed, write
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from errordrops.analysis import exact
-from errordrops.analysis.intervals import Interval, t_interval
-from errordrops.analysis.verdicts import NOTHING, claim, decided, few, overruled, share, verdict
+from errordrops.results import exact
+from errordrops.results.intervals import Interval, t_interval
+from errordrops.results.verdicts import NOTHING, claim, decided, few, overruled, share, verdict
 
 OLD_KEYS = "id statement metric milestone holds value ci_low ci_high threshold_low threshold_high unit n".split()
 

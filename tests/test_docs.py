@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 # 2.25 [1.96, 2.55] points (`step.m1.drop`): number, %, interval, up to a line of words, claim
 QUOTED = re.compile(

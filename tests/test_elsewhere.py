@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
 from errordrops.analysis import changes, detection, detector_claims, elsewhere, sweep
 from errordrops.report import caveats
-from errordrops.report import study as report_study
+from errordrops.report import material as report_study
+from errordrops.study import study as studies
 from planted_study import curves
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import errordrops
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"torch": "pytorch", "pypandoc_binary": "pypandoc", "snakemake": "snakemake-minimal"}

@@ -8,24 +8,16 @@ import pandas as pd
 import pytest
 
 import planted_study
-from errordrops import study as studies
-from errordrops.analysis import (
-    cause_claims,
-    effects,
-    equivalence,
-    foretold_claims,
-    lag,
-    low_rate,
-    noise,
-    placebo,
-    same_claims,
-    speed,
-    sweep,
-    variance,
-)
+from errordrops.analysis import cause_claims, effects, foretold_claims, low_rate, placebo, same_claims, sweep
+from errordrops.analysis import epoch_variance as variance
+from errordrops.analysis import noise_fits as noise
+from errordrops.analysis import same_curve as equivalence
+from errordrops.analysis import statistics_lag as lag
+from errordrops.analysis import time_to_error as speed
 from errordrops.analysis.claims import beyond_claims, milestone_claims
 from errordrops.analysis.judged import flow_time, milestones_trained, updates_per_epoch
 from errordrops.analysis.simulation import simulated_rates
+from errordrops.study import study as studies
 from planted_study import HEIGHT, curves
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))

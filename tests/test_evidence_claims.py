@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
-from errordrops.analysis import cause_claims, effects, verdicts
-from errordrops.analysis.results import results
-from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.analysis import cause_claims, effects
+from errordrops.analysis.whole_study import results
+from errordrops.results import verdicts
+from errordrops.results.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.study import study as studies
 from planted_study import IMAGES, curves, draw
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))

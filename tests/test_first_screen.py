@@ -5,7 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from errordrops.report import about, effects, evidence, parts, study, summary
+from errordrops.report import about, effects, evidence, summary
+from errordrops.report import findings as parts
+from errordrops.report import material as study
 from rendered import change, folder, made  # noqa: F401  (fixtures)
 
 NUMBERS = {"metric": "test error_recomputed", "unit": "points", "n": 3, "threshold_low": None, "threshold_high": -1.0}

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import planted_forks as planted
-from errordrops import foretell
 from errordrops.analysis import excess, foretold, fork_claims, fork_results, forks, mechanisms
 from errordrops.analysis.right import Right
-from errordrops.layout import Layout
+from errordrops.results import foretell
+from errordrops.results.layout import Layout
 
 STUDY = planted.study()
 CURVES = planted.curves()
@@ -101,7 +101,7 @@ def test_claims_of_forks_fail_where_only_the_rate_counts():
 
 
 def test_a_study_without_thresholds_claims_nothing():
-    from errordrops import study
+    from errordrops.study import study
 
     quick = study.load("quick", study.REPOSITORY / "config/studies")
     tables, claims = fork_results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
@@ -192,7 +192,7 @@ def test_a_mechanism_is_contradicted_by_a_fork_that_it_predicts_wrongly():
 
 
 def test_an_interval_over_a_bound_decides_nothing():
-    from errordrops.analysis.intervals import Interval
+    from errordrops.results.intervals import Interval
 
     assert mechanisms.outcome(Interval(0.2, 0.1, 0.3), -0.25, 0.25) == "not decided"
     assert mechanisms.outcome(Interval(0.2, 0.1, 0.24), -0.25, 0.25) == "as predicted"
@@ -212,7 +212,7 @@ def test_curves_have_three_axes_and_arm_none_behind():
 
 
 def test_the_workflow_writes_what_is_foretold_before_a_fork_is_trained(tmp_path):
-    from errordrops import plan
+    from errordrops.study import plan
     from errordrops.workflow import Workflow
 
     (tmp_path / "forked.yaml").write_text(planted.FILE)

@@ -7,10 +7,10 @@ tensors that it was recorded with. With a GPU the real one is tried as well.
 import pytest
 import torch
 
-from errordrops.checkpoints import State
-from errordrops.graphs import WARM_UP, Graphs, cuda_recorder, graphs_for
-from errordrops.numerics import Numerics, choose
-from errordrops.schedules import Setting
+from errordrops.study.settings import Setting
+from errordrops.training.checkpoints import State
+from errordrops.training.graphs import WARM_UP, Graphs, cuda_recorder, graphs_for
+from errordrops.training.numerics import Numerics, choose
 from networks import trainer
 
 AT_ONCE = Numerics("cpu", "fp32", 1, 200)

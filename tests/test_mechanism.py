@@ -6,16 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from errordrops import cli, plan
-from errordrops.batchnorm import batch_norms, set_groups
-from errordrops.curves import PROBE_COLUMNS
+from errordrops import cli
+from errordrops.analysis.noisy_quadratic import stability_limit
 from errordrops.files import read_table
-from errordrops.mechanism import curvature, landscape, motion, sharpness, spectrum, units
-from errordrops.mechanism.subject import Subject
-from errordrops.mechanism.surface import Surface, along, flat
-from errordrops.mechanism.toy import stability_limit
-from errordrops.runs import Session, train_run
-from errordrops.schedules import Setting
+from errordrops.probes import displacement as motion
+from errordrops.probes import hessian as curvature
+from errordrops.probes import loss_map as landscape
+from errordrops.probes import sharpness, spectrum, units
+from errordrops.probes.subject import Subject
+from errordrops.probes.surface import Surface, along, flat
+from errordrops.results.curves import PROBE_COLUMNS
+from errordrops.study import plan
+from errordrops.study.settings import Setting
+from errordrops.training.batchnorm import batch_norms, set_groups
+from errordrops.training.runs import Session, train_run
 from networks import tiny, trainer
 
 PROBED = {

@@ -18,8 +18,8 @@ import test_figures_mechanism_a
 import test_figures_mechanism_b
 import test_figures_papers
 from errordrops import figures, report
-from errordrops.analysis import court
-from errordrops.study import REPOSITORY
+from errordrops.analysis import explanations as court
+from errordrops.study.study import REPOSITORY
 from reading import WORDS_PER_MINUTE, words
 from rendered import SETTINGS
 

@@ -7,13 +7,13 @@ from collections import Counter
 import pandas as pd
 import pytest
 
-from errordrops import replications
-from errordrops.analysis.verdicts import FAILS, HOLDS, OPEN, UNTESTED, verdict
-from errordrops.layout import Layout
-from errordrops.report.court import hearing
-from errordrops.report.study import read
-from errordrops.study import REPOSITORY
-from errordrops.verify import agrees, compare
+from errordrops.report.explanations_section import hearing
+from errordrops.report.material import read
+from errordrops.results import replications
+from errordrops.results.layout import Layout
+from errordrops.results.verdicts import FAILS, HOLDS, OPEN, UNTESTED, verdict
+from errordrops.results.verify import agrees, compare
+from errordrops.study.study import REPOSITORY
 
 README = " ".join((REPOSITORY / "README.md").read_text().split())
 REFERENCE = REPOSITORY / "results/reference"

@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from errordrops import cli, replications
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import claim
+from errordrops import cli
 from errordrops.errors import UserError
 from errordrops.files import write_json
-from errordrops.layout import Layout
-from errordrops.report import replicated, study
+from errordrops.report import material as study
+from errordrops.report import replicated
+from errordrops.results import replications
+from errordrops.results.intervals import Interval
+from errordrops.results.layout import Layout
+from errordrops.results.verdicts import claim
 from rendered import SETTINGS, change, folder, made
 
 __all__ = ["folder", "made"]  # fixtures

@@ -14,7 +14,8 @@ import pytest
 
 import planted
 from errordrops import report
-from errordrops.report import engines, parts, study, text
+from errordrops.report import engines, parts, text
+from errordrops.report import material as study
 from rendered import SETTINGS, cells, change, folder, made, page, page_of, visible
 
 __all__ = ["folder", "made", "page"]  # fixtures

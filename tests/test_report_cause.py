@@ -9,7 +9,8 @@ import pandas as pd
 
 from errordrops import report
 from errordrops.analysis.simulation import simulated_rates
-from errordrops.report import evidence, study
+from errordrops.report import evidence
+from errordrops.report import material as study
 from rendered import folder, made
 
 __all__ = ["folder", "made"]  # fixtures

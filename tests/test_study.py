@@ -5,9 +5,9 @@ import copy
 import pytest
 import yaml
 
-from errordrops import study
-from errordrops.study import StudyError
-from errordrops.studyfile import schema
+from errordrops.study import study
+from errordrops.study.study import StudyError
+from errordrops.study.studyfile import schema
 
 GOOD = {
     "study": "mine",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from errordrops.mechanism.toy import (
+from errordrops.analysis.noisy_quadratic import (
     Stretch,
     excess_curve,
     fall,

@@ -5,13 +5,14 @@ import json
 
 import pytest
 
-from errordrops import cli, verify
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import at_least, claim
-from errordrops.circumstances import differences
+from errordrops import cli
 from errordrops.errors import UserError
-from errordrops.layout import Layout
-from errordrops.study import REPOSITORY
+from errordrops.results import verify
+from errordrops.results.circumstances import differences
+from errordrops.results.intervals import Interval
+from errordrops.results.layout import Layout
+from errordrops.results.verdicts import at_least, claim
+from errordrops.study.study import REPOSITORY
 
 
 def drop(value, half, id="step.m1.drop", high=-1.0, **more):

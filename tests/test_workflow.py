@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from errordrops import curves
 from errordrops.figures import FIGURES
-from errordrops.layout import ANALYSIS_TABLES, Layout
-from errordrops.study import REPOSITORY
+from errordrops.results import curves
+from errordrops.results.layout import ANALYSIS_TABLES, Layout
+from errordrops.study.study import REPOSITORY
 
 COPIED = ("Snakefile", "environment.yml", "pyproject.toml", "config", "profiles", "report", "src", "workflow")
 NO_TORCH = "raise ImportError('torch is not to be imported here')"
@@ -183,7 +183,7 @@ def test_a_change_to_the_text_renders_only(place):
 
 
 def test_a_change_to_training_code_retrains(place):
-    module = place.folder / "src/errordrops/batchnorm.py"
+    module = place.folder / "src/errordrops/training/batchnorm.py"
     before = module.read_text()
     module.write_text(before + "\n# a change\n")
     assert place.planned("--config", "study=smoke")["train"] == 8

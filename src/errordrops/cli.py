@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import __version__, explain_options
+from . import __version__
 from .errors import UserError
-from .layout import Layout
-from .memory import ran_out_of_memory
+from .explain import options as explain_options
+from .results.layout import Layout
+from .training.memory import ran_out_of_memory
 
 if TYPE_CHECKING:
-    from .study import Study
+    from .study.study import Study
 
 
 def say(message: str) -> None:
@@ -26,8 +27,8 @@ def say(message: str) -> None:
 
 
 def plan(args: argparse.Namespace) -> None:
-    from . import overview
-    from .costs import cost
+    from .results import overview
+    from .results.costs import cost
 
     loaded = _study(args)
     estimate = cost(loaded, args.cores, args.results, args.images_per_second)
@@ -39,7 +40,7 @@ def plan(args: argparse.Namespace) -> None:
 
 
 def data(args: argparse.Namespace) -> None:
-    from .study import check_batches
+    from .study.study import check_batches
 
     loaded = _study(args)
     if loaded.dataset["name"] == "imagenet":
@@ -56,8 +57,8 @@ def data(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    from . import reference
-    from .plan import PROBES, find_run, steps
+    from .results import reference
+    from .study.plan import PROBES, find_run, steps
 
     loaded, layout = _study(args), _layout(args)
     step = getattr(args, "probe", args.step)
@@ -68,7 +69,7 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
-    from . import processes
+    from .training import processes
 
     if loaded.dataset["name"] == "imagenet":
         from .data import stored
@@ -77,14 +78,14 @@ def train(args: argparse.Namespace) -> None:
         stored.set_readers(idle if args.workers is None else args.workers)
     tell = say if processes.rank() == 0 else lambda message: None
     if step in PROBES:
-        from .mechanism.probes import probe_run
+        from .probes.probe_run import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
         probe_run(step, loaded, run, layout, args.device, tell)
         processes.leave()
         return
-    from .runs import audit_run, closeup_run, train_run
+    from .training.runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
     make(loaded, run, layout, args.device, tell)
@@ -92,7 +93,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def foretell(args: argparse.Namespace) -> None:
-    from .foretell import write
+    from .results.foretell import write
 
     made = write(_study(args), args.seed, _layout(args))
     falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
@@ -102,10 +103,10 @@ def foretell(args: argparse.Namespace) -> None:
 def collect(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from . import curves
     from .files import read_table, write_parquet
-    from .plan import PROBES, runs_with
-    from .reference import FILES, described_runs
+    from .results import curves
+    from .results.reference import FILES, described_runs
+    from .study.plan import PROBES, runs_with
 
     loaded, layout = _study(args), _layout(args)
     columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS, "probes": curves.PROBE_COLUMNS}
@@ -130,13 +131,13 @@ def collect(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
-    from .analysis.results import results
     from .analysis.right import Right
+    from .analysis.whole_study import results
     from .files import read_json, read_table, write_csv, write_json
-    from .foretell import FILE
-    from .plan import runs_with
-    from .provenance import epoch_seconds, provenance
-    from .reference import described_runs
+    from .results.foretell import FILE
+    from .results.provenance import epoch_seconds, provenance
+    from .results.reference import described_runs
+    from .study.plan import runs_with
 
     loaded, layout = _study(args), _layout(args)
     described = described_runs(loaded, layout)
@@ -166,8 +167,8 @@ def figure(args: argparse.Namespace) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
-    from . import reference
     from .report import render
+    from .results import reference
 
     layout, study = _layout(args), _study(args)
     court, picture = map(reference.committed, (study.companion, study.opening))
@@ -175,7 +176,7 @@ def report(args: argparse.Namespace) -> None:
 
 
 def keep(args: argparse.Namespace) -> None:
-    from . import reference, replications
+    from .results import reference, replications
 
     kept = Layout.reference(_study(args).name)
     if args.again is not None:
@@ -188,8 +189,8 @@ def keep(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> int:
-    from .reference import conclusions
-    from .verify import verify, words
+    from .results.reference import conclusions
+    from .results.verify import verify, words
 
     kept, own = Layout.reference(Path(args.study).stem), _layout(args)
     make = f"make report STUDY={own.root.name}"
@@ -199,7 +200,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace) -> "Study":
-    from .study import load
+    from .study.study import load
 
     return load(args.study, args.studies, args.data_dir, args.depth)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from .figures import FIGURES
-from .plan import PROBES
+from .study.plan import PROBES
 
 
 def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:

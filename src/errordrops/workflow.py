@@ -9,13 +9,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from . import plan, reference, replications
 from .figures import FIGURES
-from .layout import ANALYSIS_TABLES, GALLERY, Layout
-from .study import Study, StudyError, load
+from .results import reference, replications
+from .results.layout import ANALYSIS_TABLES, GALLERY, Layout
+from .study import plan
+from .study.study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
-BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
+BASICS = ("files.py", "results/layout.py")  # what every step that writes a table rests on
 FIGURE_PARTS = ("__init__", "dots", "measures", "panels", "parts", "theme", "words")  # what figures share
 
 
@@ -70,7 +71,7 @@ class Workflow:
 
     def log_files(self) -> list[str]:
         """The index of the published logs, and the programs that explain them."""
-        programs = modules("logs/", "explaining/", "analysis/drops.py", "analysis/drop_rule.py")
+        programs = modules("explain/readers/", "explain/", "detector/")
         return [str(Path(self.config.get("logs") or ".") / "index.csv"), "benchmarks/logs.py", *programs]
 
     def options(self) -> str:
@@ -202,14 +203,18 @@ class Workflow:
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
         if self.study(study).arm(arm).role == "fork":  # what it will do is written down before
             parent.append(str(layout.run(plan.CONTROL, seed) / "foretold.json"))
-        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "plateau.py", "runs.py")]
+        return [
+            str(layout.data),
+            *parent,
+            *modules(*plan.TRAINING_MODULES, "results/curves.py", "study/plateau.py", "training/runs.py"),
+        ]
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = run.parent if run.parent and self.run(study, run.parent, seed).closeups else None
         waited = [str(layout.run(parent, seed) / "closeups.csv")] if parent else []
-        return self._replay_inputs(study, arm, seed, "closeups", [*waited, *modules("closeups.py")])
+        return self._replay_inputs(study, arm, seed, "closeups", [*waited, *modules("training/closeups.py")])
 
     def audit_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what forks of it need."""
@@ -219,14 +224,15 @@ class Workflow:
         """The run itself and what probes need. Directions of curvature are found once, by the probe of the control."""
         waits = arm != plan.CONTROL or probe != "curvature"
         first = [str(self.layout(study).run(plan.CONTROL, seed) / "probe_curvature.csv")] if waits else []
-        return self._replay_inputs(study, arm, seed, probe, [*first, *modules("mechanism/")])
+        probes = modules("probes/", "analysis/noisy_quadratic.py")
+        return self._replay_inputs(study, arm, seed, probe, [*first, *probes])
 
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
         if known:
             return [own, *(str(reference.stored(known, name)) for name in reference.FILES[step])]
-        return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
+        return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "training/runs.py")]
 
     def companion_files(self, study: str) -> list[str]:
         """The committed results of the studies whose court or first picture the page shows, where they are there."""

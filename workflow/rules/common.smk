@@ -6,11 +6,11 @@ from shlex import quote
 
 import jsonschema
 
-from errordrops.clock import bring_to_present
-from errordrops.layout import ANALYSIS_TABLES, Layout
-from errordrops.lock import take_over
-from errordrops.plan import PROBES
-from errordrops.study import StudyError
+from errordrops.results.clock import bring_to_present
+from errordrops.results.layout import ANALYSIS_TABLES, Layout
+from errordrops.results.lock import take_over
+from errordrops.study.plan import PROBES
+from errordrops.study.study import StudyError
 from errordrops.workflow import (
     BASICS,
     PACKAGE,

@@ -6,15 +6,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ..study import Study
+from ..results.intervals import Interval
+from ..results.verdicts import LEVEL, NOTHING, claim
+from ..study.study import Study
 from . import effects
 from .crossed import variance
-from .equivalence import REFERENCE, pairs
-from .intervals import Interval
 from .judged import JUDGED, WORDS, of_reading
 from .quotients import fieller, fieller_p
 from .right import Right, stacked
-from .verdicts import LEVEL, NOTHING, claim
+from .same_curve import REFERENCE, pairs
 
 COLUMNS = "study arm reference index control seed split metric difference fall".split()
 ENDINGS = {1: "", 2: "_m2"}  # of the id: by which of the step arm's changes the difference is measured

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import Study
+from ..results.intervals import t_interval
+from ..results.verdicts import FAILS, NOTHING, at_least, claim, overruled
+from ..study.study import Study
 from .claims import BESIDE, interval_of
 from .effects import best
-from .intervals import t_interval
 from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
-from .verdicts import FAILS, NOTHING, at_least, claim, overruled
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ..arms import control_of
-from ..curves import wide
-from ..schedules import shared_epochs
-from ..study import CONTROL, Study
+from ..results.curves import wide
+from ..results.intervals import summarise
+from ..study.arms import control_of
+from ..study.settings import shared_epochs
+from ..study.study import CONTROL, Study
 from .effects import held
-from .intervals import summarise
 from .levels import LEVEL_EPOCHS, mean_over, windows
 
 __all__ = ["LEVEL_EPOCHS", "comparable", "milestone_changes", "milestone_summary", "of_study", "windows"]

@@ -4,13 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..schedules import shared_epochs
-from ..study import CONTROL, Arm, Study
+from ..results.intervals import Interval
+from ..results.verdicts import at_least, claim
+from ..study.settings import shared_epochs
+from ..study.study import CONTROL, Arm, Study
 from . import effects
 from .changes import comparable
-from .intervals import Interval
 from .judged import JUDGED, WORDS, of_reading
-from .verdicts import at_least, claim
 
 READINGS = {"": "error", "_loss": "loss"}  # ending of the key in the study file: what is judged
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ..arms import Arm
-from ..study import Study
+from ..detector.drop_rule import AFTER
+from ..study.arms import Arm
+from ..study.study import Study
 from .detection import is_prompt, watched
-from .drop_rule import AFTER
 from .judged import JUDGED, milestones_trained, noise_falls, of_reading, settings, updates_per_epoch
 
 FULL = 0.05  # a change is by the full factor if the noise falls to 1 / factor, within this share

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .intervals import Interval, t_quantile
+from ..results.intervals import Interval, t_quantile
 
 
 def covariance(one: np.ndarray, other: np.ndarray) -> float:

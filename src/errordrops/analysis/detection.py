@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from ..study import Arm, Study
-from .drop_rule import AFTER
-from .drops import find_drops
+from ..detector.drop_rule import AFTER
+from ..detector.drops import find_drops
+from ..study.study import Arm, Study
 from .judged import JUDGED, milestones_trained, noise_falls, series, updates_per_epoch
 
 READINGS = [(split, metric) for split, metric, _ in JUDGED.values()] + [("test", "error")]

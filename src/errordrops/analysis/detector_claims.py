@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Arm, Study
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, claim, few, share
+from ..study.study import Arm, Study
 from .counted_drops import by_seed
-from .intervals import t_interval
 from .judged import JUDGED, WORDS, of_reading
-from .verdicts import NOTHING, claim, few, share
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]

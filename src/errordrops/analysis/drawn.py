@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Study
-from .intervals import Interval
+from ..results.intervals import Interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import Study
 from .judged import JUDGED, WORDS, of_reading, series
 from .levels import after, before, fall
 from .randomised import Lot, hits, merged, p_value, shifts
-from .verdicts import NOTHING, claim
 
 COLUMNS = "study arm seed index first last date hit fall_error fall_loss scores_hit scores_error scores_loss".split()
 TESTS = {"detector": "hit", "level": "error", "level_loss": "loss"}  # id of the claim: its scores

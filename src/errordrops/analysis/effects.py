@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..arms import Arm, control_of
-from ..study import CONTROL, Study
+from ..results.intervals import Interval, summarise
+from ..study.arms import Arm, control_of
+from ..study.study import CONTROL, Study
 from .crossed import crossed_interval
-from .intervals import Interval, summarise
 from .judged import READINGS, series
 from .levels import LEVEL_EPOCHS, after, mean_over
 from .right import Right, stacked

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import CONTROL, Arm, Study
+from ..detector.drop_rule import AFTER
+from ..detector.drops import find_drops
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import CONTROL, Arm, Study
 from .changes import comparable
 from .claims import READINGS
-from .drop_rule import AFTER
-from .drops import find_drops
-from .intervals import t_interval
 from .judged import JUDGED, WORDS, judged_series, of_reading
 from .levels import LEVEL_EPOCHS, falls
-from .verdicts import NOTHING, claim
 
 COLUMNS = "study arm milestone seed split metric fall largest_elsewhere after beyond".split()
 PLANTED_COLUMNS = "study split metric size planted found".split()

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..families import PLACEBO
-from ..study import CONTROL, Study
+from ..results.verdicts import NOTHING, claim
+from ..study.families import PLACEBO
+from ..study.study import CONTROL, Study
 from .fork_claims import SPAN
 from .forks import UNIT, all_forks
 from .judged import RUNNING
 from .quotients import fieller, fieller_p
-from .verdicts import NOTHING, claim
 
 METRIC = " ".join(RUNNING[:2])
 COLUMNS = "study fork seed changed noise net predicted".split()

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..study import Study
-from .verdicts import FAILS, HOLDS, LEVEL, NOTHING, OPEN, PRIMARY, claim, overruled
+from ..results.verdicts import FAILS, HOLDS, LEVEL, NOTHING, OPEN, PRIMARY, claim, overruled
+from ..study.study import Study
 
 Claim = dict[str, Any]
 

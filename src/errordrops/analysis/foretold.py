@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foretell import SPLIT, WEIGHTS
-from ..study import Study
+from ..results.foretell import SPLIT, WEIGHTS
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import NOTHING, claim, share
+from ..study.study import Study
 from .forks import all_forks
-from .intervals import Interval, t_interval
-from .verdicts import NOTHING, claim, share
 
 METRIC = f"{SPLIT} {WEIGHTS}"
 COLUMNS = "study fork seed date noise changed span foretold low high measured covered constant".split()

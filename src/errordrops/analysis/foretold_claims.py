@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Study
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import Study
 from .claims import interval_of
-from .intervals import t_interval
 from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
-from .verdicts import NOTHING, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import CONTROL, Study
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import CONTROL, Study
 from .crossed import crossed_interval
 from .forks import UNIT, Fork, all_forks, crossed, paired
-from .intervals import Interval, t_interval
 from .judged import READINGS, RUNNING
 from .quotients import fieller, fieller_p
 from .right import Right
-from .verdicts import NOTHING, claim
 
 Claims = list[dict[str, Any]]
 SPAN = "level"

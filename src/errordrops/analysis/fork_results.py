@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..foretell import predicted
-from ..study import CONTROL, Study
+from ..results.foretell import predicted
+from ..study.study import CONTROL, Study
 from . import excess, foretold, fork_claims, forks, mechanism_claims, mechanisms
 from .right import Right
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..arms import Arm
-from ..forks import fork_arms, relative_noise
-from ..schedules import Setting
-from ..study import CONTROL, Study
+from ..results.intervals import Interval, t_interval
+from ..study.arms import Arm
+from ..study.forks import fork_arms, relative_noise
+from ..study.settings import Setting
+from ..study.study import CONTROL, Study
 from .crossed import crossed_interval
-from .intervals import Interval, t_interval
 from .judged import READINGS, series
 from .levels import after, mean_over
 from .quotients import fieller

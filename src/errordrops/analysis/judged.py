@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ..study import Study
+from ..study.study import Study
 
 # name in ids of claims: (split, metric, unit)
 JUDGED = {

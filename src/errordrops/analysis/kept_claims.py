@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arms import Arm
-from ..schedules import Setting
-from ..study import Study
+from ..results.verdicts import NOTHING, claim
+from ..study.arms import Arm
+from ..study.settings import Setting
+from ..study.study import Study
 from .judged import KEPT, RUNNING, WORDS, of_reading
 from .quotients import fieller, fieller_p
-from .verdicts import NOTHING, claim
 
 COLUMNS = "study arm index milestone cutter control seed effect effect_cutter".split()
 

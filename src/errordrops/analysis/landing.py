@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import Study
-from .intervals import Interval, summarise, t_interval
+from ..results.intervals import Interval, summarise, t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import Study
 from .judged import JUDGED, of_reading
 from .kept_claims import noise_of
 from .quotients import fieller, fieller_p
-from .verdicts import NOTHING, claim
 
 COLUMNS = "study at cut seed split metric left gap predicted_fall error error_constant".split()
 CUTS = {"rate": "the learning rate is cut", "batch": "the batch size is increased"}

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..study import CONTROL, Study
+from ..study.study import CONTROL, Study
 from .judged import JUDGED, series
 from .levels import before, mean_over
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..arms import Arm
-from ..study import CONTROL, Study
-from .intervals import Interval, t_interval
-from .verdicts import NOTHING, claim
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.arms import Arm
+from ..study.study import CONTROL, Study
 
 Claims = list[dict[str, Any]]
 METRIC = "train_eval loss"

@@ -12,17 +12,17 @@ from typing import Any
 
 import pandas as pd
 
-from ..families import PLACEBO
-from ..study import Study
+from ..results.intervals import Interval
+from ..results.verdicts import FAILS, HOLDS, NOTHING, OPEN, SECONDARY, UNTESTED, claim, decided, judge, overruled
+from ..study.families import PLACEBO
+from ..study.study import Study
 from .fork_claims import in_nats, of_seeds, share_of_effect
 from .forks import all_forks
-from .intervals import Interval
 from .judged import READINGS, RUNNING
-from .verdicts import FAILS, HOLDS, NOTHING, OPEN, SECONDARY, UNTESTED, claim, decided, judge, overruled
 
 CAUSES = (
-    "study fork changed noise rate_times batch_times noise_times n effect effect_low effect_high share share_low share_high error error_low error_high "
-    "happened"
+    "study fork changed noise rate_times batch_times noise_times n effect effect_low effect_high share share_low "
+    "share_high error error_low error_high happened"
 ).split()
 COLUMNS = "study mechanism what kind predicted_low predicted_high value value_low value_high unit n outcome".split()
 VERDICTS = "study mechanism title source because verdict predictions as_predicted contradicted against".split()
@@ -33,8 +33,9 @@ FALLS, RISES, STAYS = "falls", "rises", "stays"
 
 
 def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per fork: what was changed, what became of g, what rate, batch and noise were multiplied by, effects on running training loss (nats, and as a share of
-    the rate cut's) and on test error (points), and in a word what happened to training loss.
+    """One row per fork: what was changed, what became of g, what rate, batch and noise were multiplied by, effects on
+    running training loss (nats, and as a share of the rate cut's) and on test error (points), and in a word what
+    happened to training loss.
     """
     stated, rows = study.claims.get("forks"), []
     for name, fork in {fork.name: fork for fork in all_forks(study)}.items():
@@ -53,7 +54,7 @@ def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.Dat
 
 
 def happened(nats: Interval, share: Interval, stated: Mapping[str, float]) -> str:
-    """stays: the whole interval of the share within the margin; falls, rises: the whole interval beyond the threshold."""
+    """stays: the whole interval of the share is within the margin; falls, rises: that in nats is beyond the threshold."""
     if share.low > -stated["equal"] and share.high < stated["equal"]:
         return STAYS
     if nats.high < -stated["moved"]:

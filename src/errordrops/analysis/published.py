@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from ..study import CONTROL, Study
-from .intervals import summarise, t_interval
+from ..results.intervals import summarise, t_interval
+from ..study.study import CONTROL, Study
 from .judged import JUDGED, series
 from .levels import LEVEL_EPOCHS, before, fall
 

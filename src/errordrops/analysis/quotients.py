@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..results.intervals import Interval, t_quantile
 from .crossed import covariance
-from .intervals import Interval, t_quantile
 
 ENOUGH = 6  # seeds from which on they can be resampled: of fewer there are too few different samples
 

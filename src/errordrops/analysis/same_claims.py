@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import CONTROL, Study
-from .equivalence import REFERENCE, pairs
-from .intervals import Interval, t_interval
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import FAILS, NOTHING, at_least, claim, overruled
+from ..study.study import CONTROL, Study
 from .judged import JUDGED, WORDS, of_reading
-from .verdicts import FAILS, NOTHING, at_least, claim, overruled
+from .same_curve import REFERENCE, pairs
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]

@@ -65,7 +65,7 @@ def table(foretold: pd.DataFrame) -> pd.DataFrame:
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, and the 95 % t-interval of the measured fall."""
-    from ..analysis.intervals import t_interval
+    from ..results.intervals import t_interval
 
     found = []
     for (fork, kind), group in rows.groupby(["fork", "kind"], sort=False):

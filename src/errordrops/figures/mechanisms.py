@@ -31,16 +31,8 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     top = pd.DataFrame({"fork": causes["fork"].astype(str), "happened": causes["happened"].astype(str)})
     top = top[top["fork"].isin(forks)].assign(sign=lambda t: t["happened"].map(SIGNS).fillna(OPEN))
     order = [MEASURED, *dict.fromkeys(rows["label"])]
-    labels = alt.Axis(
-        title=None,
-        orient="top",
-        labelAngle=-45,
-        labelOverlap=False,
-        ticks=False,
-        domain=False,
-        labelLimit=160,
-        grid=False,
-    )
+    bare: dict[str, Any] = {"title": None, "ticks": False, "domain": False, "grid": False}
+    labels = alt.Axis(orient="top", labelAngle=-45, labelOverlap=False, labelLimit=160, **bare)
     names = alt.Axis(labelLimit=260, **bare)
     x = alt.X("fork:N", sort=forks, scale=alt.Scale(domain=forks), axis=labels)
     y = alt.Y("label:N", sort=order, scale=alt.Scale(domain=order), axis=names)

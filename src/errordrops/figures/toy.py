@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..mechanism import toy
+from ..analysis import noisy_quadratic as toy
 from . import parts, theme, words
 
 CURVATURES = np.array([float(f"{h:.3g}") for h in np.geomspace(1e-3, 5, 14)])

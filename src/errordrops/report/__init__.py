@@ -11,8 +11,11 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, gallery, handson, papers, parts, replicated, summary, tables
-from .study import ReportError, Study, read
+from . import about, charts, engines, evidence, gallery, handson, papers, replicated, summary
+from . import explanations_section as court
+from . import findings as parts
+from . import page_tables as tables
+from .material import ReportError, Study, read
 from .text import first_open, fold
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]

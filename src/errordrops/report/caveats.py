@@ -1,8 +1,8 @@
 """What numbers do not say by themselves: what the blind detector misses, what slope and prediction share. Pure."""
 
-from ..analysis.intervals import t_interval
-from ..analysis.verdicts import decided
-from .study import Study
+from ..results.intervals import t_interval
+from ..results.verdicts import decided
+from .material import Study
 from .text import count, interval, listed, number
 
 

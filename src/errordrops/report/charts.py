@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from .about import slug
-from .study import Study
+from .material import Study
 from .text import cell, floating, folded, plain
 
 LARGEST_SVG = 300_000  # characters; a larger picture is not worth carrying for readers without scripts

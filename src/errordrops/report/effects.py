@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .study import Study
+from .material import Study
 from .text import missing, number, short
 
 MANY = 8  # an arm that changes this often (a cosine) has no milestones to speak of

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..analysis.verdicts import FAILS, verdict
+from ..results.verdicts import FAILS, verdict
 from . import charts
 from .caveats import landed, returned, unseen
 from .effects import own_milestones
-from .parts import outcomes
-from .study import Study
+from .findings import outcomes
+from .material import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
 CAVEATS = {

@@ -5,8 +5,8 @@ Markdown out.
 from collections.abc import Mapping
 
 from . import charts
-from .court import hearing
-from .study import Study
+from .explanations_section import hearing
+from .material import Study
 
 FIGURES = ("error_by_epoch", "slider", "toy")
 

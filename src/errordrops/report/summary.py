@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..analysis.changes import LEVEL_EPOCHS
-from ..analysis.verdicts import decided
-from ..layout import Layout
+from ..results.layout import Layout
+from ..results.verdicts import decided
 from . import effects as fx
 from .about import model_on_data
-from .study import Study
+from .material import Study
 from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
