@@ -171,8 +171,8 @@ def report(args: argparse.Namespace) -> None:
     from .results import reference
 
     layout, study = _layout(args), _study(args)
-    court, picture = map(reference.committed, (study.companion, study.opening))
-    say(f"rendered by {render(layout.root, layout.report, companion=court, opening=picture)}")
+    mechanisms, picture = map(reference.committed, (study.companion, study.opening))
+    say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
 
 
 def keep(args: argparse.Namespace) -> None:

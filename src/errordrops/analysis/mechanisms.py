@@ -54,7 +54,7 @@ def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.Dat
 
 
 def happened(nats: Interval, share: Interval, stated: Mapping[str, float]) -> str:
-    """stays: the whole interval of the share is within the margin; falls, rises: that in nats is beyond the threshold."""
+    """stays: the share's whole interval is within the margin; falls, rises: that in nats is beyond the threshold."""
     if share.low > -stated["equal"] and share.high < stated["equal"]:
         return STAYS
     if nats.high < -stated["moved"]:
