@@ -91,7 +91,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def foretell(args: argparse.Namespace) -> None:
-    from .foretell import write
+    from .results.foretell import write
 
     made = write(_study(args), args.seed, _layout(args))
     falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
@@ -133,7 +133,7 @@ def analyse(args: argparse.Namespace) -> None:
     from .analysis.together import apart
     from .analysis.whole_study import results
     from .files import read_json, read_table, write_csv, write_json
-    from .foretell import FILE
+    from .results.foretell import FILE
     from .results.provenance import epoch_seconds, provenance
     from .results.reference import described_runs
     from .study.plan import runs_with
@@ -172,8 +172,8 @@ def report(args: argparse.Namespace) -> None:
     from .results import reference
 
     layout, study = _layout(args), _study(args)
-    court, picture = map(reference.committed, (study.companion, study.opening))
-    say(f"rendered by {render(layout.root, layout.report, companion=court, opening=picture)}")
+    mechanisms, picture = map(reference.committed, (study.companion, study.opening))
+    say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
 
 
 def keep(args: argparse.Namespace) -> None:

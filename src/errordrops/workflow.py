@@ -252,7 +252,7 @@ class Workflow:
         return [own, str(layout.data), *more]
 
     def companion_files(self, study: str) -> list[str]:
-        """The committed results of the studies whose court or first picture the page shows, where they are there."""
+        """The committed results of the studies whose mechanisms or first picture the page shows, if any."""
         asked = self.study(study)
         roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
         kinds = ("*.json", "analysis/*.csv", "figures/*")

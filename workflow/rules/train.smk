@@ -32,7 +32,7 @@ rule train:
 rule foretell:
     input:
         S.run("none", "{seed}") / "curve.csv",
-        modules("foretell.py", "forks.py"),
+        modules("results/foretell.py", "study/forks.py"),
     output:
         S.run("none", "{seed}") / "foretold.json",
     log:

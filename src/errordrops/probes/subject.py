@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import forks
 from ..results import code
+from ..study import forks
 from ..study.batching import updates_per_epoch
 from ..study.plan import find_run
 from ..study.settings import Setting
