@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from errordrops.analysis import exact
+from errordrops.results import exact
 from errordrops.results.intervals import Interval, t_interval
 from errordrops.results.verdicts import NOTHING, claim, decided, few, overruled, share, verdict
 

@@ -5,7 +5,8 @@ import json
 import pandas as pd
 import pytest
 
-from errordrops.report import about, effects, evidence, parts, summary
+from errordrops.report import about, effects, evidence, summary
+from errordrops.report import findings as parts
 from errordrops.report import material as study
 from rendered import change, folder, made  # noqa: F401  (fixtures)
 

@@ -8,9 +8,10 @@ import pytest
 
 import planted_forks as planted
 from errordrops.analysis import excess_loss as excess
-from errordrops.analysis import foretold, fork_claims, mechanisms
+from errordrops.analysis import foretold_falls as foretold
+from errordrops.analysis import fork_claims, fork_results
 from errordrops.analysis import fork_effects as forks
-from errordrops.analysis import whole_study as results
+from errordrops.analysis import judged_mechanisms as mechanisms
 from errordrops.analysis.right import Right
 from errordrops.results import foretell
 from errordrops.results.layout import Layout
@@ -29,7 +30,7 @@ def told(curves=CURVES) -> dict[int, dict]:
 
 def of_forks(curves=CURVES):
     empty = {"undying": pd.DataFrame({"activation": []}), "mechanism": pd.DataFrame()}
-    tables, claims = results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
+    tables, claims = fork_results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
     return tables, {made["id"]: made for made in claims}
 
 
@@ -107,7 +108,7 @@ def test_a_study_without_thresholds_claims_nothing():
     from errordrops.study import study
 
     quick = study.load("quick", study.REPOSITORY / "config/studies")
-    tables, claims = results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
+    tables, claims = fork_results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
     assert claims == [] and all(table.empty for table in tables.values())
 
 

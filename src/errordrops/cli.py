@@ -129,6 +129,8 @@ def collect(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
+    from .analysis.right import Right
+    from .analysis.together import apart
     from .analysis.whole_study import results
     from .files import read_json, read_table, write_csv, write_json
     from .results.foretell import FILE
@@ -144,7 +146,10 @@ def analyse(args: argparse.Namespace) -> None:
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
     told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
-    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds, told)
+    right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
+    tables, claims = results(
+        loaded, curves, closeups, audit, probes, train_images, seconds, right, apart(described), told
+    )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)
@@ -167,8 +172,8 @@ def report(args: argparse.Namespace) -> None:
     from .results import reference
 
     layout, study = _layout(args), _study(args)
-    court, picture = map(reference.committed, (study.companion, study.opening))
-    say(f"rendered by {render(layout.root, layout.report, companion=court, opening=picture)}")
+    mechanisms, picture = map(reference.committed, (study.companion, study.opening))
+    say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
 
 
 def keep(args: argparse.Namespace) -> None:

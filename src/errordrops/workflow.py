@@ -28,7 +28,7 @@ ENTRIES = {
     "take": ("results/reference.py",),
     "foretell": ("results/foretell.py",),
     "collect": ("results/curves.py", "results/reference.py"),
-    "analyse": ("analysis/whole_study.py", "results/provenance.py", "results/reference.py"),
+    "analyse": ("analysis/together.py", "analysis/whole_study.py", "results/provenance.py", "results/reference.py"),
     "figure": ("figures/__init__.py", "figures/theme.py"),
     "report": ("report/__init__.py", "results/reference.py"),
     "gallery": ("explain/answer.py", "files.py"),
@@ -253,7 +253,7 @@ class Workflow:
         return [own, str(layout.data), *more]
 
     def companion_files(self, study: str) -> list[str]:
-        """The committed results of the studies whose court or first picture the page shows, where they are there."""
+        """The committed results of the studies whose mechanisms or first picture the page shows, if any."""
         asked = self.study(study)
         roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
         kinds = ("*.json", "analysis/*.csv", "figures/*")

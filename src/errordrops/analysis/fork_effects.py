@@ -78,6 +78,13 @@ class Fork:
         """What becomes of the noise: less, more, equal."""
         return "equal" if abs(self.noise - 1) < ALIKE else "less" if self.noise < 1 else "more"
 
+    @property
+    def times(self) -> tuple[float, float, float]:
+        """What learning rate, batch size and noise factor are multiplied by."""
+        names = ("learning_rate", "batch_size", "noise")
+        rate, batch, noise = (getattr(self.after, name) / getattr(self.before, name) for name in names)
+        return rate, batch, noise
+
     def epochs(self, span: str) -> range:
         return after(self.date, self.last, SPANS[span])
 

@@ -1,11 +1,10 @@
 """Which test images were right, run by run and epoch by epoch: what differences of test error are made of."""
 
+import base64
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
-
-from ..results.curves import unpack
 
 Key = tuple[str, int]  # arm, seed
 
@@ -31,7 +30,8 @@ class Right:
         return 100 * np.mean([~self._unpack(bits) for bits in found], axis=0, dtype=np.float64)
 
     def _unpack(self, text: str) -> np.ndarray:
-        return unpack(text, self._images or 8 * (len(text) // 4 * 3 - text[-2:].count("=")))
+        packed = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
+        return np.unpackbits(packed, count=self._images).astype(bool)
 
     def difference(self, run: Key, others: Sequence[Key], epochs: Iterable[int]) -> np.ndarray | None:
         """Of each test image: a run less the mean of others, in points of error (images,)."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ..analysis.exact import (
+from .exact import (
     Clusters,
     Counted,
     effective,

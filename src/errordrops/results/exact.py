@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..results.intervals import Interval, t_quantile
+from .intervals import Interval, t_quantile
 
 Clusters = Sequence[tuple[float, float]]  # (counted, of how many) of each seed
 
