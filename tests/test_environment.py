@@ -24,7 +24,8 @@ def bounds(requirements):
 
 def test_conda_users_get_the_same_packages_and_bounds():
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["train"], *extras["build"], *extras["tensorboard"]]
+    used = ("workflow", "train", "build", "tensorboard")
+    wanted = [*PROJECT["dependencies"], *(package for extra in used for package in extras[extra])]
     expected = {CONDA_NAMES.get(name, name): bound for name, bound in bounds(wanted).items()}
     conda = bounds(yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"])
     assert {name: bound for name, bound in conda.items() if name not in ONLY_CONDA} == expected
