@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from errordrops.analysis import crossed, quotients
+from errordrops.analysis.cause_claims import r2
 from errordrops.analysis.right import Right, stacked
 from errordrops.results.intervals import t_interval
 from errordrops.training.corrections import pack
@@ -87,3 +88,12 @@ def test_right_bits_give_the_error_of_the_curve():
     assert found.tolist() == (100.0 * (bits["none", 0, 11].astype(int) - bits["step", 0, 11])).tolist()
     assert right.difference(("step", 0), [("none", 0)], [13]) is None and Right().wrong(("step", 0), [1]) is None
     assert stacked([found, None]) is None and stacked([found, found]).shape == (2, 13)
+
+
+def test_r2_of_doses_has_an_interval_from_six_seeds_on():
+    rng = np.random.default_rng(13)
+    rows = [(f"dose-{g}", seed, g, 0.2 + 0.1 * g + rng.normal(0, 0.01)) for g in (1.0, 0.5, 0.2) for seed in range(8)]
+    points = pd.DataFrame(rows, columns=["arm", "seed", "noise", "level"])
+    found = r2(points)
+    assert 0.9 < found.low < found.mean <= found.high <= 1
+    assert np.isnan(r2(points[points["seed"] < 3]).low) and r2(points[points["seed"] < 3]).mean > 0.9
