@@ -24,7 +24,7 @@ def covered(interval, truth):
 
 @pytest.mark.parametrize("components", [{}, {"sd_image": 0.0}, {"sd_seed": 0.0}, {"seeds": 3, "sd_image": 1.0}])
 def test_crossed_intervals_cover_the_truth(components):
-    """2,000 studies: at least 95 % but for two standard errors; t with seeds - 1 degrees of freedom errs to the wide."""
+    """2,000 studies: 95 % but for two standard errors; t with seeds - 1 degrees of freedom errs to the wide."""
     rng = np.random.default_rng(7)
     found = [covered(crossed.crossed_interval(table), -2.0) for table in tables(rng, 2000, **components)]
     assert np.mean(found) > 0.94
