@@ -63,7 +63,7 @@ def maker():
 def test_config_readme_has_every_key_of_the_schemas():
     text = (REPOSITORY / "config/README.md").read_text()
     assert maker().made(text) == text, "run: make docs"
-    for key in ("`dataset.pad`", "`arms[].phases[].learning_rate`", "`claims.court.excess`", "`from`"):
+    for key in ("`dataset.pad`", "`arms[].phases[].learning_rate`", "`claims.mechanisms.excess`", "`from`"):
         assert f"| {key}" in text
 
 

@@ -7,11 +7,9 @@ import pandas as pd
 import pytest
 
 import planted_forks as planted
-from errordrops import foretell
-from errordrops.analysis import excess_loss as excess
-from errordrops.analysis import foretold, fork_claims, forks, mechanisms
-from errordrops.analysis import whole_study as results
+from errordrops.analysis import excess, foretold, fork_claims, fork_results, forks, mechanisms
 from errordrops.analysis.right import Right
+from errordrops.results import foretell
 from errordrops.results.layout import Layout
 
 STUDY = planted.study()
@@ -28,7 +26,7 @@ def told(curves=CURVES) -> dict[int, dict]:
 
 def of_forks(curves=CURVES):
     empty = {"undying": pd.DataFrame({"activation": []}), "mechanism": pd.DataFrame()}
-    tables, claims = results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
+    tables, claims = fork_results.of_forks(STUDY, curves, RIGHT, told(curves), empty)
     return tables, {made["id"]: made for made in claims}
 
 
@@ -106,7 +104,7 @@ def test_a_study_without_thresholds_claims_nothing():
     from errordrops.study import study
 
     quick = study.load("quick", study.REPOSITORY / "config/studies")
-    tables, claims = results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
+    tables, claims = fork_results.of_forks(quick, CURVES[:0], None, {}, {"undying": pd.DataFrame({"activation": []})})
     assert claims == [] and all(table.empty for table in tables.values())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..foretell import SPLIT, WEIGHTS
+from ..results.foretell import SPLIT, WEIGHTS
 from ..results.intervals import Interval, t_interval
 from ..results.verdicts import NOTHING, claim, share
 from ..study.study import Study

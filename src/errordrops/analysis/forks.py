@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..forks import fork_arms, relative_noise
 from ..results.intervals import Interval, t_interval
 from ..study.arms import Arm
+from ..study.forks import fork_arms, relative_noise
 from ..study.settings import Setting
 from ..study.study import CONTROL, Study
 from .crossed import crossed_interval
@@ -77,6 +77,13 @@ class Fork:
     def way(self) -> str:
         """What becomes of the noise: less, more, equal."""
         return "equal" if abs(self.noise - 1) < ALIKE else "less" if self.noise < 1 else "more"
+
+    @property
+    def times(self) -> tuple[float, float, float]:
+        """What learning rate, batch size and noise factor are multiplied by."""
+        names = ("learning_rate", "batch_size", "noise")
+        rate, batch, noise = (getattr(self.after, name) / getattr(self.before, name) for name in names)
+        return rate, batch, noise
 
     def epochs(self, span: str) -> range:
         return after(self.date, self.last, SPANS[span])

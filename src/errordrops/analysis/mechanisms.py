@@ -21,8 +21,8 @@ from .forks import all_forks
 from .judged import READINGS, RUNNING
 
 CAUSES = (
-    "study fork changed noise n effect effect_low effect_high share share_low share_high error error_low error_high "
-    "happened"
+    "study fork changed noise rate_times batch_times noise_times n effect effect_low effect_high share share_low "
+    "share_high error error_low error_high happened"
 ).split()
 COLUMNS = "study mechanism what kind predicted_low predicted_high value value_low value_high unit n outcome".split()
 VERDICTS = "study mechanism title source because verdict predictions as_predicted contradicted against".split()
@@ -33,8 +33,9 @@ FALLS, RISES, STAYS = "falls", "rises", "stays"
 
 
 def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """One row per fork: what was changed, what became of g, effects on running training loss (nats, and as a share of
-    the rate cut's) and on test error (points), and in a word what happened to training loss.
+    """One row per fork: what was changed, what became of g, what rate, batch and noise were multiplied by, effects on
+    running training loss (nats, and as a share of the rate cut's) and on test error (points), and in a word what
+    happened to training loss.
     """
     stated, rows = study.claims.get("forks"), []
     for name, fork in {fork.name: fork for fork in all_forks(study)}.items():
@@ -47,12 +48,13 @@ def causes(study: Study, effects: pd.DataFrame, summary: pd.DataFrame) -> pd.Dat
         n = len(of_seeds(effects, name, *RUNNING[:2]))
         word = happened(nats, share, stated) if stated and n else NOT_TESTED
         changed = "nothing but the order" if name == PLACEBO else fork.changed
-        rows.append((study.name, name, changed, fork.noise, n, *nats, *share, *points, word))
+        head = study.name, name, changed, fork.noise, *fork.times
+        rows.append((*head, n, *nats, *share, *points, word))
     return pd.DataFrame(rows, columns=CAUSES)
 
 
 def happened(nats: Interval, share: Interval, stated: Mapping[str, float]) -> str:
-    """stays: the whole interval of the share within the margin; falls, rises: the whole interval beyond the threshold."""
+    """stays: the share's whole interval is within the margin; falls, rises: that in nats is beyond the threshold."""
     if share.low > -stated["equal"] and share.high < stated["equal"]:
         return STAYS
     if nats.high < -stated["moved"]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..forks import probed_epoch
 from ..results.intervals import summarise
+from ..study.forks import probed_epoch
 from ..study.settings import Setting
 from ..study.study import CONTROL, Study, StudyError
 from . import noisy_quadratic as toy
@@ -104,7 +104,7 @@ def of_run(study: Study, arm: str, seed: int, found: Found) -> dict[str, float]:
         ("window_measure", "collapse", "toy_collapse"),
         ("half_time_measure", "half_time", "toy_half_time"),
     ):
-        numbers[name] = numbers[measured] / numbers[model]
+        numbers[name] = float(np.divide(numbers[measured], numbers[model]))
     return {name: float(value) for name, value in numbers.items()}
 
 
@@ -132,7 +132,7 @@ def edge(found: Found) -> dict[str, float]:
 def half_time(found: Found) -> float:
     """Updates until the loss has gone half of the way that it is below the unchanged run's at the epoch's end."""
     own, other = (found.all("relaxation", "loss", m) for m in ("after", "unchanged"))
-    if len(own) < 3 or len(other) < 3:
+    if len(own) < 2 or len(other) < 2:
         return np.nan
     beside = np.interp(own.index, other.index, other.to_numpy())
     below = beside - own.to_numpy()
@@ -176,8 +176,14 @@ def predicted(study: Study, arm: str, seed: int, found: Found) -> dict[str, floa
         m = probed_epoch(study, seed)
     except StudyError:  # probes of a study that has changed since
         return nothing
-    own, h, s = study.arm(arm).for_seed(seed).settings, curvature[curvature > 0], noise[curvature > 0]
+    own = study.arm(arm).for_seed(seed).settings
     before, after, later = own[m - 1], own[m], own[m + study.probes["after"][-1] - 1]
+    # what lies beyond the limit of the full batch has no rest; the Hessian's sample is not the batches'
+    steepest = min(toy.stability_limit(each.learning_rate, each.momentum) for each in (before, after, later))
+    kept = (curvature > 0) & (curvature < steepest)
+    h, s = curvature[kept], noise[kept]
+    if not len(h):
+        return nothing
     groups = {moment: found.one("noise", "groups", moment) for moment in ("before", "after", "later")}
 
     def excess(setting: Setting, moment: str) -> float:

@@ -5,8 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..foretell import predicted
-from ..study.study import CONTROL, Study
+from ..study.study import Study
 from . import (
     alike,
     cause_claims,
@@ -19,15 +18,11 @@ from . import (
     elsewhere,
     family,
     final,
-    foretold,
     foretold_claims,
-    fork_claims,
-    forks,
+    fork_results,
     kept_claims,
     landing,
     low_rate,
-    mechanism_claims,
-    mechanisms,
     placebo,
     published,
     same_claims,
@@ -36,7 +31,6 @@ from . import (
 )
 from . import effects as changed
 from . import epoch_variance as variance
-from . import excess_loss as excess
 from . import noise_fits as noise
 from . import probe_readings as mechanism
 from . import same_curve as equivalence
@@ -139,46 +133,6 @@ def results(
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    found_of_forks, claimed = of_forks(study, curves, right, told or {}, tables)
-    made = family.ranked(study, family.unsettled(study, made + claimed, apart or {}))
-    return tables | found_of_forks, made
-
-
-def of_forks(
-    study: Study,
-    curves: pd.DataFrame,
-    right: Right,
-    told: Mapping[int, Mapping[str, Any]],
-    tables: Mapping[str, pd.DataFrame],
-) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
-    """Tables and claims about forks and mechanisms. `told`: foretold.json of each seed; where it is missing, what it
-    would say is computed from the curves.
-    """
-    effects = forks.effects(study, curves)
-    seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
-    known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
-    scored = foretold.scored(study, effects, known)
-    fitted, less = foretold.fits(scored), excess.excess(study, effects)
-    made = fork_claims.fork_claims(study, effects, right)
-    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
-    made += mechanism_claims.probe_claims(study, tables)
-    means = forks.summary(study, effects, right)
-    judged = mechanisms.mechanisms(study, effects, made)
-    verdicts = mechanisms.mechanism_verdicts(study, judged)
-    found = {
-        "fork_effects": effects,
-        "fork_summary": means,
-        "fork_curves": forks.curves_of(study, curves),
-        "foretold": scored,
-        "foretold_fits": fitted,
-        "foretold_errors": foretold.errors(scored),
-        "fork_excess": less,
-        "causes": mechanisms.causes(study, effects, means),
-        "mechanisms": judged,
-        "mechanism_verdicts": verdicts,
-    }
-    return found, made + mechanisms.mechanism_claims(verdicts)
-
-
-def _of_none(curves: pd.DataFrame, seed: int) -> pd.Series:
-    return (curves["arm"] == CONTROL) & (curves["seed"] == seed)
+    of_forks, claimed = fork_results.of_forks(study, curves, right, told or {}, tables)
+    tables, made = tables | of_forks, made + claimed
+    return tables, family.ranked(study, family.unsettled(study, made, apart or {}))

@@ -1,4 +1,4 @@
-"""The section that puts every explanation to the test: verdicts, predictions beside measurements, figures.
+"""The section on causes and mechanisms: what was changed and what happened; what each mechanism predicted of it.
 
 Pure: studies in, Markdown out.
 """
@@ -14,158 +14,167 @@ from .material import Study
 from .probe_table import probes
 from .text import cell, count, first_open, floating, fold, interval, listed, missing, number, plain, table
 
-FIGURES = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
-MARKS = {"as predicted": "as predicted", "contradicted": "<strong>contradicted</strong>", "undecided": "undecided"}
-UNTESTED = "This study has no arm that tests it."
+PROBED = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
+MARKS = {"contradicted": "<strong>contradicted</strong>"}
+CHANGES = {"rate_times": "rate", "batch_times": "batch", "noise_times": "noise"}
 
 
 @dataclass(frozen=True)
 class Hearing:
-    """The study whose checkpoints were probed, outcomes and verdicts, and the claims that they rest on."""
+    """The study whose forks and probes the section shows."""
 
     study: Study
-    outcomes: pd.DataFrame
-    verdicts: pd.DataFrame
-    claims: Mapping[str, Mapping]
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per mechanism (see analysis/mechanisms.py); empty where the study predicts nothing."""
+        return self.study.tables.get("mechanism_verdicts", pd.DataFrame(columns=["mechanism", "title", "verdict"]))
 
 
 def hearing(study: Study, companion: Study | None) -> Hearing | None:
-    """That of the study, else that of its companion together with what the study itself claims: of two claims of one
-    name that with more runs speaks. None if neither has probes.
-    """
-    if study.has("court"):
-        claims = {claim["id"]: claim for claim in study.claims}
-        return Hearing(study, study.tables["court"], study.tables["verdicts"], claims)
-    if companion is None or not companion.has("court"):
-        return None
-    claims, source = {}, {}
-    for one in (companion, study):
-        for claim in one.claims:
-            if (claim["n"] or 0) > ((claims.get(claim["id"]) or {}).get("n") or -1):
-                claims[claim["id"]], source[claim["id"]] = claim, one.name
-    together = outcomes(companion.name, list(claims.values()))
-    together = together.assign(study=together["claim"].map(source))
-    return Hearing(companion, together, judged(companion.name, together), claims)
+    """That of the study, else of its companion; None where neither has forks or probes."""
+    for one in (study, companion):
+        if one is not None and (one.has("causes") or one.has("mechanism_summary")):
+            return Hearing(one)
+    return None
 
 
 def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
-    """The whole section, or a comment for a study without probes. `texts`: the files of report/court by name."""
+    """The whole section, or a comment for a study without forks. `texts`: the files of report/court by name."""
     heard = hearing(study, companion)
     if heard is None:
-        return "<!-- no explanations put to the test in this study -->\n"
-    probed = heard.study
-    asked, judged_by = first_open(texts["intro"], "How a prediction and an explanation are judged")
+        return "<!-- no mechanisms put to the test in this study -->\n"
+    tested = heard.study
+    opened, judged_by = first_open(texts["intro"], "How a prediction and a mechanism are judged")
     parts = [
-        f"## The court: every explanation put to the test {{#sec-court}}\n\n{asked}",
-        elsewhere(probed) if probed is not study else "",
+        f"## Causes and mechanisms {{#sec-mechanisms}}\n\n{opened}",
+        elsewhere(tested) if tested is not study else "",
+        shown(tested, "forks_four"),
+        causes(tested),
+        fold("Every fork in one picture", shown(tested, "forks_effects")),
         summed_up(heard.verdicts),
+        shown(tested, "mechanisms"),
         judged_by,
-        fold("Every prediction: threshold, measurement, outcome", predictions(study, heard)),
-        *figures(probed),
-        fold("All that the probes measured", probes(probed)),
+        fold("Every prediction: bounds, measurement, outcome", predictions(tested)),
+        shown(tested, "foretold"),
+        fold("What was probed in the checkpoints", "\n\n".join(filter(None, [shown(tested, n) for n in PROBED]))),
+        fold("All that the probes measured", probes(tested) if tested.has("mechanism_summary") else ""),
         *first_open(texts["separates"], "What else tells them apart"),
-        f"### The noisy quadratic {{#sec-toy}}\n\n{beside_toy(probed)}",
+        f"### The noisy quadratic {{#sec-toy}}\n\n{beside_toy(tested)}",
         fold("The model: equations and their solution", texts["toy"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def figures(probed: Study) -> list[str]:
-    """The first figure open, the others folded below it."""
-    there = [charts.figure(probed, name) for name in FIGURES if name in probed.figures]
-    return [*there[:1], fold(f"What else was probed, in {count(len(there) - 1, 'figure')}", "\n\n".join(there[1:]))]
+def shown(study: Study, figure: str) -> str:
+    return charts.figure(study, figure) if figure in study.figures else ""
 
 
 def undecided(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
-    """What the probes cannot decide, for the section on what remains open; a comment for a study without them."""
+    """What all this cannot decide, for the section on what remains open; a comment where there is nothing of it."""
     said = "\n\n".join(first_open(texts["undecided"], "What its measurements cannot say"))
-    return said + "\n" if hearing(study, companion) else "<!-- no explanations put to the test -->\n"
+    return said + "\n" if hearing(study, companion) else "<!-- no mechanisms put to the test -->\n"
 
 
-def elsewhere(probed: Study) -> str:
+def elsewhere(tested: Study) -> str:
     """Where the numbers of this section come from, if not from the study of the page."""
     return (
-        f"What follows was measured in a study of its own, *{plain(probed.name)}* ({model_on_data(probed)}, "
-        f"{count(probed.seeds, 'seed')} that no other study has). Where this page makes the same claim with more runs, "
-        "its own counts."
+        f"What follows was measured in a study of its own, *{plain(tested.name)}* ({model_on_data(tested)}, "
+        f"{count(tested.seeds, 'seed')} that no other study has)."
     )
 
 
+def causes(study: Study) -> str:
+    """The table of forks: what was multiplied by what, and what happened."""
+    if not study.has("causes"):
+        return ""
+    rows = []
+    for row in study.tables["causes"].itertuples():
+        times = [f"{name} × {getattr(row, key):.3g}" for key, name in CHANGES.items() if getattr(row, key) != 1]
+        rows.append(
+            [
+                f"<code>{cell(row.fork)}</code>",
+                cell(", ".join(times) or row.changed),
+                number(row.noise),
+                interval(row.effect, row.effect_low, row.effect_high, 3, sign=True),
+                interval(row.share, row.share_low, row.share_high),
+                interval(row.error, row.error_low, row.error_high, 1, sign=True),
+                cell(row.happened),
+            ]
+        )
+    loss = ["Training loss, nats", "as a share of the rate cut's"]
+    head = ["Fork", "Changed", "g, multiple", *loss, "Test error, points", "Training loss"]
+    caption = (
+        "Causes: what was changed in each fork of the same checkpoints, and what happened. Means of five epochs less "
+        "the unchanged run, 95\u00a0% intervals. A share of 1 fell as far as the rate cut; a negative one rose"
+    )
+    return floating("tbl-causes", table(head, rows, left=2), caption, " .court")
+
+
 def summed_up(verdicts: pd.DataFrame) -> str:
-    """A point for each explanation: its verdict and how its predictions came out."""
+    """A point for each mechanism: its verdict, how it works, and what contradicts it."""
     points = []
     for row in verdicts.itertuples():
-        if not row.predictions:
-            points.append(f"- *{plain(row.name)}*: **{row.verdict}**. {UNTESTED}")
-            continue
-        points.append(
-            f"- *{plain(row.name)}*: **{row.verdict}**. {int(row.as_predicted)} of "
-            f"{count(int(row.predictions), 'prediction')} came true, {int(row.contradicted)} contradicted."
-        )
+        source = "" if missing(row.source) or not row.source else f" ({plain(row.source)})"
+        against = "" if missing(row.against) or not row.against else row.against
+        told = f"{int(row.as_predicted)} of {count(int(row.predictions), 'prediction')} came true."
+        if against:
+            told += f" Contradicted by {listed([f'`{one}`' for one in against.split()])}."
+        points.append(f"- *{plain(row.title)}*{source}: **{row.verdict}**. {plain(row.because)} {told}")
     return "\n".join(points)
 
 
-def predictions(study: Study, heard: Hearing) -> str:
-    """The table of predictions: threshold, measurement, outcome, and a link to the figure that shows it."""
-    names = dict(zip(heard.verdicts["explanation"], heard.verdicts["name"], strict=True))
+def predictions(study: Study) -> str:
+    """The table of predictions of every mechanism: bounds, measurement, outcome."""
+    if not study.has("mechanisms"):
+        return ""
+    titles = dict(zip(*(study.tables["mechanism_verdicts"][name] for name in ("mechanism", "title")), strict=True))
     rows, last = [], None
-    for row in heard.outcomes.itertuples():
-        claim = heard.claims[row.claim]
-        core = " <strong>core</strong>" if str(row.core) == "True" else ""
-        source = f" of study {cell(row.study)}" if row.study != heard.study.name else ""
+    for row in study.tables["mechanisms"].itertuples():
+        named = cell(titles[row.mechanism]) if row.mechanism != last else ""
+        what = "fork" if row.kind == "fork" else "claim"
+        measured = interval(row.value, row.value_low, row.value_high, 3 if row.unit == "nats" else 2)
+        unit = "" if missing(row.unit) else cell(row.unit)
         rows.append(
-            [
-                cell(names[row.explanation]) if row.explanation != last else "",
-                f"{cell(claim['statement'])}<br><code>{cell(row.claim)}</code>{source}{core}",
-                threshold(claim),
-                f"{measured(claim)} {cell(claim['unit'])}",
-                MARKS[row.status] + shown(study if row.study == study.name else heard.study, row.figure, study),
-            ]
+            [named, f"{what} <code>{cell(row.what)}</code>", bounds(row), f"{measured} {unit}", outcome(row.outcome)]
         )
-        last = row.explanation
-    head = ["Explanation", "It predicts", "Threshold", "Measured", "Outcome"]
-    caption = "Predictions and what was measured, 95\u00a0% intervals over seeds"
-    return floating("tbl-court", table(head, rows, left=2), caption, " .court")
+        last = row.mechanism
+    head = ["Mechanism", "It predicts", "Bounds", "Measured", "Outcome"]
+    caption = "What each mechanism predicts, and what was measured, 95\u00a0% intervals over seeds"
+    return floating("tbl-mechanisms", table(head, rows, left=2), caption, " .court")
 
 
-def measured(claim: Mapping) -> str:
-    """The value with its interval; with four digits where two would show nothing but zeros."""
-    numbers = claim["value"], claim["ci_low"], claim["ci_high"]
-    tiny = all(missing(n) or abs(n) < 0.005 for n in numbers) and any(numbers)
-    return interval(*numbers, digits=4 if tiny else 2)
+def outcome(word: str) -> str:
+    return MARKS.get(word, cell(word))
 
 
-def threshold(claim: Mapping) -> str:
+def bounds(row) -> str:
     """`at least 0.5`, `at most 0.5`, `0.7 to 1.3`."""
-    low, high = claim["threshold_low"], claim["threshold_high"]
+    low, high = row.predicted_low, row.predicted_high
     if not missing(low) and not missing(high):
         return f"{number(low)} to {number(high)}"
     return f"at least {number(low)}" if not missing(low) else f"at most {number(high)}" if not missing(high) else ""
 
 
-def shown(owner: Study, figure: str, page: Study) -> str:
-    """A line with a link to a figure of `owner`, if the page shows it: its own figures, and those of the court."""
-    if figure not in owner.figures or (owner is not page and figure not in FIGURES):
-        return ""
-    return f'<br><a href="#fig-{figure.replace("_", "-")}">figure</a>'
-
-
 def beside_toy(study: Study) -> str:
-    """What the model predicts of the ratio of excess losses, beside what was measured."""
+    """What the model predicts, beside what was measured."""
+    if not study.has("mechanism_summary"):
+        return ""
     rows: pd.DataFrame = study.tables["mechanism_summary"]
     found = []
     for arm in dict.fromkeys(rows["arm"]):
         mine = rows[rows["arm"] == arm].set_index("quantity")
+        if not {"excess_ratio", "toy_ratio"} <= set(mine.index):
+            continue
         measured, model = (mine.loc[name] for name in ("excess_ratio", "toy_ratio"))
         if missing(float(measured["value"])) or missing(float(model["value"])):
             continue
-        value, low, high = (float(measured[name]) for name in ("value", "value_low", "value_high"))
-        said = interval(value, low, high)
-        found.append(f"arm {plain(arm)} {said}, the model {number(float(model['value']))}")
+        said = interval(*(float(measured[name]) for name in ("value", "value_low", "value_high")))
+        found.append(f"run {plain(arm)} {said}, the model {number(float(model['value']))}")
     if not found:
         return ""
     return (
-        "Excess loss of the weights over their average, some epochs after the milestone as a multiple of that at the "
-        f"milestone: {listed(found)}. The model has the curvatures and the noise measured along the leading "
-        "directions before the change, and nothing else."
+        "Excess loss of the weights over their average, some epochs after the change as a multiple of that before it: "
+        f"{listed(found)}. The model has the curvatures and the noise measured along the leading directions before the "
+        "change, and nothing else."
     )

@@ -5,7 +5,7 @@ import pandas as pd
 from .material import Study
 from .text import cell, floating, interval, table
 
-QUANTITIES = {  # of analysis/mechanism.py: what it is, its unit, digits
+QUANTITIES = {  # of analysis/probe_readings.py: what it is, its unit, digits
     "fall": ("fall of training loss in the epoch after", "nats", 3),
     "excess_before": ("loss(weights) − loss(average), before", "nats", 3),
     "excess_later": ("the same, at the last moment probed", "nats", 3),
@@ -15,6 +15,16 @@ QUANTITIES = {  # of analysis/mechanism.py: what it is, its unit, digits
     "distance_ratio": ("distance of the weights from their average, later / before", "ratio", 2),
     "collapse": ("variance along the leading directions, after / before", "ratio", 2),
     "leading_share": ("fall by motion along the leading directions alone", "share", 2),
+    "random_share": ("fall by motion along as many random directions alone", "share", 4),
+    "line_slope": ("loss along the line from before to after: slope at first", "nats", 3),
+    "line_curvature": ("the same: curvature", "nats", 3),
+    "edge_before": ("batch sharpness over 2 (1 − m) / rate, before", "multiple", 2),
+    "edge_change": ("the same under the coming setting, over that before", "ratio", 2),
+    "edge_after": ("batch sharpness over its limit, after", "multiple", 2),
+    "edge_later": ("the same, at the last moment probed", "multiple", 2),
+    "half_time": ("updates until half of the fall is done", "updates", 1),
+    "toy_half_time": ("the same in the noisy quadratic", "updates", 1),
+    "toy_collapse": ("variance along the leading directions, after / before, in the noisy quadratic", "ratio", 2),
     "leading_needed": ("fall that is missing without that motion", "share", 2),
     "negative_share": ("fall by motion along negative curvature alone", "share", 2),
     "sharpness_before": ("leading eigenvalue, before", "nats / weight²", 2),
@@ -27,9 +37,13 @@ QUANTITIES = {  # of analysis/mechanism.py: what it is, its unit, digits
     "dead_units_after": ("dead units, after", "% of units", 2),
     "woken_units": ("units that woke", "% of units", 2),
     "died_units": ("units that died", "% of units", 2),
-    "woken_share": ("fall that is gone when the woken units are silenced", "share", 4),
+    "woken_share_alone": ("fall that is gone when the woken units are silenced", "share", 4),
+    "woken_share": ("the same, less what units cost that woke without the change", "share", 4),
 }
-OF_A_FALL = {"excess_share", "leading_share", "leading_needed", "negative_share", "woken_share"}
+OF_A_FALL = {f"{name}_share" for name in ("excess", "leading", "negative", "random", "woken")} | {
+    "leading_needed",
+    "woken_share_alone",
+}
 
 
 def probes(study: Study) -> str:

@@ -50,7 +50,7 @@ def why(study: Study) -> str:
     if study.has("sweep_fits"):
         holds = any(c["id"] == "predicted.rate.slope" and decided(c) for c in study.claims)
         return f"{BEST} noise, which hid better weights ([tested](#sec-cause))." if holds else ""
-    if study.has("court"):
+    if study.has("causes"):
         return ""
     page = Layout.of(TESTED, "results/reference").report.as_posix()
     return f"{BEST} the noise of the gradient, which hid better weights (study {TESTED}: `{page}`)."

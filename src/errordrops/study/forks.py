@@ -1,8 +1,8 @@
 """Forks of a study: runs that leave arm none at one date a seed, and what each does to the noise. Pure."""
 
-from .study.arms import Arm
-from .study.settings import Setting
-from .study.study import Study, StudyError
+from .arms import Arm
+from .settings import Setting
+from .study import Study, StudyError
 
 FORK = "fork"  # the role of their arms
 

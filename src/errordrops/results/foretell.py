@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .errors import UserError
-from .files import read_table, write_json
-from .forks import date, fork_arms, noise_ratio, relative_noise
-from .results.layout import Layout
-from .study.study import CONTROL, Study
+from ..errors import UserError
+from ..files import read_table, write_json
+from ..study.forks import date, fork_arms, noise_ratio, relative_noise
+from ..study.study import CONTROL, Study
+from .layout import Layout
 
 FILE = "foretold.json"
 SPLIT, WEIGHTS, AVERAGE = "train_eval", "loss_recomputed", "loss_averaged"
