@@ -9,6 +9,7 @@ import pytest
 from errordrops.analysis import changes, counted_drops, detection, elsewhere, levels, low_rate, noise_fits, placebo
 from errordrops.analysis import statistics_lag as lag
 from errordrops.study import study as studies
+from errordrops.study.settings import truncated
 from planted_ladder import STUDY as LADDER
 from planted_ladder import world
 from planted_study import curves
@@ -94,3 +95,13 @@ def test_a_reading_is_its_split_and_its_metric(table):
     assert set(of_reading(table, "loss")["split"]) == {"train_eval"}
     both = pd.concat([table.query("split == 'test'"), table.query("split == 'test'").assign(split="validation")])
     assert len(of_reading(both, "error")) == len(of_reading(table, "error"))
+
+
+def test_doses_that_end_early_are_read_where_all_of_them_are(table):
+    """Arms that stop five epochs after the change have a plateau, too: its level is read there in every arm."""
+    from dataclasses import replace
+
+    arms = [replace(arm, phases=truncated(arm.phases, 15)) if "-2" in arm.name else arm for arm in STUDY.arms]
+    short = replace(STUDY, arms=tuple(arms))
+    rows = noise_fits.plateaus(short, table[(table["epoch"] <= 15) | ~table["arm"].str.endswith("-2")], 1000)
+    assert set(rows["arm"]) == {"none", "step", "batch", "step-2", "batch-2"}
