@@ -7,7 +7,8 @@ import pandas as pd
 
 from ..results.foretell import predicted
 from ..study.study import CONTROL, Study
-from . import excess, foretold, fork_claims, forks, mechanism_claims, mechanisms
+from . import excess_loss as excess
+from . import foretold, fork_claims, forks, mechanism_claims, mechanisms
 from .right import Right
 
 
