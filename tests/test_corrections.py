@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from errordrops.study.plan import AVERAGED_TEST, AVERAGES
 from errordrops.study.settings import Setting
-from errordrops.training.corrections import corrections, pack, unpack
+from errordrops.training.evaluation import corrections, pack, unpack
 from errordrops.training.loop import train
 from networks import keys, plain_logits, store, trainer
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from errordrops import cli
-from errordrops.analysis.noisy_quadratic import stability_limit
 from errordrops.files import read_table
 from errordrops.probes import displacement as motion
 from errordrops.probes import hessian as curvature
@@ -17,7 +16,7 @@ from errordrops.probes.subject import Subject
 from errordrops.probes.surface import Surface, along, flat
 from errordrops.results.curves import PROBE_COLUMNS
 from errordrops.study import plan
-from errordrops.study.settings import Setting
+from errordrops.study.settings import Setting, stability_limit
 from errordrops.training.batchnorm import batch_norms, set_groups
 from errordrops.training.runs import Session, train_run
 from networks import tiny, trainer

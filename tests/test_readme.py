@@ -9,8 +9,8 @@ import pytest
 
 from errordrops.report.explanations_section import hearing
 from errordrops.report.material import read
-from errordrops.results import replications
 from errordrops.results.layout import Layout
+from errordrops.results.reference import replications
 from errordrops.results.verdicts import FAILS, HOLDS, OPEN, UNTESTED, verdict
 from errordrops.results.verify import agrees, compare
 from errordrops.study.study import REPOSITORY
@@ -185,7 +185,7 @@ def test_the_table_of_scale_is_as_measured():
 
 
 def test_the_second_training_of_the_evidence_is_told_as_it_came_out():
-    (again,) = replications.read(Layout(REFERENCE / "evidence"))
+    (again,) = replications(Layout(REFERENCE / "evidence"))
     rows = [
         row
         for row in compare(list(claims("evidence").values()), again.claims)

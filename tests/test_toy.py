@@ -14,9 +14,9 @@ from errordrops.analysis.noisy_quadratic import (
     rest_moments,
     rest_variance,
     simulate,
-    stability_limit,
     window_variance,
 )
+from errordrops.study.settings import stability_limit
 
 H, S = np.array([0.1, 1.0, 8.0]), np.array([0.5, 1.0, 2.0])
 START = np.array([1.0, 0.2, 0.1])

@@ -8,10 +8,10 @@ import pytest
 from errordrops import cli
 from errordrops.errors import UserError
 from errordrops.results import verify
-from errordrops.results.circumstances import differences
 from errordrops.results.intervals import Interval
 from errordrops.results.layout import Layout
 from errordrops.results.verdicts import at_least, claim
+from errordrops.results.verify import differences
 from errordrops.study.study import REPOSITORY
 
 

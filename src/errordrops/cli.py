@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .errors import UserError
+from .errors import UserError, ran_out_of_memory
 from .explain import options as explain_options
 from .results.layout import Layout
-from .training.memory import ran_out_of_memory
 
 if TYPE_CHECKING:
     from .study.study import Study
@@ -27,8 +26,7 @@ def say(message: str) -> None:
 
 
 def plan(args: argparse.Namespace) -> None:
-    from .results import overview
-    from .results.costs import cost
+    from .results.costs import arms_in_words, cost, cost_in_words
 
     loaded = _study(args)
     estimate = cost(loaded, args.cores, args.results, args.images_per_second)
@@ -36,7 +34,7 @@ def plan(args: argparse.Namespace) -> None:
         print(json.dumps(estimate))
         return
     where = "" if args.images_per_second else f"on {args.cores} core(s) "
-    print("\n".join([*overview.schedules(loaded), "", *overview.costs(loaded, estimate, args.results, where)]))
+    print("\n".join([*arms_in_words(loaded), "", *cost_in_words(loaded, estimate, args.results, where)]))
 
 
 def data(args: argparse.Namespace) -> None:
@@ -132,6 +130,7 @@ def collect(args: argparse.Namespace) -> None:
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
     from .analysis.right import Right
+    from .analysis.together import apart
     from .analysis.whole_study import results
     from .files import read_json, read_table, write_csv, write_json
     from .results.foretell import FILE
@@ -147,8 +146,10 @@ def analyse(args: argparse.Namespace) -> None:
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
     told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
-    right = Right(read_table(layout.table("right")))
-    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds, right=right, told=told)
+    right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
+    tables, claims = results(
+        loaded, curves, closeups, audit, probes, train_images, seconds, right, apart(described), told
+    )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)
@@ -176,16 +177,24 @@ def report(args: argparse.Namespace) -> None:
 
 
 def keep(args: argparse.Namespace) -> None:
-    from .results import reference, replications
+    from .results import reference
 
     kept = Layout.reference(_study(args).name)
     if args.again is not None:
-        folder = replications.keep(_layout(args), kept, args.again)
+        folder = reference.keep_again(_layout(args), kept, args.again)
         say(f"claims and provenance kept in {folder}; the reference is as it was")
         return
     runs, whole = reference.keep(_layout(args), kept)
     rest = "with analysis, claims, provenance and page" if whole else "the study is not complete: runs alone"
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")
+
+
+def prune(args: argparse.Namespace) -> None:
+    from .results import pruning
+
+    layout = _layout(args)
+    found = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
+    print("\n".join(pruning.words(found, done=not args.dry_run)))
 
 
 def verify(args: argparse.Namespace) -> int:
@@ -230,6 +239,7 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
+        "prune": (prune, "remove the checkpoints of a study that other code than this has left"),
         "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
     }
     explain_options.add_to(commands)

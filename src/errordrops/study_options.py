@@ -62,5 +62,7 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
             metavar="NAME",
             help="leave the reference as it is, and keep claims and provenance alone beside it, as another training",
         )
+    if name == "prune":
+        command.add_argument("--dry-run", action="store_true", help="say what would be freed, and remove nothing")
     if name == "figure":
         command.add_argument("figure", choices=sorted(FIGURES))

@@ -9,7 +9,6 @@ rule collect:
             + flow.run_files(w.study, "audit")
             + [name for probe in PROBES for name in flow.run_files(w.study, probe)]
         ),
-        modules("results/curves.py", *BASICS),
     output:
         curves=S.curves,
         right=S.table("right"),
@@ -21,6 +20,7 @@ rule collect:
     conda:
         CONDA
     params:
+        code=code_of("collect"),
         options=flow.options(),
     shell:
         "python -m errordrops collect {wildcards.study} {params.options} > {log} 2>&1"
@@ -36,27 +36,6 @@ rule analyse:
         S.table("audit"),
         S.table("probes"),
         checked(lambda w: flow.run_files(w.study, "foretell")),
-        modules(
-            "analysis/",
-            "detector/",
-            "study/arms.py",
-            "study/families.py",
-            "study/forks.py",
-            "results/foretell.py",
-            "study/batching.py",
-            "results/curves.py",
-            "study/plateau.py",
-            "results/intervals.py",
-            "results/provenance.py",
-            "results/verdicts.py",
-            "study/settings.py",
-            "study/study.py",
-            "study/studychecks.py",
-            "study/plainyaml.py",
-            "study/studyfile.py",
-            "study/twins.py",
-            *BASICS,
-        ),
     output:
         [S.table(name) for name in ANALYSIS_TABLES],
         S.claims,
@@ -66,6 +45,7 @@ rule analyse:
     conda:
         CONDA
     params:
+        code=code_of("analyse"),
         # its time says nothing where a clock was set back or the file comes from an archive
         study=checked(lambda w: flow.study_digest(w.study)),
         options=flow.options(),

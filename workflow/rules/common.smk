@@ -12,12 +12,12 @@ from errordrops.results.lock import take_over
 from errordrops.study.plan import PROBES
 from errordrops.study.study import StudyError
 from errordrops.workflow import (
-    BASICS,
     PACKAGE,
     Workflow,
-    modules,
+    code_of,
     put_this_python_first,
     report_sources,
+    sample,
 )
 
 CONDA = "../../environment.yml"

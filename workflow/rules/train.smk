@@ -18,6 +18,7 @@ rule train:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("train", w.study, w.arm, w.seed)),
         key=checked(lambda w: flow.run_key(w.study, w.arm, w.seed)),
         numerics=checked(lambda w: flow.numerics(w.study)),
         options=flow.options(),
@@ -57,6 +58,7 @@ rule closeups:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("closeups", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
@@ -79,6 +81,7 @@ rule probe:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("probe", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
@@ -99,6 +102,7 @@ rule audit:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("audit", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),

@@ -12,13 +12,19 @@ from ..results.intervals import Interval, t_quantile
 
 
 def covariance(one: np.ndarray, other: np.ndarray) -> float:
-    """Of the grand means of two tables (seeds, images) that share both; the variance of one where they are the same."""
+    """Of the grand means of two tables (seeds, images) that share both; the variance of one where they are the same.
+
+    V_cells is what seeds and images leave of a cell, which both of the others have counted: with few seeds the plain
+    variance of cells would take away a part of the images' own.
+    """
     seeds, images = one.shape
     a, b = one - one.mean(), other - other.mean()
-    over_seeds = (a.sum(axis=1) * b.sum(axis=1)).sum() * seeds / (seeds - 1)
-    over_images = (a.sum(axis=0) * b.sum(axis=0)).sum() * images / (images - 1)
-    cells = (a * b).sum() * (seeds * images) / (seeds * images - 1)
-    return float((over_seeds + over_images - cells) / (seeds * images) ** 2)
+    a_seed, b_seed = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
+    a_image, b_image = a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True)
+    over_seeds = (a_seed * b_seed).sum() / (seeds - 1) / seeds
+    over_images = (a_image * b_image).sum() / (images - 1) / images
+    left = ((a - a_seed - a_image) * (b - b_seed - b_image)).sum() / ((seeds - 1) * (images - 1))
+    return float(over_seeds + over_images - left / (seeds * images))
 
 
 def variance(table: np.ndarray) -> float:

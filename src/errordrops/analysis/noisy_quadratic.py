@@ -34,14 +34,6 @@ class Stretch:
     batch_factor: float = 1.0
 
 
-def stability_limit(rate: float, momentum: float, nesterov: bool = False) -> float:
-    """Largest curvature at which the full-batch iteration does not diverge (heavy ball 2 (1 + m) / a; Nesterov
-    2 (1 + m) / ((1 + 2 m) a)).
-    """
-    limit = 2 * (1 + momentum) / rate
-    return limit / (1 + 2 * momentum) if nesterov else limit
-
-
 def rest_variance(curvature: np.ndarray, noise: np.ndarray, rate: float, momentum: float) -> np.ndarray:
     """Var x at rest (see above); infinite where the iteration is unstable. Arrays of one shape."""
     room = 2 * (1 + momentum) - rate * curvature

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
+from ..figures.embedding import bundle, cell, spec_json
 from ..files import write_bytes, write_text
-from ..report.charts import bundle, spec_json
-from ..report.text import cell
 from .first_line import verdict
 from .moments import nearest, together
 from .sentences import answer, because, rhythms, schedule, told_rhythm, told_sizes

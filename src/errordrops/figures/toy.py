@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis import noisy_quadratic as toy
+from ..study.settings import stability_limit
 from . import parts, theme, words
 
 CURVATURES = np.array([float(f"{h:.3g}") for h in np.geomspace(1e-3, 5, 14)])
@@ -217,7 +218,7 @@ def text(found: list[str]) -> tuple[str, list[str], str, str]:
     title = "A model to play with: less noise lets the excess loss of a noisy quadratic fall to a lower rest"
     subtitle = ["Model, not measured: move the sliders below for the change of rate or batch and its date"]
     subtitle += [f"Measured ratio in this study: {'; '.join(found)}"] if found else []
-    share = CURVATURES[-1] / toy.stability_limit(RATE, MOMENTUM)
+    share = CURVATURES[-1] / stability_limit(RATE, MOMENTUM)
     low, high = f"{CURVATURES[0]:g}", f"{CURVATURES[-1]:g}"
     caption = (
         f"Noisy quadratic under SGD with momentum: {len(CURVATURES)} directions, curvatures h from {low} to {high}, "

@@ -2,8 +2,7 @@
 
 import torch
 
-from ..analysis import noisy_quadratic as toy
-from ..study.settings import Setting
+from ..study.settings import Setting, stability_limit
 from . import spectrum
 from .subject import Row, Subject, row
 
@@ -33,7 +32,7 @@ def limit_of(kind: str, setting: Setting) -> float | None:
     """The largest stable curvature under an optimiser; None for Adam, whose steps are none of the gradient's length."""
     if kind == "adam":
         return None
-    return toy.stability_limit(setting.learning_rate, setting.momentum, nesterov=kind == "nesterov")
+    return stability_limit(setting.learning_rate, setting.momentum, nesterov=kind == "nesterov")
 
 
 def measure(subject: Subject, moment: str) -> list[tuple[str, float, float]]:

@@ -4,16 +4,15 @@ Moments: "before" (at the milestone m, or the date of the seed's forks), "during
 "after" and "later" (the ends of the first and last epoch that the study names).
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..results import code
 from ..study import forks
 from ..study.batching import updates_per_epoch
 from ..study.plan import find_run
@@ -165,6 +164,5 @@ class Subject:
 
     def _digest(self) -> str:
         """What a spectrum depends on besides the state."""
-        here = Path(__file__).parent
-        code = b"".join((here / name).read_bytes() for name in ("spectrum.py", "surface.py"))
-        return hashlib.sha256(code + str((self.probes["images"], self.probes["directions"])).encode()).hexdigest()[:12]
+        made = code.digest("probes/hessian.py", "probes/spectrum.py", "probes/surface.py")
+        return f"{made}-{self.probes['images']}-{self.probes['directions']}"

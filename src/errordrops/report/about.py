@@ -1,7 +1,7 @@
 """The generated sentences about how the study was made: data, origin, commands, last line. Pure."""
 
+from ..results.costs import duration
 from ..results.layout import NAME
-from ..results.overview import duration
 from .effects import best_metric
 from .material import Study
 from .text import count, count_range, missing, plain, short

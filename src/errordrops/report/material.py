@@ -10,8 +10,7 @@ import pandas as pd
 from ..errors import UserError
 from ..figures import FIGURES
 from ..results.layout import ANALYSIS_TABLES, GALLERY, Layout
-from ..results.replications import Replication
-from ..results.replications import read as replications
+from ..results.reference import Replication, replications
 
 NEEDED = ("error_by_epoch", "schedules", "milestone_changes", "error_by_update")  # the text refers to them
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")

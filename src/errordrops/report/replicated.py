@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..results.circumstances import differences
-from ..results.replications import Replication
+from ..results.reference import Replication
 from ..results.verdicts import verdict
-from ..results.verify import OUTCOMES, agrees, compare
+from ..results.verify import OUTCOMES, agrees, compare, differences
 from .material import Study
 from .text import NOTHING, cell, count, floating, fold, interval, listed, plain, table
 

@@ -1,9 +1,15 @@
-"""The committed reference results: a run whose key is found there need not be trained again."""
+"""The committed reference results: a run whose key is found there need not be trained again.
+
+A study that was trained once more keeps the claims of that training beside them, as a test of them: replications/NAME/
+holds claims.json and provenance.json as that training left them. The study's page compares them as `verify` does. Its
+curves are not kept, so a claim that is stated later is not compared.
+"""
 
 import gzip
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +21,9 @@ from ..files import check, read_json, read_table, write_bytes, write_csv, write_
 from ..study.plan import PROBES, Run, recipe_key, runs, steps
 from ..study.study import Study
 from .curves import RIGHT_COLUMNS
-from .layout import Layout
+from .layout import NAME, Layout
 
+REPLICATIONS = "replications"
 # by the step that makes them
 FILES = {
     "train": ("curve.csv", "run.json", "right.csv"),
@@ -162,3 +169,53 @@ def keep(results: Layout, reference: Layout) -> tuple[int, bool]:
     runs = [run | {"from_reference": False} for run in facts["runs"]]
     write_json(reference.provenance, facts | {"from_reference": False, "runs": runs})
     return len(own), True
+
+
+def taken(own: dict[str, Any]) -> tuple[int, int]:
+    """(runs taken from the reference, all runs): the former say nothing new."""
+    return sum(bool(run["from_reference"]) for run in own["runs"]), len(own["runs"])
+
+
+@dataclass(frozen=True)
+class Replication:
+    """Claims and provenance as parsed JSON."""
+
+    name: str
+    claims: list[dict[str, Any]]
+    provenance: dict[str, Any]
+
+
+def keep_again(results: Layout, reference: Layout, name: str) -> Path:
+    """Keep the claims of a study's results as a replication of the reference; returns its folder.
+
+    Raises UserError for a name that is no folder's, where reference or results lack claims, and for results with runs
+    taken from the reference: those would agree by construction.
+    """
+    if not NAME.fullmatch(name):
+        raise UserError(
+            f"--again {name!r}: a name has letters, digits, dots, dashes and underscores, such as 2026-11-26"
+        )
+    study = results.root.name
+    conclusions(reference, f"errordrops keep {study}")
+    from_reference, runs = taken(conclusions(results, f"make report STUDY={study}")[1])
+    if from_reference:
+        raise UserError(
+            f"{results.root}: {from_reference} of {runs} runs were taken from the reference, so they say nothing new "
+            f"about it; make report STUDY={study} trains them"
+        )
+    folder = reference.root / REPLICATIONS / name
+    for path in (results.claims, results.provenance):
+        write_bytes(folder / path.name, path.read_bytes())
+    return folder
+
+
+def replication_files(reference: Layout) -> list[Path]:
+    """The files of all replications of a study."""
+    return sorted(reference.root.glob(f"{REPLICATIONS}/*/*.json"))
+
+
+def replications(reference: Layout) -> list[Replication]:
+    """All replications of a study, by name. Raises UserError as `conclusions` does."""
+    again = f"errordrops keep {reference.root.name} --again NAME"
+    folders = sorted(path for path in reference.root.glob(f"{REPLICATIONS}/*") if path.is_dir())
+    return [Replication(folder.name, *conclusions(Layout(folder), again)) for folder in folders]

@@ -8,7 +8,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .exact import Clusters, Counted, effective, rate_interval, rate_p, share_interval, share_p, spread_out, total
+from .exact import (
+    Clusters,
+    Counted,
+    effective,
+    rate_interval,
+    rate_p,
+    share_interval,
+    share_p,
+    spread_out,
+    total,
+)
 from .intervals import Interval, t_tail
 
 NOTHING = Interval(math.nan, math.nan, math.nan)

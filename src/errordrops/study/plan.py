@@ -9,41 +9,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from .arms import Arm
 from .plateau import Plateau
 from .settings import Setting, phases, shared_epochs
 from .study import CONTROL, Study, StudyError
-
-# What the numbers of a run depend on, besides its settings. A change to one of these files retrains.
-TRAINING_MODULES = (
-    "training/averages.py",
-    "study/batching.py",
-    "training/batchnorm.py",
-    "training/checkpoints.py",
-    "training/corrections.py",
-    "data/draw.py",
-    "data/epoch.py",
-    "data/folder.py",
-    "data/shards.py",
-    "data/stored.py",
-    "training/evaluation.py",
-    "training/fused.py",
-    "training/graphs.py",
-    "training/kernels.py",
-    "training/memory.py",
-    "training/models.py",
-    "training/numerics.py",
-    "training/optimizer.py",
-    "training/perturbation.py",
-    "training/processes.py",
-    "randomness.py",
-    "training/team.py",
-    "training/trainer.py",
-    "training/loop.py",
-)
 
 # What is measured in the checkpoints around a milestone, a module of probes/ each. A map is drawn of one run alone.
 PROBES = ("units", "curvature", "motion", "noise", "path", "relaxation", "sharpness", "landscape")
@@ -235,18 +206,6 @@ def recipe_key(study: Study, run: Run) -> str:
     """The key of a whole run as far as the study file determines it: without data checksum and numerics."""
     base = recipe(study, run) | ({"plateau": run.plateau.described()} if run.plateau else {})
     return key_chain(base, run.settings)[-1]
-
-
-def code_digest() -> str:
-    """A digest of the modules that a run's numbers depend on."""
-    package = Path(__file__).parents[1]
-    return hashlib.sha256(b"".join((package / name).read_bytes() for name in TRAINING_MODULES)).hexdigest()[:12]
-
-
-def closeup_digest(images: int) -> str:
-    """What a close-up depends on besides its run: the module that makes it and the test images looked at."""
-    code = (Path(__file__).parents[1] / "training/closeups.py").read_bytes()
-    return hashlib.sha256(code + str(images).encode()).hexdigest()[:12]
 
 
 def totals(study: Study) -> dict[str, int]:

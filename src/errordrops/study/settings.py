@@ -172,3 +172,11 @@ def shared_epochs(one: Sequence[Setting], other: Sequence[Setting]) -> int:
 def noise_scale(setting: Setting, images: int) -> float:
     """g = lr / (1 - momentum) * (N / B - 1) (Smith & Le 2018; with momentum: Smith et al. 2018), times `noise`."""
     return setting.noise * setting.learning_rate / (1 - setting.momentum) * (images / setting.batch_size - 1)
+
+
+def stability_limit(rate: float, momentum: float, nesterov: bool = False) -> float:
+    """Largest curvature at which the full-batch iteration does not diverge (heavy ball 2 (1 + m) / a; Nesterov
+    2 (1 + m) / ((1 + 2 m) a)).
+    """
+    limit = 2 * (1 + momentum) / rate
+    return limit / (1 + 2 * momentum) if nesterov else limit

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .arms import Arm, resolve_arm
-from .families import cut_sweep, drawn, forks, holds, placebos
+from .families import activation_twins, cut_sweep, drawn, forks, holds, optimizer_twins, placebos
 from .settings import Setting, canonical
 from .studychecks import (
     DATASET_LABELS,
@@ -18,7 +18,6 @@ from .studychecks import (
     check_name,
 )
 from .studyfile import REPOSITORY, StudyError, find, read, wrong
-from .twins import activation_twins, optimizer_twins
 
 __all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 DEFAULTS = {

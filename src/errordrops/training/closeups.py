@@ -13,8 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from ..results import code
 from ..results.curves import CLOSEUP_COLUMNS
-from ..study.plan import Run, closeup_digest, key_chain, runs_with
+from ..study.plan import Run, key_chain, runs_with
 from ..study.settings import Setting, milestones
 from ..study.study import Study
 from .checkpoints import Store
@@ -105,7 +106,7 @@ class Look:
 
 
 def _kind(images: int) -> str:
-    return f"closeup-{closeup_digest(images)}"
+    return f"closeup-{code.digest('training/closeups.py')}-{images}"
 
 
 def closeup_rows(

@@ -32,18 +32,19 @@ class Graphs:
         pieces: list[Piece],
         update: Callable[[list[Piece]], None],
         changed: Callable[[], Sequence[Tensor]],
+        forget: Callable[[], None],
     ) -> None:
         """Do `update(pieces)`, by replay where this kind was recorded before.
 
         `common`: what all recordings that are kept share; with another one they are thrown away. `changed()`: every
-        tensor that an update changes; they must stay where they are. Where recording fails, a line of the log says so
-        and updates are done one by one.
+        tensor that an update changes; they must stay where they are. `forget()` drops gradients that an update leaves
+        where it is broken off. Where recording fails, a line of the log says so and updates are done one by one.
         """
         if common != self._common:
             self._replays.clear()
             self._common = common
         if self.works and kind not in self._replays:
-            self._try_recording(kind, pieces, update, changed())
+            self._try_recording(kind, pieces, update, changed(), forget)
         if not self.works:
             update(pieces)
             return
@@ -53,7 +54,14 @@ class Graphs:
                 inside.copy_(given)
         replay()
 
-    def _try_recording(self, kind: Hashable, pieces: list[Piece], update: Callable, changed: Sequence[Tensor]) -> None:
+    def _try_recording(
+        self,
+        kind: Hashable,
+        pieces: list[Piece],
+        update: Callable[[list[Piece]], None],
+        changed: Sequence[Tensor],
+        forget: Callable[[], None],
+    ) -> None:
         places = [tuple(tensor.clone() for tensor in piece) for piece in pieces]
         kept = [tensor.detach().clone() for tensor in changed]
         try:
@@ -61,6 +69,7 @@ class Graphs:
         except RuntimeError as error:  # out of memory is one as well
             self.works = False
             self._replays.clear()
+            forget()
             reason = str(error).splitlines()[0]
             logging.getLogger(__name__).warning("CUDA graphs are not used, updates are launched one by one: %s", reason)
         with torch.no_grad():
@@ -80,7 +89,8 @@ def cuda_recorder() -> Record:
                 work()
         torch.cuda.current_stream().wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
+        # what other threads do meanwhile, such as the one that pins memory, is none of this recording
+        with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
             work()
         return graph.replay
 

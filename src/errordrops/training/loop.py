@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..study.settings import Setting
 from .checkpoints import Store
-from .corrections import corrections, pack, unpack
+from .evaluation import corrections, pack, unpack
 from .numerics import describe
 from .trainer import Trainer
 

@@ -15,10 +15,11 @@ from ..data import epoch as epochs
 from ..data import prepare
 from ..files import check, whole, write_csv, write_json
 from ..results import curves
+from ..results.code import training_digest
 from ..results.layout import Layout
 from ..results.provenance import commit, distinct
 from ..study.batching import updates_per_epoch
-from ..study.plan import Run, code_digest, key_chain, recipe, recipe_key
+from ..study.plan import Run, key_chain, recipe, recipe_key
 from ..study.plateau import plateau_settings
 from ..study.settings import Setting, phases, shared_epochs
 from ..study.study import Study, check_batches
@@ -49,7 +50,7 @@ class Session:
         known_by = numerics.identity(self.numerics)
         self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": known_by}
         self.keys = key_chain(self.base, self.run.settings)
-        self.store = processes.store(self.layout.store(code_digest()))
+        self.store = processes.store(self.layout.store(training_digest()))
 
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
@@ -194,7 +195,7 @@ def _describe(session: Session, records: list[dict[str, Any]]) -> dict[str, Any]
         "data": session.facts,
         "numerics": distinct([record["numerics"] for record in own or records]),
         "finished": max(record["finished"] for record in records),
-        "code": code_digest(),
+        "code": training_digest(),
         "commit": commit(),
         "status": "diverged" if records[-1]["diverged"] else "completed",
         "epochs": len(records) - 1,

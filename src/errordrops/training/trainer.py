@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ..data.epoch import Data, Subset
+from ..errors import ran_out_of_memory
 from ..study.batching import Pass, batch_sizes, passes
 from ..study.plan import AVERAGED_TEST, AVERAGES, RAW, VALIDATION
 from ..study.settings import Setting
@@ -23,7 +24,6 @@ from .batchnorm import batch_norms, set_groups
 from .checkpoints import State, capture, restore
 from .evaluation import Answers, Statistics, answers, recomputed
 from .graphs import Graphs, graphs_for
-from .memory import ran_out_of_memory
 from .models import build
 from .numerics import Numerics
 from .optimizer import Optimizer, optimizer_for
@@ -129,7 +129,7 @@ class Trainer:
         if self.graphs and not self.warmup and sum(one.images for one in batch) <= self.numerics.images_per_pass:
             given = [next(pieces) for _ in batch]
             work = partial(self._update, batch, setting=setting, updates=updates)
-            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed)
+            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed, self._forget)
         else:
             self._update(batch, pieces, setting, updates)
 
@@ -200,6 +200,11 @@ class Trainer:
         if self.numerics.device == "cuda":
             torch.cuda.empty_cache()
 
+    def _forget(self) -> None:
+        """Drop gradients, as a whole update does at its end."""
+        for parameter in self.optimizer.parameters:
+            parameter.grad = None
+
     def _changed(self) -> list[Tensor]:
         """Every tensor that an update changes."""
         buffers = [tensor for tensors in self.optimizer.buffers.values() for tensor in tensors]
@@ -217,7 +222,8 @@ class Trainer:
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
         values: dict[str, dict[str, float]] = {"test": {}, "train_eval": {}}
         if RAW in extras:
-            values = {"test": self._answers(test).summary(), "train_eval": self._answers(train).summary()}
+            raw = test.first(self.recipe["evaluation"].get("raw_images", len(test)))
+            values = {"test": self._answers(raw).summary(), "train_eval": self._answers(train).summary()}
         with self._recomputed():
             to_test = {"recomputed": self._answers(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
