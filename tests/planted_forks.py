@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from errordrops.training.corrections import pack
+from errordrops.training.evaluation import pack
 
 from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS
 from errordrops.study.batching import updates_per_epoch
