@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from errordrops.training.corrections import pack
 
 from errordrops.analysis import crossed, quotients
 from errordrops.analysis.right import Right, stacked
 from errordrops.results.intervals import t_interval
+from errordrops.training.evaluation import pack
 
 
 def tables(rng, rounds, seeds=8, images=300, sd_seed=0.3, sd_image=4.0, sd_cell=6.0, mean=-2.0):
