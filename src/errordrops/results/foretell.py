@@ -71,7 +71,7 @@ def predicted(study: Study, seed: int, curve: pd.DataFrame) -> dict[str, Any]:
 
 
 def _spread(loss: np.ndarray, average: np.ndarray) -> tuple[float | None, float | None]:
-    """Standard deviations of the excess, and of the loss about a line; None where there are fewer than WINDOW epochs."""
+    """Standard deviations of the excess, and of the loss about a line; None for fewer than WINDOW epochs."""
     if len(loss) < WINDOW or not np.isfinite([loss, average]).all():
         return None, None
     return float(np.std(loss - average, ddof=1)), _about_line(loss)
