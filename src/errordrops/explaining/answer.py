@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pandas as pd
 from ..errors import UserError
 from ..logs import Curve, Log, read_frame, read_log
 from . import schedule as schedules
+from .changes import Change, Schedule
+from .effects import Decay, Effect, decays
 from .events import explained
 from .moments import Event
-from .schedule import Change, Schedule
 
 EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone offset why found".split()
+EFFECT_COLUMNS = "milestone label what curve size low high resolved".split()
 CHANGE_COLUMNS = "milestone label what before after".split()
 
 
@@ -25,7 +27,7 @@ class Explanation:
     """What happened in a log and why; printed, it is the answer in plain words.
 
     `drops`, `rises`, `recoveries` (falls that only end a spike), `missed` (changes of the schedule without a visible
-    drop) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg or
+    drop), `effects` (of each change on each curve, with an interval) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg or
     .json.
     """
 
@@ -33,6 +35,8 @@ class Explanation:
     schedule: Schedule
     events: list[Event]
     unseen: list[Change]
+    measured: list[Effect] = field(default_factory=list)
+    decays: list[Decay] = field(default_factory=list)
 
     def _events(self, kind: str) -> pd.DataFrame:
         return pd.DataFrame([event_facts(e) for e in self.events if e.kind == kind], columns=EVENT_COLUMNS)
@@ -58,6 +62,11 @@ class Explanation:
         return pd.DataFrame([change_facts(c) for c in self.unseen], columns=CHANGE_COLUMNS)
 
     @property
+    def effects(self) -> pd.DataFrame:
+        """How far each curve's level shifts at each change of the schedule, with the 95 % interval; positive = fell."""
+        return pd.DataFrame([effect_facts(e) for e in self.measured], columns=EFFECT_COLUMNS)
+
+    @property
     def curves(self) -> pd.DataFrame:
         """Every point of every curve that was understood: columns curve, epoch (ordinal), label, value, judged."""
         frames = [
@@ -81,9 +90,10 @@ class Explanation:
             "rises": [event_facts(e) for e in self.events if e.kind == "rise"],
             "recoveries": [event_facts(e) for e in self.events if e.kind == "recovery"],
             "missed": [change_facts(c) for c in self.unseen],
+            "effects": [effect_facts(e) for e in self.measured],
             "schedule": {"kind": self.schedule.kind, "source": self.schedule.source or None, "changes": changes},
             "curves": [curve_facts(c) for c in self.log.curves],
-            "notes": list(self.log.notes),
+            "notes": [*self.schedule.notes, *self.log.notes],
         }
 
     def to_json(self) -> str:
@@ -140,7 +150,7 @@ def explain(
         found = schedules.parse(lr_schedule, read, steps_per_epoch)
     else:
         found = schedules.from_log(read)
-    return Explanation(read, found, *explained(read, found))
+    return Explanation(read, found, *explained(read, found), decays(read))
 
 
 def finite(value: float | None, digits: int = 6) -> float | int | None:
@@ -186,6 +196,21 @@ def change_facts(change: Change) -> dict[str, Any]:
         "what": change.what,
         "before": finite(change.before),
         "after": finite(change.after),
+    }
+
+
+def effect_facts(effect: Effect) -> dict[str, Any]:
+    """The shift of a curve's level at a change, with its interval; none where it could not be judged."""
+    change, seen = effect.change, effect.shift
+    return {
+        "milestone": finite(change.milestone, 12),
+        "label": finite(change.label, 12),
+        "what": change.what,
+        "curve": effect.curve.name,
+        "size": finite(seen.size if seen else None, 4),
+        "low": finite(seen.low if seen else None, 4),
+        "high": finite(seen.high if seen else None, 4),
+        "resolved": bool(seen and seen.resolved),
     }
 
 

@@ -98,7 +98,7 @@ def details(explanation: "Explanation") -> list[str]:
     if groups:
         rows = [
             f'<tr><th scope="row">{cell(place(first(g), explanation))}</th>'
-            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g))}</td>"
+            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g, explanation))}</td>"
             f"<td>{cell(because(nearest(g), explanation))}</td></tr>"
             for g in groups
         ]

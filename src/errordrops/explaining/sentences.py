@@ -1,18 +1,18 @@
 """The answer in plain words. Pure: an explanation in, lines of text out."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..figures.words import count, joined
 from ..logs import Curve
-from .looking import judgeable
+from .changes import Change
+from .effects import Decay, Effect
+from .levels import Shift
 from .moments import SIDE, Event, nearest, together
-from .schedule import Change
 from .spikes import stands_out
-from .verdicts import LEAST, before, later, verdict
-from .wording import after, capital, first, listed, place, safe, told, when
+from .verdicts import LEAST, before, later, levels, verdict
+from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -24,14 +24,14 @@ def answer(explanation: "Explanation") -> str:
     parts += missed(explanation)
     if hint := looks_like(explanation):
         parts += ["", hint]
-    parts += [f"Note: {safe(note)}." for note in explanation.log.notes]
+    parts += [f"Note: {safe(note)}." for note in [*explanation.schedule.notes, *explanation.log.notes]]
     return "\n".join(parts).rstrip()
 
 
-def told_sizes(group: list[Event]) -> list[str]:
+def told_sizes(group: list[Event], explanation: "Explanation") -> list[str]:
     """What happened in each curve of a group; curves that were evaluated later say when."""
     start = first(group).label
-    return [size(e) if e.label == start else f"{size(e)}, evaluated at {when(e)}" for e in group]
+    return [size(e, explanation) if e.label == start else f"{size(e, explanation)}, at {when(e)}" for e in group]
 
 
 def read(explanation: "Explanation") -> list[str]:
@@ -52,13 +52,13 @@ def schedule(explanation: "Explanation") -> str:
     """One sentence on the schedule and where it is known from."""
     found = explanation.schedule
     if found.kind == "unknown":
-        return "unknown. Give it with --milestones 30,60 or --lr-schedule step:30:0.1 to have drops laid beside it"
+        return "unknown. Give it with --milestones 30,60 or --lr-schedule step:30:0.1 to have drops compared with it"
     if found.kind == "constant":
         return f"no change ({found.source})"
     changes = [f"{told(c)} {after(c, explanation)}" for c in found.changes[:12]]
     if len(found.changes) > 12:
         changes.append(f"{len(found.changes) - 12} more")
-    gradual = "it moves gradually" if "smooth" in found.kind else ""
+    gradual = (found.gradual or "it moves gradually") if "smooth" in found.kind else ""
     return f"{'; '.join([*changes, gradual]).rstrip('; ')} ({found.source})"
 
 
@@ -67,7 +67,7 @@ def happened(explanation: "Explanation") -> list[str]:
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
     for group in together([e for e in lasting if e.cause != "periodic"]):
-        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group))}.")
+        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group, explanation))}.")
         lines.append(f"    {because(nearest(group), explanation)}")
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     groups = together([e for e in explanation.events if e.kind == "recovery"])
@@ -101,56 +101,137 @@ def told_rhythm(group: list[Event]) -> str:
     )
 
 
-def size(event: Event) -> str:
-    """`test error fell by 8.2 points (to 0.55 of what it was), confidence 0.99`."""
+def size(event: Event, explanation: "Explanation | None" = None) -> str:
+    """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not very."""
+    effect = effect_of(event, explanation)
     verb = "fell" if event.kind == "drop" else "rose"
-    amount = abs(event.size)
-    text = f"{amount:.2f} points" if event.curve.unit == "%" else f"{amount:.3g}"
-    ratio = f", to {event.ratio:.2f} of its level" if math.isfinite(event.ratio) and event.ratio > 0 else ""
-    blind = "" if event.blind else ", seen only by looking at this change"
-    return f"{safe(event.curve.name)} {verb} by {text}{ratio} (confidence {event.confidence:.2f}{blind})"
+    by, interval = abs(event.size), ""
+    if effect is not None and effect.resolved and (effect.size > 0) == (event.kind == "drop"):
+        by = abs(effect.size)
+        interval = f" ± {amount(effect.half, event.curve.unit).removesuffix(' points')}"
+    text = amount(by, event.curve.unit)
+    if interval:
+        text = f"{text.removesuffix(' points')}{interval}{' points' if event.curve.unit == '%' else ''}"
+    between = "" if event.curve.shifted else f", {levels(event)}"
+    doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
+    doubts += [] if event.blind else ["seen only by looking at this place"]
+    doubt = f" ({', '.join(doubts)})" if doubts else ""
+    return f"{safe(event.curve.name)} {verb} by {text}{between}{doubt}"
+
+
+def effect_of(event: Event, explanation: "Explanation | None"):
+    """The effect with its interval at the change that explains an event, None where there is none."""
+    if explanation is None or event.change is None:
+        return None
+    found = [e.shift for e in explanation.measured if e.change == event.change and e.curve is event.curve]
+    return found[0] if found else None
 
 
 def because(event: Event, explanation: "Explanation") -> str:
     """The cause in a sentence."""
     change = event.change
     if change is None:
-        return (
-            f"Not at a change of the schedule: {event.why}."
-            if explanation.schedule.known
-            else f"Cause open: {event.why}."
-        )
+        if event.cause in BORNE_OUT or explanation.schedule.known:
+            open_ = "Not at a change of the schedule" if explanation.schedule.known else "Cause"
+            return f"{open_}: {event.why}."
+        return f"Cause open: {event.why}."
     if event.offset < 0:
         return f"{capital(before(event, explanation))}."
-    where = later(event, explanation) if event.offset else "in the first point after it"
+    where = later(event, explanation) if event.offset else first_after(event, explanation)
     up = event.kind == "rise"
     named = told(change) if change.after is not None else f"the change ({explanation.schedule.source})"
     what = f"{named} {after(change, explanation)}"
     effect = " A higher rate (or smaller batch) means more noise." if up and change.cut is False else ""
-    return f"At a change of the schedule: {what}, {where}.{effect}"
+    if change.neutral:
+        effect = f" {capital(KEEPS)}, so noise does not explain this."
+    return f"At a change of the schedule: {what}{where}.{effect}"
+
+
+def first_after(event: Event, explanation: "Explanation") -> str:
+    """`, in the first epoch after it`; nothing where the log does not date the change so well."""
+    change, axis = event.change, explanation.log.axis
+    if change is None or between_labels(change, explanation):
+        return ", within that time"
+    if axis.unit == "epoch" and axis.whole:
+        completed = event.label + 1 - axis.base
+        if completed - 1 == change.milestone:
+            return ", in the first epoch after it"
+        return f", seen in the first evaluation after it, {when(event)}"
+    return ", in the first point after it"
 
 
 def missed(explanation: "Explanation") -> list[str]:
-    """Changes of the schedule that no curve shows: in one line those at which nothing stands out of the noise, which
-    may be there all the same, in another those too near an end to be judged.
-    """
-    curves = explanation.log.judged
-    known = {change: any(judgeable(change, curve) for curve in curves) for change in explanation.unseen}
-    plain = [change for change in explanation.unseen if known[change]]
-    cut_off = [change for change in explanation.unseen if not known[change]]
+    """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end to be
+    judged; what a gradual decay brought."""
+    lines = []
+    unseen = set(explanation.unseen)
+    judged_at = [e for e in explanation.measured if e.shift is not None]
+    for change in [c for c in explanation.schedule.changes if any(e.change == c for e in judged_at)]:
+        told_ = {e.curve.name for e in explanation.events if e.change == change}
+        parts = [effect(e) for e in judged_at if e.change == change and e.curve.name not in told_]
+        if change in unseen:
+            lines.append(f"{capital(told(change))} {after(change, explanation)}: no drop stands out. {'; '.join(parts)}.")
+        elif parts:
+            lines.append(f"At {told(change)} {after(change, explanation)} also: {'; '.join(parts)}.")
+        if change.neutral and change in unseen:
+            lines.append(f"    {capital(KEEPS)}, so no drop is to be expected, and none is there.")
     seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
-    late = (
-        " Later changes leave little noise to take away, so that is common."
-        if plain and seen and plain[-1].by_row > min(seen)
-        else ""
-    )
-    lines = [f"Nothing stands out of the noise at {_listed(plain, explanation)}.{late}"] if plain else []
+    plain = [c for c in explanation.unseen if any(e.change == c for e in judged_at)]
+    if plain and seen and plain[-1].by_row > min(seen):
+        lines.append("Later changes leave little noise to take away, so that is common.")
+    cut_off = [c for c in explanation.unseen if not any(e.change == c for e in judged_at)]
     if cut_off:
         lines.append(
-            f"Too near the beginning or the end to be judged ({SIDE} points are needed on either side): "
+            f"Too near the beginning, the end or another change to be judged ({SIDE} points are needed on either side): "
             f"{_listed(cut_off, explanation)}."
         )
-    return lines
+    return lines + [line for decay in explanation.decays if (line := decayed(decay))]
+
+
+KEEPS = "rate over batch size stays, and with it the noise of SGD"
+SURE = 0.9  # a confidence that need not be mentioned
+BORNE_OUT = ("new epoch", "mean starts anew", "restart", "divergence", "augmentation switched off")
+
+
+def effect(found: Effect) -> str:
+    """`test error fell by 1.2 points (95 % interval 0.3 to 2.1)`, or that it is not resolved."""
+    seen, unit, name = found.shift, found.curve.unit, safe(found.curve.name)
+    assert seen is not None, "only effects that could be judged are told"
+    if not seen.resolved:
+        points = " points" if unit == "%" else ""
+        return f"{name}: not resolved, {plus_minus(seen, unit)}{points}"
+    verb = "fell" if seen.size > 0 else "rose"
+    ends = sorted((abs(seen.low), abs(seen.high)))
+    low, high = (amount(end, unit).removesuffix(" points") for end in ends)
+    return f"{name} {verb} by {amount(seen.size, unit)} (95 % interval {low} to {high})"
+
+
+def plus_minus(seen: Shift, unit: str) -> str:
+    """`a change of +0.3 ± 1.1`: how far the level went up or down, and the half width of the interval."""
+    half = amount(seen.half, unit).removesuffix(" points")
+    digits = len(half.partition(".")[2]) if "e" not in half else 0
+    middle = f"{-seen.size:+.{digits}f}" if "e" not in half else f"{-seen.size:+.1e}"
+    return f"a change of {middle} ± {half}"
+
+
+def decayed(decay: Decay) -> str:
+    """What a gradual decay brought, spread out."""
+    curve, seen = decay.curve, decay.shift
+    start = f"From {number(float(curve.labels[decay.point - 1]))} on"
+    if seen is None:
+        return ""
+    name, unit = safe(curve.name), curve.unit
+    if not seen.resolved:
+        return (
+            f"{start} the rate decays gradually. Whether {name} ends lower than at the constant rate is not resolved: "
+            f"{plus_minus(seen, unit)}{' points' if unit == '%' else ''}."
+        )
+    way = "lower" if seen.size > 0 else "higher"
+    half = amount(seen.half, unit).removesuffix(" points")
+    return (
+        f"{start} the rate decays gradually. {capital(name)} ends {way} by {amount(seen.size, unit)} (± {half}) than its "
+        "course at the constant rate would have given: what a decay brings, spread out."
+    )
 
 
 def _listed(changes: list[Change], explanation: "Explanation") -> str:

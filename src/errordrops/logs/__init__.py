@@ -39,7 +39,8 @@ def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Lo
         raise LogError("two columns of the table have the same name")
     read = {name: numbers(frame[name]) for name in frame.columns}
     records = Records(
-        "table", pd.DataFrame({n: v for n, (v, _) in read.items()}), {n for n, (_, p) in read.items() if p}
+        "table", pd.DataFrame({n: v for n, (v, _) in read.items()}), {n for n, (_, p) in read.items() if p},
+        not_finite=True,
     )
     try:
         registry.understood(records, Path("the table"), frozenset(columns or ()))

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 
 from .axis import Axis, columns_of, find
+from .hints import Hint
 from .points import MOST, by_epoch, by_step, windows
 from .records import LogError, Records
+from .said import COLUMN, Said
 from .splits import HELD_OUT, splits_of
 from .unknown import NoCurve, taken, without
 from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
 HUGE = 1e100
+ENDS = 2  # records that go on without a value of a curve that is not finite any more
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
 
 
@@ -41,14 +44,15 @@ class Curve:
     rows: np.ndarray
     how: str = ""
     left_out: str = ""
+    shifted: bool = False  # moved to be positive, so that its levels and ratios mean nothing
 
 
 @dataclass(frozen=True)
 class Log:
     """What was understood of a log.
 
-    settings: `learning rate`, `reductions` of it, `batch size`, `batches per epoch`, each (rows, values). hint: (key,
-    milestones) that the log's configuration names.
+    settings: `learning rate`, `reductions` of it, `batch size`, `batches per epoch`, each (rows, values). hint: what
+    the log's configuration says of the schedule. said: (row, what) the log says in words.
     columns: (name, what it was taken for) of every column. records: how many there are.
     """
 
@@ -60,8 +64,11 @@ class Log:
     columns: list[tuple[str, str]]
     notes: list[str]
     records: int
-    hint: tuple[str, list[float]] | None = None
+    hint: Hint | None = None
+    said: list[tuple[int, Said]] = field(default_factory=list)
     judged: list[Curve] = field(default_factory=list)
+    per_epoch: float | None = None  # steps of an epoch, where the log tells them beside its records
+    broken: list[tuple[Curve, float]] = field(default_factory=list)  # curves that end as nan, and from which label on
 
     @property
     def main(self) -> Curve:
@@ -108,12 +115,38 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     }
     if axis.whole and axis.unit == "epoch" and (rate := settings["learning rate"]) is not None:
         settings["learning rate"] = _of_epochs(axis, *rate)
-    told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
+    told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns if name != COLUMN]
     judged = [curve for curve in curves if not curve.left_out]
+    measured = int(table.drop(columns=COLUMN, errors="ignore").notna().any(axis=1).sum())
     known = {name: found for name, found in settings.items() if found is not None}
     return Log(
-        source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged
-    )
+        source, records.format, axis, curves, known, told, records.notes + notes, measured, records.hint,
+        _said(records, table), judged, broken=_broken(table, axis, judged) if records.not_finite else [],
+    )  # fmt: skip
+
+
+def _broken(table: pd.DataFrame, axis: Axis, judged: list[Curve]) -> list[tuple[Curve, float]]:
+    """Curves whose column ends without finite values while records go on at the pace at which it was written."""
+    out = []
+    for curve in judged:
+        rows = np.flatnonzero(usable(table[curve.column]))
+        if len(rows) < 3 or rows[-1] >= len(table) - 1:
+            continue
+        pace = float(np.median(np.diff(rows)))
+        if (len(table) - 1 - rows[-1]) / pace >= ENDS:
+            out.append((curve, float(axis.labels[min(rows[-1] + max(1, round(pace)), len(table) - 1)])))
+    return out
+
+
+def _said(records: Records, table: pd.DataFrame) -> list[tuple[int, Said]]:
+    """(row, what) of what the log says in words after the first measurement and before the last."""
+    if COLUMN not in table:
+        return []
+    number = table[COLUMN].to_numpy()
+    measured = table.drop(columns=COLUMN).notna().any(axis=1).to_numpy()
+    first, last = measured.argmax(), len(measured) - 1 - measured[::-1].argmax()
+    rows = [row for row in np.flatnonzero(np.isfinite(number)) if first < row < last]
+    return [(int(row), records.said[int(number[row])]) for row in rows]
 
 
 def usable(values: pd.Series | np.ndarray) -> np.ndarray:
@@ -188,13 +221,14 @@ def _curve(
         labels, values, rows, how = windows(labels, values, rows)
     if len(values) < 2:
         return None
-    if found.kind == "loss" and values.min() < 0:
+    shifted = found.kind == "loss" and bool(values.min() < 0)
+    if shifted:
         values = values - values.min() + 0.1 * (values.max() - values.min())
         how = f"{how}; shifted to be positive".lstrip("; ")
-        notes.append(f"{name} has negative values; it was shifted, so its ratios mean nothing")
+        notes.append(f"{name} has negative values, so sizes are differences; it was shifted to be judged")
     kind = "loss" if found.kind == "loss" else "error"
     unit = "" if kind == "loss" else "%"
-    return Curve(_name(found), name, found.split, found.label, kind, unit, labels, values, rows, how)
+    return Curve(_name(found), name, found.split, found.label, kind, unit, labels, values, rows, how, "", shifted)
 
 
 def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray] | None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ..errors import UserError
+from .hints import Hint
+from .said import Said
 
 
 class LogError(UserError):
@@ -34,8 +36,9 @@ class Records:
     table: one row per record, oldest first; a column per name in the log, of floats, NaN where a record does not say.
     steps_only: the rows are ordered by step (TensorBoard, MLflow), not by being written. percent: columns written with
     a percent sign. running: columns that hold averages since the epoch began, so that its last value is the epoch's.
-    notes: what a reader of the answer should know (lines skipped, file cut off). hint: (key, milestones) that the log's
-    configuration names.
+    notes: what a reader of the answer should know (lines skipped, file cut off). hint: what the log's configuration
+    says of the schedule. said: what the log says in words, numbered by the column said.COLUMN. not_finite: whether
+    nan or inf stands among the last records.
     """
 
     format: str
@@ -43,7 +46,9 @@ class Records:
     percent: set[str] = field(default_factory=set)
     running: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
-    hint: tuple[str, list[float]] | None = None
+    hint: Hint | None = None
+    said: list[Said] = field(default_factory=list)
+    not_finite: bool = False
 
 
 def from_rows(format: str, rows: list[dict[str, float]], **more) -> Records:

@@ -23,6 +23,7 @@ from .words import meaning
 
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|c[a-z_][\w.]*\n\w+\n")  # protocol 0, which is text
+NOT_FINITE = re.compile(r"(?<![a-z])[-+]?(?:nan|inf|infinity)(?![a-z])", re.IGNORECASE)
 LARGE = 64 << 20  # bytes; beyond it a table is read column by column
 LARGEST = 1 << 28  # bytes of text that is not a table, and of a file that was packed
 RUNS_CODE = (
@@ -171,7 +172,8 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
             reasons[name] = str(error)
             continue
         records.notes += [note] if note else []
-        records.hint = hints.milestones(text)
+        records.hint = hints.found(text)
+        records.not_finite = bool(NOT_FINITE.search(text[-max(2000, len(text) // 10) :]))
         return records
     if few:
         raise LogError(few)
