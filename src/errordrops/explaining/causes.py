@@ -192,8 +192,11 @@ def _fell(fell: bool) -> str:
 
 
 def _how(others: list[Moved]) -> str:
-    """`test error hardly moved`, `train loss rose`, of each."""
-    return " and ".join(f"{m.curve.name} {m.word}" for m in others)
+    """`training rose (train loss)`, `held-out data hardly moved (test error)`, or of each what it did."""
+    if len({m.way for m in others}) > 1:
+        return " and ".join(f"{m.curve.name} {m.word}" for m in others)
+    what = "training" if others[0].curve.split == "train" else "held-out data"
+    return f"{what} {others[0].word} ({joined([m.curve.name for m in others])})"
 
 
 def curve_names(curves: list[Curve]) -> list[str]:

@@ -139,11 +139,21 @@ def spread(y: np.ndarray) -> np.ndarray:
             plain = abs(math.log(halves[0] / halves[1]))
             relative = abs(math.log(halves[0] / levels[0] / (halves[1] / levels[1])))
             out = middle / np.median(middle) if relative < plain else out
-    away = np.abs(y - middle) / out
-    deviation = 1.4826 * float(np.median(away)) * 1.25
+    away = np.abs(y - _expected(y)) / out
+    deviation = 1.4826 * float(np.median(away))
     if deviation > 0:
         out = out * np.maximum(1.0, away / (FAR_OUT * deviation))
     return out
+
+
+def _expected(y: np.ndarray) -> np.ndarray:
+    """What neighbours say of each point along a straight line: the median of what lies between, before and after."""
+    n = len(y)
+    said = np.full((3, n), np.nan)
+    said[0, 1:-1] = (y[:-2] + y[2:]) / 2
+    said[1, 2:] = 2 * y[1:-1] - y[:-2]
+    said[2, :-2] = 2 * y[1:-1] - y[2:]
+    return np.nanmedian(said, axis=0)
 
 
 def quantile(level: float, free: float) -> float:

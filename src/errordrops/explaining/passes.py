@@ -142,4 +142,16 @@ def since_epoch(values: np.ndarray, borders: list[int]) -> bool:
         if kept.sum() < POINTS:
             return False
         slopes.append(float(np.polyfit(x[kept], np.log(noise[kept]), 1)[0]))
-    return slopes[0] < SHRINKS and slopes[1] < 0.5
+    return slopes[0] < SHRINKS and slopes[1] < 0.5 and _seamless(values, borders)
+
+
+def _seamless(values: np.ndarray, borders: list[int]) -> bool:
+    """Whether the values of which these would be means go on over the borders where the means jump."""
+    jumps, seams = [], []
+    for lo, border in zip([0, *borders[:-1]], borders, strict=True):
+        k = border - lo
+        if k > 1 and border < len(values):
+            last = k * values[border - 1] - (k - 1) * values[border - 2]
+            jumps.append(abs(values[border] - values[border - 1]))
+            seams.append(abs(values[border] - last))
+    return bool(jumps) and float(np.median(seams)) < 0.5 * float(np.median(jumps))

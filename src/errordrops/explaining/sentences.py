@@ -163,26 +163,28 @@ def first_after(event: Event, explanation: "Explanation") -> str:
 def missed(explanation: "Explanation") -> list[str]:
     """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end to be
     judged; what a gradual decay brought."""
-    lines = []
-    unseen = set(explanation.unseen)
     judged_at = [e for e in explanation.measured if e.shift is not None]
-    for change in [c for c in explanation.schedule.changes if any(e.change == c for e in judged_at)]:
+    known = {e.change for e in judged_at}
+    plain = [c for c in explanation.unseen if c in known]
+    seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
+    late = (
+        " Later changes leave little noise to take away, so that is common."
+        if plain and seen and plain[-1].by_row > min(seen)
+        else ""
+    )
+    lines = [f"Nothing stands out of the noise at {_listed(plain, explanation)}.{late}"] if plain else []
+    for change in [c for c in explanation.schedule.changes if c in known][:8]:
         told_ = {e.curve.name for e in explanation.events if e.change == change}
         parts = [effect(e) for e in judged_at if e.change == change and e.curve.name not in told_]
-        if change in unseen:
-            lines.append(f"{capital(told(change))} {after(change, explanation)}: no drop stands out. {'; '.join(parts)}.")
-        elif parts:
-            lines.append(f"At {told(change)} {after(change, explanation)} also: {'; '.join(parts)}.")
-        if change.neutral and change in unseen:
+        if parts:
+            also = " also" if told_ else ""
+            lines.append(f"{capital(after(change, explanation))}{also}: {'; '.join(parts)}.")
+        if change.neutral and change in plain:
             lines.append(f"    {capital(KEEPS)}, so no drop is to be expected, and none is there.")
-    seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
-    plain = [c for c in explanation.unseen if any(e.change == c for e in judged_at)]
-    if plain and seen and plain[-1].by_row > min(seen):
-        lines.append("Later changes leave little noise to take away, so that is common.")
-    cut_off = [c for c in explanation.unseen if not any(e.change == c for e in judged_at)]
+    cut_off = [c for c in explanation.unseen if c not in known]
     if cut_off:
         lines.append(
-            f"Too near the beginning, the end or another change to be judged ({SIDE} points are needed on either side): "
+            f"Too near the beginning or the end to be judged ({SIDE} points are needed on either side): "
             f"{_listed(cut_off, explanation)}."
         )
     return lines + [line for decay in explanation.decays if (line := decayed(decay))]
