@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..figures.words import joined
-from ..logs import Curve, Log
+from ..logs import Log
 from ..logs.said import AUGMENTATION, RESTART
 from .changes import Change, Schedule
 from .clauses import Moved, moved
@@ -198,7 +198,3 @@ def _how(others: list[Moved]) -> str:
     what = "training" if others[0].curve.split == "train" else "held-out data"
     return f"{what} {others[0].word} ({joined([m.curve.name for m in others])})"
 
-
-def curve_names(curves: list[Curve]) -> list[str]:
-    """The names of curves."""
-    return [curve.name for curve in curves]

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..analysis.drops import find_drops
-from ..logs import Curve, Log
+from ..logs import Log
 from .causes import otherwise
 from .changes import Change, Schedule
 from .effects import Effect, measured
@@ -14,6 +14,7 @@ from .looking import in_one_point, judgeable
 from .moments import NEARBY, Event, at_once
 from .passes import beginnings
 
+TOLD = ("restart", "augmentation switched off", "augmentation switched off?")  # causes that hold for every curve
 SUREST = 0.98  # of published logs this share of what the detector names is right; nothing is surer than that
 
 
@@ -27,7 +28,7 @@ def found(log: Log) -> list[Event]:
         for drop in drops:
             point = int(drop.epoch) - 1
             numbers = (drop.size, drop.ratio, drop.variance_ratio, min(drop.confidence, SUREST))
-            events.append(Event(drop.kind, log.axis.unit, curve, point, *numbers))
+            events.append(Event(drop.kind, log.axis.unit, curve, point, *numbers, whole=log.axis.spread))
     return events
 
 
@@ -43,6 +44,7 @@ def explained(log: Log, schedule: Schedule) -> tuple[list[Event], list[Change], 
     events += [event for event in passes.events if not any(at_once(event, e) and e.curve is event.curve for e in events)]
     seen = {event.change for event in events if event.change}
     events = [event if event.cause else otherwise(event, events, log, schedule, passes) for event in events]
+    events = _agreed([e for e in events if not (e.kind == "recovery" and e.curve.name in passes.means)])
     events.sort(key=lambda e: (e.curve.rows[e.point], log.judged.index(e.curve)))
     return events, [change for change in schedule.changes if change not in seen], effects
 
@@ -99,6 +101,17 @@ def _one_cause(events: list[Event]) -> list[Event]:
     return out
 
 
+def _agreed(events: list[Event]) -> list[Event]:
+    """The events, those of one kind at one time with the cause that the log bears out for one of them."""
+    out = []
+    for event in events:
+        mates = [e for e in events if e.kind == event.kind and e.cause in TOLD and at_once(e, event)]
+        if event.change is None and event.cause not in TOLD and mates and event.kind != "recovery":
+            event = replace(event, cause=mates[0].cause, why=mates[0].why)
+        out.append(event)
+    return out
+
+
 def _seen(effect: Effect, log: Log) -> Event | None:
     """The fall (at a change the other way: the rise) that an effect or a single point shows at a known change."""
     change, curve = effect.change, effect.curve
@@ -116,10 +129,7 @@ def _seen(effect: Effect, log: Log) -> Event | None:
     ratio = (before - size) / before if before > 0 else math.nan
     kind = "drop" if size > 0 else "rise"
     return Event(
-        kind, log.axis.unit, curve, point, size, ratio, math.nan, min(sure, SUREST), "schedule", change, blind=False
+        kind, log.axis.unit, curve, point, size, ratio, math.nan, min(sure, SUREST), "schedule", change, blind=False,
+        whole=log.axis.spread,
     )
 
-
-def curves_of(events: list[Event]) -> list[Curve]:
-    """The curves of events, each once."""
-    return list({id(e.curve): e.curve for e in events}.values())

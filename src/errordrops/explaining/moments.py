@@ -1,5 +1,6 @@
 """A drop, rise or recovery of a curve, and events of several curves that belong together."""
 
+import math
 from dataclasses import dataclass
 
 from ..logs import Curve
@@ -30,10 +31,16 @@ class Event:
     change: Change | None = None
     why: str = ""
     blind: bool = True
+    whole: bool = False  # whether only the whole part of the label is the log's own
 
     @property
     def label(self) -> float:
         return float(self.curve.labels[self.point])
+
+    @property
+    def shown(self) -> float:
+        """The log's own number: of rows that were spread over their epochs the epoch."""
+        return math.floor(self.label + 1e-9) if self.whole else self.label
 
     @property
     def offset(self) -> int:

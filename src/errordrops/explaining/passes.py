@@ -53,7 +53,8 @@ def beginnings(log: Log, schedule: Schedule, events: list[Event]) -> Passes:
         if curve.split not in ("train", ""):
             continue
         done = completed[curve.rows]
-        borders = [int(np.searchsorted(done, k + 1e-9, side="right")) for k in range(1, math.ceil(done[-1] - 1e-9))]
+        off = 0.25 * float(np.median(np.diff(done))) if len(done) > 1 else 0.0  # of rounding
+        borders = [int(np.searchsorted(done, k + off, side="right")) for k in range(1, math.ceil(done[-1] - off))]
         borders = [b for b in borders if 0 < b < len(done)]
         starts[curve.name] = borders
         if since_epoch(curve.values, borders):
@@ -109,7 +110,7 @@ def stairs(log: Log, curve: Curve, borders: list[int], schedule: Schedule, event
         if seen.size > EACH * seen.error:
             ratio = seen.after / seen.before if seen.before > 0 else math.nan
             sure = min(0.95, 0.5 * (1 + math.erf(seen.size / seen.error / math.sqrt(2))))
-            out.append(Event("drop", log.axis.unit, curve, border, seen.size, ratio, math.nan, sure, blind=False))
+            out.append(Event("drop", log.axis.unit, curve, border, seen.size, ratio, math.nan, sure, blind=False, whole=log.axis.spread))
     return out
 
 

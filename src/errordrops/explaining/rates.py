@@ -108,6 +108,7 @@ def turns(seen: np.ndarray) -> list[tuple[int, str]]:
     span = float(np.ptp(seen))
     if span <= 0:
         return [(0, "rests")]
+    coarse = _rounding(seen).any()
     ways = np.sign(np.where(np.abs(np.diff(seen)) > 1e-4 * span, np.diff(seen), 0)).astype(int)
     runs: list[list[int]] = []  # first index, last index + 1, way
     for k, way in enumerate(ways):
@@ -116,8 +117,10 @@ def turns(seen: np.ndarray) -> list[tuple[int, str]]:
         else:
             runs.append([k, k + 1, int(way)])
     kept: list[list[int]] = []
+    while coarse and len(runs) > 1 and runs[0][2] == 0:  # it rests only as far as its digits go
+        runs[1][0] = runs.pop(0)[0]
     for run in runs:
-        short = run[1] - run[0] < max(REST, 0.02 * len(ways)) if run[2] == 0 else (
+        short = (coarse and run[2] == 0) or run[1] - run[0] < max(REST, 0.02 * len(ways)) if run[2] == 0 else (
             abs(seen[run[1]] - seen[run[0]]) < 0.02 * span
         )
         if kept and (short or kept[-1][2] == run[2]):

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..logs import Curve, Log
 from .changes import Change, Schedule, merged
-from .rates import steps, turns
+from .rates import MANY_TURNS, steps, turns
 from .stated import clock, parse, stated
+from .wording import number
 
 __all__ = ["Change", "Schedule", "from_log", "parse", "stated"]
 
@@ -168,25 +169,25 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
 
 def described(log: Log) -> str:
     """How a gradual rate moves, with its turning points: `rises until epoch 5, then falls to the end`."""
-    from .wording import number
-
-    if "learning rate" not in log.settings:
+    parts = [log.settings[name] for name in ("learning rate", "reductions") if name in log.settings]
+    if not parts:
         return ""
-    rows, values = log.settings["learning rate"]
+    rows, values = max(parts, key=lambda part: len(np.unique(part[1])))
     grid = _grid(log)
     seen = values[np.maximum(np.searchsorted(rows, grid.rows, side="right") - 1, 0)]
     found = turns(seen)
     unit = log.axis.unit
-    if len(found) > 8:
+    if len(found) > MANY_TURNS:
         tops = [k for (k, way), (_, last) in zip(found[1:], found, strict=False) if way == "falls" and last == "rises"]
         tops = tops or [k for k, way in found if way == "falls"]
         listed = ", ".join(number(float(grid.labels[k])) for k in tops[:4])
-        return f"it rises and falls in {len(tops)} cycles (highest at {unit} {listed}, ...)"
-    parts = []
+        return f"it moves gradually: it rises and falls in {len(tops)} cycles (highest at {unit} {listed}, ...)"
+    ways = []
     for place, (_, way) in enumerate(found):
-        end = f"until {unit} {number(float(grid.labels[found[place + 1][0]]))}" if place + 1 < len(found) else "to the end"
-        parts.append(f"{way} {end}")
-    return f"it moves gradually: it {', then '.join(parts)}"
+        last = place + 1 == len(found)
+        until = "to the end" if last else f"until {unit} {number(float(grid.labels[found[place + 1][0]]))}"
+        ways.append(f"{way} {until}")
+    return f"it moves gradually: it {', then '.join(ways)}"
 
 
 def _grid(log: Log) -> Curve:

@@ -1,4 +1,4 @@
-"""The answer in plain words. Pure: an explanation in, lines of text out."""
+"""The answer in plain words. Pure: an explanation in, lines of text out. Intervals (±) are of 95 %."""
 
 from typing import TYPE_CHECKING
 
@@ -8,11 +8,10 @@ from ..figures.words import count, joined
 from ..logs import Curve
 from .changes import Change
 from .effects import Decay, Effect
-from .levels import Shift
 from .moments import SIDE, Event, nearest, together
 from .spikes import stands_out
 from .verdicts import LEAST, before, later, levels, verdict
-from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when
+from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when, with_half
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -105,13 +104,9 @@ def size(event: Event, explanation: "Explanation | None" = None) -> str:
     """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not very."""
     effect = effect_of(event, explanation)
     verb = "fell" if event.kind == "drop" else "rose"
-    by, interval = abs(event.size), ""
+    text = amount(event.size, event.curve.unit)
     if effect is not None and effect.resolved and (effect.size > 0) == (event.kind == "drop"):
-        by = abs(effect.size)
-        interval = f" ± {amount(effect.half, event.curve.unit).removesuffix(' points')}"
-    text = amount(by, event.curve.unit)
-    if interval:
-        text = f"{text.removesuffix(' points')}{interval}{' points' if event.curve.unit == '%' else ''}"
+        text = f"{with_half(abs(effect.size), effect.half)}{_points(event.curve.unit)}"
     between = "" if event.curve.shifted else f", {levels(event)}"
     doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
     doubts += [] if event.blind else ["seen only by looking at this place"]
@@ -187,7 +182,7 @@ def missed(explanation: "Explanation") -> list[str]:
             f"Too near the beginning or the end to be judged ({SIDE} points are needed on either side): "
             f"{_listed(cut_off, explanation)}."
         )
-    return lines + [line for decay in explanation.decays if (line := decayed(decay))]
+    return lines + [line for decay in explanation.decays if (line := decayed(decay, explanation.log.axis.unit))]
 
 
 KEEPS = "rate over batch size stays, and with it the noise of SGD"
@@ -200,39 +195,30 @@ def effect(found: Effect) -> str:
     seen, unit, name = found.shift, found.curve.unit, safe(found.curve.name)
     assert seen is not None, "only effects that could be judged are told"
     if not seen.resolved:
-        points = " points" if unit == "%" else ""
-        return f"{name}: not resolved, {plus_minus(seen, unit)}{points}"
+        return f"{name} not resolved, a change of {with_half(-seen.size, seen.half, signed=True)}{_points(unit)}"
     verb = "fell" if seen.size > 0 else "rose"
-    ends = sorted((abs(seen.low), abs(seen.high)))
-    low, high = (amount(end, unit).removesuffix(" points") for end in ends)
-    return f"{name} {verb} by {amount(seen.size, unit)} (95 % interval {low} to {high})"
+    return f"{name} {verb} by {with_half(abs(seen.size), seen.half)}{_points(unit)}"
 
 
-def plus_minus(seen: Shift, unit: str) -> str:
-    """`a change of +0.3 ± 1.1`: how far the level went up or down, and the half width of the interval."""
-    half = amount(seen.half, unit).removesuffix(" points")
-    digits = len(half.partition(".")[2]) if "e" not in half else 0
-    middle = f"{-seen.size:+.{digits}f}" if "e" not in half else f"{-seen.size:+.1e}"
-    return f"a change of {middle} ± {half}"
+def _points(unit: str) -> str:
+    return " points" if unit == "%" else ""
 
 
-def decayed(decay: Decay) -> str:
+def decayed(decay: Decay, unit: str) -> str:
     """What a gradual decay brought, spread out."""
     curve, seen = decay.curve, decay.shift
-    start = f"From {number(float(curve.labels[decay.point - 1]))} on"
     if seen is None:
         return ""
-    name, unit = safe(curve.name), curve.unit
+    name = safe(curve.name)
+    start = f"From {unit} {number(float(curve.labels[decay.point]))} on the rate decays gradually."
     if not seen.resolved:
-        return (
-            f"{start} the rate decays gradually. Whether {name} ends lower than at the constant rate is not resolved: "
-            f"{plus_minus(seen, unit)}{' points' if unit == '%' else ''}."
-        )
+        change = f"{with_half(-seen.size, seen.half, signed=True)}{_points(curve.unit)}"
+        return f"{start} Whether {name} ends lower than at the constant rate is not resolved: a change of {change}."
     way = "lower" if seen.size > 0 else "higher"
-    half = amount(seen.half, unit).removesuffix(" points")
+    by = f"{with_half(abs(seen.size), seen.half)}{_points(curve.unit)}"
     return (
-        f"{start} the rate decays gradually. {capital(name)} ends {way} by {amount(seen.size, unit)} (± {half}) than its "
-        "course at the constant rate would have given: what a decay brings, spread out."
+        f"{start} {capital(name)} ends {way} by {by} than its course at the constant rate would have given: what a decay "
+        "brings, spread out."
     )
 
 

@@ -52,7 +52,7 @@ def first(group: list[Event]) -> Event:
 
 def listed(groups: list[list[Event]]) -> str:
     """`epoch 31`, `epochs 31 and 61`."""
-    numbers = list(dict.fromkeys(number(first(group).label) for group in groups))
+    numbers = list(dict.fromkeys(number(first(group).shown) for group in groups))
     return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
 
 
@@ -63,13 +63,13 @@ def capital(text: str) -> str:
 
 def when(event: Event) -> str:
     """`epoch 31`, `step 32,000`: the log's own number of the first point at the new level."""
-    return f"{event.unit} {number(event.label)}"
+    return f"{event.unit} {number(event.shown)}"
 
 
 def place(event: Event, explanation: "Explanation") -> str:
     """`epoch 31`, or `epoch 30 of the log (its 31st point)` where the log's number is not the ordinal of the point."""
     nth = event.point + 1
-    if event.unit != "epoch" or event.label == nth:
+    if event.unit != "epoch" or event.label == nth or event.whole:
         return when(event)
     longest = max(len(curve.values) for curve in explanation.log.judged)
     if len(event.curve.values) == longest:
@@ -123,6 +123,17 @@ def amount(value: float, unit: str) -> str:
     if unit == "%":
         return f"{rounded(value, 1 if value >= 10 else 2)} points"
     return rounded(value, 3 if value < 1000 else 4, significant=True)
+
+
+def with_half(value: float, half: float, signed: bool = False) -> str:
+    """`0.347 ± 0.018`: an estimate and half its interval, which has two digits; the estimate has as many places."""
+    if not math.isfinite(half) or half <= 0:
+        return f"{value:+.3g}" if signed else f"{value:.3g}"
+    places = 1 - math.floor(math.log10(half))
+    if places > 6 or abs(value) >= 1e6:
+        return f"{value:{'+' if signed else ''}.2e} ± {half:.1e}"
+    places = min(max(0, places), 2 if max(abs(value), half) >= 1 else 6)
+    return f"{value:{'+' if signed else ''}.{places}f} ± {half:.{places}f}"
 
 
 def rounded(value: float, digits: int, significant: bool = False) -> str:

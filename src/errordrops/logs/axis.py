@@ -24,7 +24,8 @@ class Axis:
     whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or
     1 (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an
     earlier epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None.
-    own: whether a row has a label of its own, shape (rows,).
+    own: whether a row has a label of its own, shape (rows,). spread: whether rows were spread evenly over their epochs,
+    so that of their labels only the whole part is the log's own.
     """
 
     unit: str
@@ -34,6 +35,7 @@ class Axis:
     restarts: list[float]
     completed: np.ndarray | None = None
     own: np.ndarray | None = None
+    spread: bool = False
 
 
 def columns_of(table: pd.DataFrame, role: str, named: dict[str, str]) -> list[str]:
@@ -69,13 +71,13 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         and len(np.unique(labels)) < FEW_EPOCHS
         and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
     )
-    inside = None
+    inside, spread = None, False
     if few:  # an epoch holds many points
-        inside = _within(table, labels, metrics) - (0 if np.nanmin(labels) < 1 else 1)
+        inside = _within(table, labels, metrics, 1) - (0 if np.nanmin(labels) < 1 else 1)
         if step is not None and table[step].dropna().is_monotonic_increasing and step != column:
             labels, whole, column = _filled(table[step]), False, step
         else:
-            labels, whole = _within(table, labels, metrics), False
+            labels, whole, spread = _within(table, labels, metrics, 0), False, True
     base = 0 if len(labels) and np.nanmin(labels) < 1 else 1
     if whole:
         completed = labels + (1 - base)
@@ -87,7 +89,7 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         completed = labels
     own = table[column].notna().to_numpy()
     unit = "step" if column == step else "epoch"
-    return Axis(unit, labels, whole, base, restarts, completed, own), table, notes + more
+    return Axis(unit, labels, whole, base, restarts, completed, own, spread), table, notes + more
 
 
 def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:
@@ -192,10 +194,18 @@ def _restarted(
     return labels[kept], table[kept].reset_index(drop=True), restarts, notes
 
 
-def _within(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:
-    """Fractions of epochs: rows spread evenly within each, as no step says where they are."""
+def _within(table: pd.DataFrame, labels: np.ndarray, metrics: list[str], end: int) -> np.ndarray:
+    """Fractions of epochs: rows spread evenly within each, as no step says where they are; end 1: the part of the epoch
+    that each row completes, 0: that before it. What was evaluated before an epoch's first training row stands at its
+    beginning."""
     out = labels.astype(float).copy()
+    trained = [c for c in metrics if (m := meaning(c)) is None or m.split not in ("test", "validation")]
+    training = table[trained].notna().any(axis=1).to_numpy() if trained else np.ones(len(labels), dtype=bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        out[rows] = label + np.arange(1, len(rows) + 1) / len(rows)
+        if training[rows].any() and np.unique(labels[training]).size > 1:
+            ahead = rows[: training[rows].argmax()]
+            out[ahead] = label
+            rows = rows[len(ahead) :]
+        out[rows] = label + np.arange(end, len(rows) + end) / len(rows)
     return out

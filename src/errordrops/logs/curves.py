@@ -115,6 +115,8 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     }
     if axis.whole and axis.unit == "epoch" and (rate := settings["learning rate"]) is not None:
         settings["learning rate"] = _of_epochs(axis, *rate)
+    if axis.spread and (rate := settings["learning rate"]) is not None:
+        settings["learning rate"] = _of_whole_epochs(axis, *rate)
     told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns if name != COLUMN]
     judged = [curve for curve in curves if not curve.left_out]
     measured = int(table.drop(columns=COLUMN, errors="ignore").notna().any(axis=1).sum())
@@ -248,6 +250,15 @@ def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.nda
     if len(np.unique(own)) < len(own) or axis.own is None or not axis.own[: rows[0] + 1].any():
         return rows, values
     return np.searchsorted(axis.labels, own, side="left"), values
+
+
+def _of_whole_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A setting that is written once in each epoch, when it is done or as it begins, given to all records of the epoch."""
+    own, epochs = np.floor(axis.labels[rows] + 1e-9), np.floor(axis.labels + 1e-9)
+    if len(np.unique(own)) < len(own) or len(own) < 0.8 * len(np.unique(epochs)):
+        return rows, values
+    known = np.flatnonzero(np.isin(epochs, own))
+    return known, values[np.searchsorted(own, epochs[known])]
 
 
 def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]) -> list[Curve]:
