@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,8 @@ class Explanation:
             "effects": [effect_facts(e) for e in self.measured],
             "schedule": {"kind": self.schedule.kind, "source": self.schedule.source or None, "changes": changes},
             "curves": [curve_facts(c) for c in self.log.curves],
+            "runs": self.log.runs,
+            "run": self.log.run,
             "notes": [*self.schedule.notes, *self.log.notes],
         }
 
@@ -119,19 +121,21 @@ class Explanation:
 
 
 def explain(
-    log: str | Path | pd.DataFrame,
+    log: str | Path | pd.DataFrame | list[str | Path],
     *,
     milestones: Sequence[float] | None = None,
     lr_schedule: str | None = None,
     columns: Mapping[str, str] | None = None,
     steps_per_epoch: float | None = None,
+    run: int | None = None,
 ) -> Explanation:
     """Find the sudden drops of a training log and say what explains each.
 
-    log: a file, a folder, or a table with a row per epoch, evaluation or step. milestones: numbers of completed epochs
+    log: a file, a folder, a list of files of one run (train.log, test.log), or a table with a row per epoch, evaluation or step. milestones: numbers of completed epochs
     after which the learning rate (or the batch size) was changed, if the log does not tell. lr_schedule: the same as
     `step:30:0.1`, `multistep:30,60:0.1`, `constant`, `cosine`. columns: what columns are that their names don't tell,
-    such as {"top_one": "test accuracy"}. steps_per_epoch: for milestones in a log that counts steps.
+    such as {"top_one": "test accuracy"}. steps_per_epoch: for milestones, and for passes over the data, in a log that
+    counts steps. run: which of several runs in the log, from 1; the last complete one if not given.
 
     Raises UserError (a log that cannot be read or understood, a milestone outside it).
     """
@@ -140,7 +144,9 @@ def explain(
     if steps_per_epoch is not None and not 0 < steps_per_epoch < math.inf:
         raise UserError(f"steps per epoch is {steps_per_epoch}; it must be a positive number")
     named = dict(columns or {})
-    read = read_frame(log, named) if isinstance(log, pd.DataFrame) else read_log(log, named)
+    read = read_frame(log, named, run) if isinstance(log, pd.DataFrame) else read_log(log, named, run)
+    if steps_per_epoch is not None:
+        read = replace(read, per_epoch=steps_per_epoch)
     if milestones is not None:
         numbers = list(milestones)
         if not all(isinstance(m, int | float) and math.isfinite(m) for m in numbers):

@@ -18,16 +18,23 @@ from .unknown import NoCurve
 __all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]
 
 
-def read_log(path: str | Path, columns: dict[str, str] | None = None) -> Log:
-    """The log in a file or folder. `columns` says what columns are that their names don't tell, such as
-    {"top_one": "test accuracy", "t": "epoch"}.
+def read_log(
+    path: str | Path | list[str | Path], columns: dict[str, str] | None = None, run: int | None = None
+) -> Log:
+    """The log in a file or folder, or in several files that belong together (train.log and test.log). `columns` says
+    what columns are that their names don't tell, such as {"top_one": "test accuracy", "t": "epoch"}; `run` which of
+    several runs is meant, from 1.
 
     Raises LogError (a UserError) for what cannot be read or understood.
     """
-    return understand(registry.read(Path(path), frozenset(columns or ())), str(path), columns)
+    keep = frozenset(columns or ())
+    paths = [Path(p) for p in path] if isinstance(path, list | tuple) else [Path(path)]
+    if len(paths) > 1:
+        return understand(registry.read_several(paths, keep), " and ".join(map(str, paths)), columns, run)
+    return understand(registry.read(paths[0], keep), str(paths[0]), columns, run)
 
 
-def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Log:
+def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None, run: int | None = None) -> Log:
     """The log in a table: a row per epoch, evaluation or step, oldest first. Raises as `read_log`."""
     if not isinstance(frame, pd.DataFrame):
         raise LogError(f"a log is a path or a pandas DataFrame, not a {type(frame).__name__}")
@@ -48,4 +55,4 @@ def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Lo
         raise registry.unknown("the table", error, frozenset(columns or ())) from error
     except NotThisFormat as error:
         raise LogError(f"the table cannot be explained: {error}") from error
-    return understand(records, "the table", columns)
+    return understand(records, "the table", columns, run)

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from . import runs
 from .records import Records
 from .words import meaning
 
@@ -151,10 +152,27 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     return table
 
 
+def split_runs(table: pd.DataFrame, named: dict[str, str], metrics: list[str]) -> list[runs.Run]:
+    """The runs of a table that goes back to its first epoch or step several times; one run where it does not."""
+    whole = [runs.Run("run 1", table)]
+    epoch = next((c for c in columns_of(table, "epoch", named) if _varies(table[c])), None)
+    step = next((c for c in columns_of(table, "step", named) if _varies(table[c])), None)
+    column = epoch if epoch is not None else step
+    if column is None or (epoch is None and _counted(table[column]) is not None):
+        return whole
+    ordered = _in_order(table, column, metrics)
+    labels = _filled(ordered[column])
+    if not (np.diff(labels) < 0).any():
+        return whole
+    measured = ordered[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
+    found = runs.split(ordered, labels, measured)
+    return found if len(found) > 1 else whole
+
+
 def _restarted(
     table: pd.DataFrame, column: str, metrics: list[str]
 ) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
-    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest.
+    """(labels, table, restarts, notes): where training went back the later records count; of what starts anew the longest.
 
     A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
     """

@@ -3,23 +3,26 @@
 A point is one evaluation, or what `points` makes of more frequent records.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .axis import Axis, columns_of, find
+from . import runs
+from .axis import Axis, columns_of, find, split_runs
 from .hints import Hint
 from .points import MOST, by_epoch, by_step, windows
 from .records import LogError, Records
 from .said import COLUMN, Said
 from .splits import HELD_OUT, splits_of
 from .unknown import NoCurve, taken, without
-from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
+from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
 HUGE = 1e100
+NUMBERED = re.compile(r"(.*?(?:acc|accuracy|err|error|prec|precision))[_./ -]?(\d+)", re.IGNORECASE)
 ENDS = 2  # records that go on without a value of a curve that is not finite any more
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
 
@@ -69,6 +72,8 @@ class Log:
     judged: list[Curve] = field(default_factory=list)
     per_epoch: float | None = None  # steps of an epoch, where the log tells them beside its records
     broken: list[tuple[Curve, float]] = field(default_factory=list)  # curves that end as nan, and from which label on
+    runs: list[str] = field(default_factory=list)  # names of the runs that the log holds, if several
+    run: int = 1  # which of them this is, from 1
 
     @property
     def main(self) -> Curve:
@@ -76,8 +81,11 @@ class Log:
         return self.judged[0]
 
 
-def understand(records: Records, source: str, named: dict[str, str] | None = None) -> Log:
-    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`.
+def understand(
+    records: Records, source: str, named: dict[str, str] | None = None, run: int | None = None
+) -> Log:
+    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`. `run`: which of
+    several runs, from 1; the last complete one if it is not given.
 
     Raises LogError where no curve is left, UserError for a column or meaning that does not exist.
     """
@@ -86,14 +94,17 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
         if name not in records.table:
             raise without(name, records)
         given[name] = stated(meant, name)
-    table = records.table
-    known = {name: given.get(name) or meaning(name) for name in table.columns}
+    table, picked, several = _one_run(records, given, run)
+    known = heads(list(map(str, table.columns))) | {n: m for n, m in given.items()}
+    known = {name: known.get(name) or meaning(name) for name in table.columns}
     meanings = {name: m for name, m in known.items() if m}
     if not any(m.role == "metric" for m in meanings.values()):
         raise NoCurve(source, records, given)
     metrics = [n for n, m in meanings.items() if m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
-    axis, table, notes = find(records, roles, metrics)
+    axis, table, notes = find(replace(records, table=table), roles, metrics)
+    if len(several) > 1:
+        notes.append(runs.note(several, picked, axis.unit))
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
     splits = splits_of({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
@@ -124,6 +135,7 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     return Log(
         source, records.format, axis, curves, known, told, records.notes + notes, measured, records.hint,
         _said(records, table), judged, broken=_broken(table, axis, judged) if records.not_finite else [],
+        runs=[run.name for run in several], run=picked + 1,
     )  # fmt: skip
 
 
@@ -149,6 +161,38 @@ def _said(records: Records, table: pd.DataFrame) -> list[tuple[int, Said]]:
     first, last = measured.argmax(), len(measured) - 1 - measured[::-1].argmax()
     rows = [row for row in np.flatnonzero(np.isfinite(number)) if first < row < last]
     return [(int(row), records.said[int(number[row])]) for row in rows]
+
+
+def _one_run(
+    records: Records, given: dict[str, Meaning], wanted: int | None
+) -> tuple[pd.DataFrame, int, list[runs.Run]]:
+    """(table of the run to explain, its index, all runs)."""
+    if len(records.runs) > 1:
+        picked = runs.choose(records.runs, wanted, records.preferred)
+        return records.runs[picked].table, picked, records.runs
+    table = records.table
+    roles = {name: m.role for name, m in given.items()}
+    metrics = [n for n in table if (m := given.get(n) or meaning(n)) and m.role == "metric"]
+    several = split_runs(table, roles, metrics)
+    picked = runs.choose(several, wanted)
+    return (several[picked].table if len(several) > 1 else table), picked, several
+
+
+def heads(names: list[str]) -> dict[str, Meaning]:
+    """The meanings of columns that differ in a number alone and of which the number is no top-1 or top-5: acc_0, acc_1,
+    acc_5 are heads of a network."""
+    families: dict[str, list[tuple[str, int]]] = {}
+    for name in names:
+        if (found := NUMBERED.fullmatch(name)) is not None:
+            families.setdefault(found[1].lower(), []).append((name, int(found[2])))
+    out = {}
+    for family in families.values():
+        if len(family) > 1 and not {number for _, number in family} <= {1, 5}:
+            for name, number in family:
+                plain = meaning(NUMBERED.fullmatch(name)[1])
+                if plain and plain.role == "metric" and plain.kind != "loss":
+                    out[name] = replace(plain, label=f"{plain.label} {number}")
+    return out
 
 
 def usable(values: pd.Series | np.ndarray) -> np.ndarray:
@@ -277,12 +321,16 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         rival = best.get(curve.name)
         if rival is None or strength(curve) > strength(rival):
             best[curve.name] = curve
+    curves = [curve if best[curve.name] is curve else _distinct(curve, best[curve.name]) for curve in curves]
+    best |= {curve.name: curve for curve in curves if curve.name not in best}
     main = set(best)
     out = []
     for curve in curves:
         why = ""
         if best[curve.name] is not curve:
             why = f"repeats {best[curve.name].column}"
+        elif (other := _best_of(curve, curves)) is not None:
+            why = f"the best value of {other.column} so far"
         elif curve.column in given:
             why = ""
         elif curve.metric == "perplexity" and f"{curve.split} loss".strip() in main:
@@ -302,6 +350,39 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         out = [replace(out[0], left_out=""), *out[1:]]
     parts = [c for c in out if c.metric.endswith(" loss") and not c.left_out and c.column not in given]
     return [replace(c, left_out="one of many losses") if c in parts[6:] else c for c in out]
+
+
+VARIANTS = frozenset("step epoch batch minibatch ema avg average mean running smooth smoothed nll total".split())
+
+
+def _distinct(curve: Curve, rival: Curve) -> Curve:
+    """A curve that has the name of another: under a name of its own where it is another quantity (a head, an evaluation
+    set), as it is where it is the same one in another form."""
+    mine, other = words(curve.column), words(rival.column)
+    apart = [word for word in mine if word not in other]
+    if set(mine) ^ set(other) <= VARIANTS or _alike(curve, rival):
+        return curve
+    return replace(curve, name=f"{curve.name} ({' '.join(apart) or curve.column})")
+
+
+def _alike(one: Curve, other: Curve) -> bool:
+    """Whether two curves have about the same values, at whatever points."""
+    if len(one.values) < 2 or len(other.values) < 2:
+        return True
+    seen = np.interp(one.rows, other.rows, other.values)
+    scale = float(np.ptp(other.values)) or float(np.abs(other.values).max()) or 1.0
+    return float(np.median(np.abs(seen - one.values))) < 0.02 * scale
+
+
+def _best_of(curve: Curve, curves: list[Curve]) -> Curve | None:
+    """The curve of which this one is the best value so far, None for a curve of its own."""
+    for other in curves:
+        if other is curve or other.kind != curve.kind or len(other.values) != len(curve.values) or curve.shifted:
+            continue
+        lowest = np.minimum.accumulate(other.values)
+        if np.allclose(lowest, curve.values, 1e-6, 1e-9) and not np.allclose(other.values, curve.values, 1e-6, 1e-9):
+            return other
+    return None
 
 
 def _lesser(curve: Curve, best: dict[str, Curve]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import events
+from . import events, pairs
 from .records import LogError, NotThisFormat, NotUnderstood, Records
 from .words import meaning
 
@@ -48,6 +48,8 @@ def read(root: Path, reader: Callable, keep: frozenset[str]) -> Records:
             notes.append(str(error))
     if metrics := _mlflow(below):
         return metrics
+    if len(together := pairs.belonging(below)) > 1:
+        return pairs.read(together, reader, keep)
     for name in NAMES:
         named = [path for path in below if path.name == name]
         if named:

@@ -29,6 +29,16 @@ class NotUnderstood(NotThisFormat):
         self.records = records
 
 
+@dataclass(frozen=True)
+class Run:
+    """One of several runs in a log. length: how many epochs or steps it has. span: from which to which, in words."""
+
+    name: str
+    table: pd.DataFrame
+    length: int = 0
+    span: str = ""
+
+
 @dataclass
 class Records:
     """A log as its format has it.
@@ -38,7 +48,8 @@ class Records:
     a percent sign. running: columns that hold averages since the epoch began, so that its last value is the epoch's.
     notes: what a reader of the answer should know (lines skipped, file cut off). hint: what the log's configuration
     says of the schedule. said: what the log says in words, numbered by the column said.COLUMN. not_finite: whether
-    nan or inf stands among the last records.
+    nan or inf stands among the last records. runs: where the format keeps several apart; preferred: the index of the one
+    to explain, if its reader knows better than that it is the last complete one.
     """
 
     format: str
@@ -49,6 +60,8 @@ class Records:
     hint: Hint | None = None
     said: list[Said] = field(default_factory=list)
     not_finite: bool = False
+    runs: list[Run] = field(default_factory=list)
+    preferred: int | None = None
 
 
 def from_rows(format: str, rows: list[dict[str, float]], **more) -> Records:
