@@ -11,8 +11,8 @@ import pandas as pd
 
 from . import registry
 from .curves import Curve, Log, understand
-from .records import LogError, NotThisFormat, NotUnderstood, Records
-from .tables import numbers
+from .records import LogError, NotThisFormat, NotUnderstood
+from .tables import from_frame
 from .unknown import NoCurve
 
 __all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]
@@ -44,11 +44,8 @@ def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None, run: 
     frame.columns = [str(name) for name in frame.columns]
     if frame.columns.has_duplicates:
         raise LogError("two columns of the table have the same name")
-    read = {name: numbers(frame[name]) for name in frame.columns}
-    records = Records(
-        "table", pd.DataFrame({n: v for n, (v, _) in read.items()}), {n for n, (_, p) in read.items() if p},
-        not_finite=True,
-    )
+    records = from_frame(frame, "table")
+    records.not_finite = True
     try:
         registry.understood(records, Path("the table"), frozenset(columns or ()))
     except NotUnderstood as error:

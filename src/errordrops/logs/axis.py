@@ -12,7 +12,7 @@ import pandas as pd
 
 from . import runs
 from .records import Records
-from .words import meaning
+from .words import meaning, words
 
 FEW_EPOCHS = 16  # of so few epochs each is looked into, if the log tells more than their means
 
@@ -98,7 +98,7 @@ def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]
     training curves."""
     first = labels == 0
     split = {name: m.split for name in metrics if (m := meaning(name))}
-    held = [name for name, s in split.items() if s in ("test", "validation")]
+    held = [name for name, s in split.items() if s in ("test", "validation") or "eval" in words(name)]
     trained = [name for name in metrics if name not in held]
     if not (first.any() and held and trained) or table.loc[first, trained].notna().any(axis=None):
         return np.zeros(len(table), dtype=bool)

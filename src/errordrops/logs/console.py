@@ -215,7 +215,9 @@ class Reading:
             if (known := meaning(name)) is None:
                 continue
             if known.role != "metric":
-                if known.role in ("step", "epoch") and ("." in pair["number"] or COUNTED.match(text, pair.end())):
+                if known.role in ("step", "epoch") and (
+                    "." in pair["number"] or pair["unit"] == "%" or COUNTED.match(text, pair.end())
+                ):
                     continue
                 row.setdefault(known.role if known.role != "batch" else "batch size", number)
                 continue

@@ -108,6 +108,7 @@ def understand(
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
     splits = splits_of({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
+    splits = {name: _spelled(name, found) for name, found in splits.items()}
     curves = []
     grid = _grid(table, axis, splits)
     for name in metrics:
@@ -206,6 +207,15 @@ def _told(found: Meaning | None, resolved: Meaning | None) -> str:
 
 def _name(found: Meaning) -> str:
     return f"{found.split} {found.label}".strip()
+
+
+def _spelled(name: str, found: Meaning) -> Meaning:
+    """The meaning with the name of a loss as the log spells it: `D_A loss`, not `d a loss`."""
+    rest = found.label.removesuffix(" loss").split()
+    if found.kind != "loss" or not rest or not found.label.endswith(" loss"):
+        return found
+    token = next((t for t in re.findall(r"[A-Za-z]\w*", name) if words(t) == rest), None)
+    return replace(found, label=f"{token} loss") if token else found
 
 
 def _place(curve: Curve) -> tuple:

@@ -165,8 +165,8 @@ def _parquet(path: Path) -> Records:
         table = pd.read_parquet(path)
     except (ValueError, OSError, KeyError) as error:
         raise LogError(f"{path} is a Parquet file that cannot be read: {error}") from error
-    read = {str(name): tables.numbers(table[name])[0] for name in table.columns}
-    return Records("Parquet", pd.DataFrame(read))
+    table.columns = [str(name) for name in table.columns]
+    return tables.from_frame(table, "Parquet", path.stem)
 
 
 def _large(path: Path, name: str, keep: frozenset[str]) -> Records:
