@@ -242,15 +242,16 @@ def looks_like(explanation: "Explanation") -> str:
     gaps = np.diff([0, *completed])
     if len(gaps) > 1 and np.ptp(gaps) <= max(1.0, 0.03 * gaps.mean()):
         signs.append("evenly spaced")
-    if all(_round(c, axis.unit) for c in completed):
-        signs.append("at round numbers")
+    round_ = axis.unit != "record" and all(_round(c, axis.unit) for c in completed)
+    if round_:
+        signs.append(ROUND[axis.unit])
     if all(_flat(group[0]) for group in drops):
         signs.append("where the curve had flattened")
     if all(any(e.variance < 0.5 for e in group) for group in drops):
         signs.append("with less noise after them")
     where = listed(drops)
     start = f"The drop at {where}" if len(drops) == 1 else f"Drops at {where}"
-    if (len(signs) >= 2 and (held or len(drops) > 1)) or ("at round numbers" in signs and len(drops) > 1):
+    if (len(signs) >= 2 and (held or len(drops) > 1)) or (round_ and len(drops) > 1):
         return (
             f"{start}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "
             "Check your scheduler, and give it with --milestones."
@@ -259,9 +260,15 @@ def looks_like(explanation: "Explanation") -> str:
     return f"{start}{found}: check the scheduler, restarts, augmentation and data at these times."
 
 
+ROUND = {"epoch": "after round numbers of epochs", "step": "at round numbers of steps"}
+
+
 def _round(completed: float, unit: str) -> bool:
-    grain = 1000 if unit == "step" and completed >= 5000 else 10 if completed > 20 else 5
-    return any(abs((completed + off) / grain - round((completed + off) / grain)) < 1e-9 for off in (0, -1, 1))
+    """Whether a number of completed epochs, or of steps, is one that people choose."""
+    if unit == "step":
+        grain = 1000 if completed >= 5000 else 100
+        return completed > 0 and min(completed % grain, -completed % grain) < 1e-9
+    return completed > 0 and (completed % (10 if completed > 20 else 5)) < 1e-9
 
 
 def _flat(event: Event) -> bool:

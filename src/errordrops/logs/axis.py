@@ -73,6 +73,10 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
     )
     inside, spread = None, False
+    if few and (teeth := _saw(table, labels, metrics)):
+        records.running |= set(teeth)
+        notes.append(f"{', '.join(teeth)} starts anew in each epoch, as a mean since it began does; its last value counts")
+        few = False
     if few:  # an epoch holds many points
         inside = _within(table, labels, metrics, 1) - (0 if np.nanmin(labels) < 1 else 1)
         if step is not None and table[step].dropna().is_monotonic_increasing and step != column:
@@ -91,6 +95,23 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
     own = table[column].notna().to_numpy()
     unit = "step" if column == step else "epoch"
     return Axis(unit, labels, whole, base, restarts, completed, own, spread), table, notes + more
+
+
+def _saw(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> list[str]:
+    """Columns that fall within each epoch and jump up as the next begins: means since the epoch began, whose last value is
+    the epoch's."""
+    out = []
+    for name in metrics:
+        rows = np.flatnonzero(table[name].notna())
+        values, own = table[name].to_numpy()[rows], labels[rows]
+        starts = np.flatnonzero(np.diff(own) > 0) + 1
+        if len(starts) < 3 or len(rows) < 3 * len(starts):
+            continue
+        ups = values[starts] > values[starts - 1]
+        falls = np.array([part[-1] < part[0] for part in np.split(values, starts)])
+        if ups.mean() > 0.9 and falls.mean() > 0.9:
+            out.append(name)
+    return out
 
 
 def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:

@@ -22,6 +22,10 @@ from .words import TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
 HUGE = 1e100
+PLAYERS = tuple(
+    re.compile(rf"(?<![A-Za-z])(?:{names})(?![A-Za-z])", re.IGNORECASE)
+    for names in ("d|dis|disc|discriminator|critic|netd|d_loss|loss_d", "g|gen|generator|netg|g_loss|loss_g")
+)
 NUMBERED = re.compile(r"(.*?(?:acc|accuracy|err|error|prec|precision))[_./ -]?(\d+)", re.IGNORECASE)
 ENDS = 2  # records that go on without a value of a curve that is not finite any more
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
@@ -103,6 +107,11 @@ def understand(
     metrics = [n for n, m in meanings.items() if m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
     axis, table, notes = find(replace(records, table=table), roles, metrics)
+    if PLAYERS[0].search(" ".join(metrics)) and PLAYERS[1].search(" ".join(metrics)):
+        notes.append(
+            "these are losses of two players, a generator and a discriminator: a fall of one may be the other's loss, and "
+            "levels say little about what is generated"
+        )
     if len(several) > 1:
         notes.append(runs.note(several, picked, axis.unit))
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
@@ -136,7 +145,7 @@ def understand(
     return Log(
         source, records.format, axis, curves, known, told, records.notes + notes, measured, records.hint,
         _said(records, table), judged, broken=_broken(table, axis, judged) if records.not_finite else [],
-        runs=[run.name for run in several], run=picked + 1,
+        per_epoch=records.per_epoch, runs=[run.name for run in several], run=picked + 1,
     )  # fmt: skip
 
 

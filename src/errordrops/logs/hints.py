@@ -86,6 +86,30 @@ def found(text: str) -> Hint | None:
     return Hint("lr_sched_epochs") if NONE.search(head) else None
 
 
+PER_EPOCH = re.compile(
+    r"(?<![A-Za-z])(?:steps|iters|iterations|batches|updates)[_ ]?per[_ ]?epoch[\"']?\s*[:=]\s*(\d+)", re.I)
+EPOCHS = re.compile(r"(?<![A-Za-z])(?:num[_ ]?(?:train[_ ]?)?epochs|n_epochs|num_train_epochs|max_epochs)[\"']?\s*[:=]\s*(\d+)", re.I)
+TOTAL = re.compile(
+    r"(?<![A-Za-z])(?:total[_ ](?:optimization[_ ]|train(?:ing)?[_ ])?steps|max_steps|num_train(?:ing)?_steps)[\"']?\s*[:=]\s*(\d+)", re.I
+)
+EXAMPLES = re.compile(r"\bNum examples\s*=\s*([\d,]+)", re.I)
+BATCH = re.compile(r"\b(?:total train batch size|train_batch_size)[^=:\n]{0,60}[=:]\s*(\d+)", re.I)
+
+
+def steps_per_epoch(text: str) -> float | None:
+    """Steps of an epoch as a configuration tells them: outright, by total steps and epochs, or by examples and batch."""
+    head = text[:LOOKED_AT]
+    if found := PER_EPOCH.search(head):
+        return float(found[1]) or None
+    epochs, total = EPOCHS.search(head), TOTAL.search(head)
+    if epochs and total and float(epochs[1]) > 0 and float(total[1]) > float(epochs[1]):
+        return float(total[1]) / float(epochs[1])
+    examples, batch = EXAMPLES.search(head), BATCH.search(head)
+    if examples and batch and float(batch[1]) > 0:
+        return max(1.0, -(-float(examples[1].replace(",", "")) // float(batch[1])))
+    return None
+
+
 def _increasing(values: list[str]) -> list[float]:
     numbers = [float(value) for value in values if 0 < len(value.strip()) < 12]
     return numbers if all(a < b for a, b in pairwise(numbers)) and numbers[:1] > [0] else []

@@ -49,7 +49,8 @@ class Records:
     notes: what a reader of the answer should know (lines skipped, file cut off). hint: what the log's configuration
     says of the schedule. said: what the log says in words, numbered by the column said.COLUMN. not_finite: whether
     nan or inf stands among the last records. runs: where the format keeps several apart; preferred: the index of the one
-    to explain, if its reader knows better than that it is the last complete one.
+    to explain, if its reader knows better than that it is the last complete one. per_epoch: steps of an epoch that the
+    configuration tells.
     """
 
     format: str
@@ -62,6 +63,7 @@ class Records:
     not_finite: bool = False
     runs: list[Run] = field(default_factory=list)
     preferred: int | None = None
+    per_epoch: float | None = None
 
 
 def from_rows(format: str, rows: list[dict[str, float]], **more) -> Records:

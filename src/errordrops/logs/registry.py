@@ -203,6 +203,7 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
             continue
         records.notes += [note] if note else []
         records.hint = hints.found(text)
+        records.per_epoch = hints.steps_per_epoch(text)
         records.not_finite = bool(NOT_FINITE.search(text[-max(2000, len(text) // 10) :]))
         return records
     if few:
