@@ -9,8 +9,9 @@ from ..logs import Log
 from ..logs.said import AUGMENTATION, RESTART
 from .changes import Change, Schedule
 from .clauses import Moved, moved
-from .moments import NEARBY, Event, at_once
+from .moments import NEARBY, SIDE, Event, at_once
 from .passes import Passes
+from .wording import ordinal
 
 PERIODIC = 5
 LAST_EPOCHS = (10, 15, 20)  # before the end, at which detectors switch mosaic off by default
@@ -39,16 +40,17 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, p
         return replace(event, cause="restart", why=why)
     if (closed := _said(event, log, AUGMENTATION)) is not None:
         return replace(event, cause="augmentation switched off", why=f'the log says so here: "{closed}"')
+    nth = ordinal(passes.number(event) or 0)
     if passes.begins(event) and event.curve.name in passes.means:
         why = (
-            "the log prints the mean of the loss since the epoch began, and here that mean starts anew; neither the data nor "
-            "the schedule needs a cause"
+            f"the log prints the mean of the loss since the epoch began, and here, in the {nth} epoch, that mean starts anew; "
+            "the loss itself goes on without a stair, so there is no cause to look for in the data or the schedule"
         )
         return replace(event, cause="mean starts anew", why=why)
     if event.kind == "drop" and passes.begins(event):
         why = (
-            "a new pass over the data begins here, so the network has seen these examples before; with few epochs training "
-            "loss falls in a stair at each"
+            f"the {nth} pass over the data begins here, so the network has seen these examples before; with few epochs "
+            "training loss falls in a stair at each"
         )
         return replace(event, cause="new epoch", why=why)
     if (period := _period(event, events)) is not None:
@@ -58,29 +60,29 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, p
         return replace(event, cause="divergence", why="from here on the training loss is not finite: training diverged")
     others = [m for curve in log.judged if curve is not event.curve and (m := moved(curve, event)) is not None]
     told = {e.curve.name for e in events if e.kind == event.kind and at_once(e, event)}
-    same = clauses([m for m in others if m.way and m.curve.name not in told])
+    same = clauses([m for m in others if m.way and m.curve.name not in told], -1 if event.kind == "drop" else 1)
     if switched := _switched_off(event, others, log):
-        return replace(event, cause="augmentation switched off?", why=f"{_denied(event, schedule)}; {switched}")
+        return replace(event, cause="augmentation switched off?", why=f"{_denied(event, schedule, log)}; {switched}")
     cause, why = _apart(event, others)
     if not schedule.known:
         more = [why] if why else same
         ends = "the log tells no learning rate" + ("" if passes.known else OR_A_PASS_UNKNOWN)
         return replace(event, cause="unknown", why="; ".join([ends, *more]))
     if cause:
-        return replace(event, cause=cause, why=f"{_denied(event, schedule)}; {why}")
+        return replace(event, cause=cause, why=f"{_denied(event, schedule, log)}; {why}")
     more = WHAT_ELSE + ("" if passes.known or event.kind == "rise" else OR_A_PASS)
-    return replace(event, cause="not the schedule", why="; ".join([_denied(event, schedule), *same, more]))
+    return replace(event, cause="not the schedule", why="; ".join([_denied(event, schedule, log), *same, more]))
 
 
 OR_A_PASS_UNKNOWN = " and no epochs; a change of the rate or a new pass over the data would look like this"
 
 
-def clauses(others: list[Moved]) -> list[str]:
-    """`test error fell as well`, each from the curve's own values."""
-    return [f"{m.curve.name} {m.word} as well" for m in others]
+def clauses(others: list[Moved], way: int) -> list[str]:
+    """`test error fell as well`, `test error rose at the same time`, each from the curve's own values."""
+    return [f"{m.curve.name} {m.word} {'as well' if m.way == way else 'at the same time'}" for m in others]
 
 
-def _denied(event: Event, schedule: Schedule) -> str:
+def _denied(event: Event, schedule: Schedule, log: Log) -> str:
     """That the schedule does not explain an event, as far as that is so at its place."""
     here = [c for c in schedule.changes if _at(event, c)]
     if here:
@@ -91,9 +93,20 @@ def _denied(event: Event, schedule: Schedule) -> str:
             f"the {change.what} changes here, but it {way}, which brings {noise} noise and does not explain a "
             f"{'fall' if event.kind == 'drop' else 'rise'}"
         )
-    if "smooth" in schedule.kind:
+    if "smooth" in schedule.kind and _moves(event, log):
         return "the learning rate moves gradually here"
     return "the schedule does not change here"
+
+
+def _moves(event: Event, log: Log) -> bool:
+    """Whether the rate moves around an event; true where the log does not hold the rate."""
+    told = [log.settings[name] for name in ("learning rate", "reductions") if name in log.settings]
+    if not told:
+        return True
+    rows, values = max(told, key=lambda setting: len(np.unique(setting[1])))
+    near = event.curve.rows[max(0, event.point - SIDE) : event.point + SIDE]
+    seen = values[np.maximum(np.searchsorted(rows, near, side="right") - 1, 0)]
+    return bool(np.ptp(seen) > 1e-6 * seen.max())
 
 
 def _at(event: Event, change: Change) -> bool:

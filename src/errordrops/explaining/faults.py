@@ -15,8 +15,8 @@ CHANCE = 1e-6
 
 @dataclass(frozen=True)
 class Fault:
-    """kind: divergence, collapse or rise. label: the first epoch or step of it. curves: those that show it. events: the
-    rises that belong to it."""
+    """kind: divergence, collapse or rise. label: the first epoch or step of it. curves: those that end as
+    nan, or that rise. events: the rises that belong to it."""
 
     kind: str
     label: float
@@ -28,9 +28,10 @@ def worst(log: Log, events: list[Event]) -> Fault | None:
     """What went wrong first, and lastingly; None where nothing did."""
     rises = [e for e in events if e.kind == "rise" and e.change is None and e.cause != "periodic" and _large(e)]
     if log.broken:
-        curve, label = min(log.broken, key=lambda found: found[1])
+        label = min(at for _, at in log.broken)
         near = [e for e in rises if abs(e.label - label) <= 2 * _step(e)]
-        return Fault("divergence", label, [curve, *(e.curve for e in near)], near)
+        gone = [c for c, at in log.broken if at == label]
+        return Fault("divergence", label, gone, near)
     if not rises:
         return None
     first = max(rises, key=lambda e: abs(e.size) if e.curve.kind == "error" else abs(e.size) / max(_before(e), 1e-300))

@@ -38,7 +38,12 @@ class Passes:
 
     def begins(self, event: Event) -> bool:
         """Whether a pass begins where an event is."""
-        return any(abs(event.point - start) <= NEARBY for start in self.starts.get(event.curve.name, []))
+        return self.number(event) is not None
+
+    def number(self, event: Event) -> int | None:
+        """Which pass begins where an event is, from 2; None where none does."""
+        starts = self.starts.get(event.curve.name, [])
+        return next((k for k, start in enumerate(starts, 2) if abs(event.point - start) <= NEARBY), None)
 
 
 def beginnings(log: Log, schedule: Schedule, events: list[Event]) -> Passes:

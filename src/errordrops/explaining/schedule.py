@@ -37,18 +37,18 @@ def from_log(log: Log) -> Schedule:
         if column := log.settings.get("learning rate"):
             notes.append(
                 f"the log's learning rate stays at {column[1][-1]:g}, which seems to be the initial one; the "
-                f"configuration ({configured.source}) names the changes"
+                f"configuration ({configured.source.partition(', ')[2]}) names the changes"
             )
         return replace(configured, notes=notes, changes=merged([*configured.changes, *found]))
     if not source and not found:
         return configured
     if rate and configured.changes and (odd := _differs(rate, configured.changes)):
         notes.append(
-            f"the configuration ({configured.source}) and the {source} disagree{odd}; what is said here follows "
-            f"the {source}"
+            f"the configuration ({configured.source.partition(', ')[2]}) and the {source} of the log disagree{odd}; what is "
+            f"said here follows the {source}"
         )
     found = merged([*rate, *found])
-    gradual = described(log) if smooth else ""
+    gradual = described(log, rate) if smooth else ""
     kinds = {(True, True): "steps and smooth", (True, False): "steps", (False, True): "smooth"}
     kind = kinds.get((bool(found), smooth), "constant")
     if not source and not found:
@@ -167,14 +167,19 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
     return changes, gradual
 
 
-def described(log: Log) -> str:
-    """How a gradual rate moves, with its turning points: `rises until epoch 5, then falls to the end`."""
+def described(log: Log, sudden_ones: list[Change]) -> str:
+    """How a gradual rate moves apart from its sudden changes, with its turning points: `rises until epoch 5, then falls
+    to the end`."""
     parts = [log.settings[name] for name in ("learning rate", "reductions") if name in log.settings]
     if not parts:
         return ""
     rows, values = max(parts, key=lambda part: len(np.unique(part[1])))
     grid = _grid(log)
     seen = values[np.maximum(np.searchsorted(rows, grid.rows, side="right") - 1, 0)]
+    for change in sudden_ones:
+        at = min(change.points(grid)[1], len(seen) - 1)
+        if at and seen[at] > 0 and seen[at - 1] > 0:
+            seen = np.where(np.arange(len(seen)) >= at, seen * (seen[at - 1] / seen[at]), seen)
     found = turns(seen)
     unit = log.axis.unit
     if len(found) > MANY_TURNS:

@@ -72,11 +72,16 @@ def happened(explanation: "Explanation") -> list[str]:
     groups = together([e for e in explanation.events if e.kind == "recovery"])
     spikes = [group for group in groups if any(map(stands_out, group))]
     if spikes:
-        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in spikes]
+        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))}{raised(g)})" for g in spikes]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         spots = f"{', '.join(places[:5])}{more}"
         lines.append(f"Not drops, only the ends of spikes, after which the curve is where it was before: {spots}.")
     return lines
+
+
+def raised(group: list[Event]) -> str:
+    """That the rate was raised where a spike is, if it was."""
+    return ", where the rate was raised" if any("rate was raised" in e.why for e in group) else ""
 
 
 def rhythms(explanation: "Explanation") -> list[list[Event]]:
@@ -230,7 +235,7 @@ def _listed(changes: list[Change], explanation: "Explanation") -> str:
 
 def looks_like(explanation: "Explanation") -> str:
     """With no schedule known: what the times and shapes of the drops look like."""
-    drops = together([e for e in explanation.events if e.kind == "drop"])
+    drops = together([e for e in explanation.events if e.kind == "drop" and e.cause == "unknown"])
     if explanation.schedule.known or not drops:
         return ""
     held = any(e.curve.split != "train" for group in drops for e in group)

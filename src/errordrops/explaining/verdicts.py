@@ -72,7 +72,9 @@ def went_wrong(explanation: "Explanation") -> str:
     rises = [f"{safe(e.curve.name)} rose {levels(e)}" for e in fault.events]
     if fault.kind == "divergence":
         also = f", and {joined(rises)}" if rises else ""
-        return f"Training diverged at {where}: {safe(fault.curves[0].name)} is not a number from there on{also}."
+        gone = joined([safe(curve.name) for curve in fault.curves])
+        what = "is not a number" if len(fault.curves) == 1 else "are not numbers"
+        return f"Training diverged at {where}: {gone} {what} from there on{also}."
     lead = fault.events[0]
     rest = f" ({'; '.join(rises[1:])})" if rises[1:] else ""
     stays = "and stayed there: training collapsed" if fault.kind == "collapse" else "and did not come back"

@@ -341,7 +341,10 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         if rival is None or strength(curve) > strength(rival):
             best[curve.name] = curve
     curves = [curve if best[curve.name] is curve else _distinct(curve, best[curve.name]) for curve in curves]
-    best |= {curve.name: curve for curve in curves if curve.name not in best}
+    curves = [_told_apart(curve, curves) for curve in curves]
+    best = {curve.name: curve for curve in curves if curve in best.values() or curve.name not in best} | {
+        curve.name: curve for curve in curves if any(curve.column == b.column for b in best.values())
+    }
     main = set(best)
     out = []
     for curve in curves:
@@ -382,6 +385,16 @@ def _distinct(curve: Curve, rival: Curve) -> Curve:
     if set(mine) ^ set(other) <= VARIANTS or _alike(curve, rival):
         return curve
     return replace(curve, name=f"{curve.name} ({' '.join(apart) or curve.column})")
+
+
+def _told_apart(curve: Curve, curves: list[Curve]) -> Curve:
+    """The curve that has the plain name under a name of its own too, where others were given theirs and it has words that
+    they lack: `validation error (mnist)` beside `validation error (svhn)`."""
+    others = [c for c in curves if c is not curve and c.name.startswith(f"{curve.name} (")]
+    if not others:
+        return curve
+    apart = [word for word in words(curve.column) if not any(word in words(other.column) for other in others)]
+    return replace(curve, name=f"{curve.name} ({' '.join(apart)})") if apart else curve
 
 
 def _alike(one: Curve, other: Curve) -> bool:

@@ -36,9 +36,14 @@ class Table(HTMLParser):
             self.cell.append(data)
 
 
+def is_one(text: str) -> bool:
+    """Whether a text may be a notebook."""
+    return text[:100].lstrip().startswith("{") and '"cells"' in text and '"nbformat"' in text
+
+
 def outputs(text: str) -> list[tuple[str, str]]:
     """(kind, text) of the outputs of a notebook in order: html or plain. NotThisFormat for what is no notebook."""
-    if '"cells"' not in text or '"nbformat"' not in text:
+    if not is_one(text):
         raise NotThisFormat("it is no notebook")
     try:
         book = json.loads(text)
@@ -61,8 +66,11 @@ def outputs(text: str) -> list[tuple[str, str]]:
 
 
 def printed(text: str) -> str:
-    """What the cells of a notebook printed."""
-    return "\n".join(part for kind, part in outputs(text) if kind == "plain")
+    """What the cells of a notebook printed; nothing for what is no notebook."""
+    try:
+        return "\n".join(part for kind, part in outputs(text) if kind == "plain")
+    except NotThisFormat:
+        return ""
 
 
 def _joined(value: object) -> str:

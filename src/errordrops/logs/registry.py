@@ -189,9 +189,12 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
     few = ""
     reasons: dict[str, str] = {}
     known: NotUnderstood | None = None
+    whole = text
+    if notebooks.is_one(text) and (plain := notebooks.printed(text)).strip():
+        text, rows = plain, lines(plain)  # what its cells printed, without its code
     for name, reader in TEXT_READERS:
         try:
-            records = understood(reader(text, rows, path.stem, keep), path, keep)
+            records = understood(reader(whole if name == "notebook" else text, rows, path.stem, keep), path, keep)
         except TooFew as error:
             few = few or f"{path} was read as {name}, but {error}"
             continue

@@ -199,5 +199,5 @@ def _one(table: pd.DataFrame, format: str, stem: str, decimal: str) -> Records:
     repeated = int(empty.sum())
     if repeated:
         table = table[~empty].reset_index(drop=True)
-        notes.append(f"{repeated} lines without a number were passed over")
+        notes.append(f"{repeated} line{'s' if repeated > 1 else ''} without a number passed over")
     return Records(format, table, percent, notes=notes)
