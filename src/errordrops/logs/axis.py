@@ -158,7 +158,7 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     up to them."""
     values = table[column].dropna().to_numpy()
     steps = np.diff(values)
-    if len(steps) and (steps <= 0).all() and (steps < 0).mean() > 0.5:
+    if len(steps) > 1 and (steps <= 0).all() and (steps < 0).mean() > 0.5:
         return table.iloc[::-1].reset_index(drop=True)
     if table[column].notna().all() and (steps < 0).mean() > 0.05 and (steps < 0).sum() > 3:
         return table.sort_values(column, kind="stable").reset_index(drop=True)
