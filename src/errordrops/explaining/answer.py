@@ -184,7 +184,7 @@ def event_facts(event: Event) -> dict[str, Any]:
         "label": finite(event.label, 12),
         "curve": event.curve.name,
         "size": finite(event.size),
-        "ratio": finite(event.ratio),
+        "ratio": None if event.curve.shifted or not event.ratio >= 0 else finite(event.ratio),
         "confidence": round(event.confidence, 3),
         "cause": event.cause,
         "milestone": finite(milestone(event), 12),

@@ -17,12 +17,14 @@ PERIODIC = 5
 LAST_EPOCHS = (10, 15, 20)  # before the end, at which detectors switch mosaic off by default
 DETECTS = ("mAP", "box", "dfl", "iou", "cls")  # words of curves of an object detector
 
-TRAINING_ONLY = "; training alone is easier when augmentation, mixup, label smoothing or dropout is reduced or switched off"
-TRAINING_HARDER = "; training alone is harder when augmentation or resolution is raised, or when a term enters the loss"
-HELD_ALONE = (
-    "; what is evaluated may have changed (averaged weights, batch-norm statistics, the resolution, the data)"
+TRAINING_ONLY = (
+    "; training alone is easier when augmentation, mixup, label smoothing or dropout is reduced or switched off"
 )
-HELD_FELL = "; the training task may have become harder or nearer to the test (resolution, augmentation, a term of the loss)"
+TRAINING_HARDER = "; training alone is harder when augmentation or resolution is raised, or when a term enters the loss"
+HELD_ALONE = "; what is evaluated may have changed (averaged weights, batch-norm statistics, the resolution, the data)"
+HELD_FELL = (
+    "; the training task may have become harder or nearer to the test (resolution, augmentation, a term of the loss)"
+)
 HELD_ROSE = "; training may have left the test behind (augmentation switched off, other data, over-fitting)"
 WHAT_ELSE = "look for what else changed here: another setting, the data, the resolution, a restart"
 OR_A_PASS = ", or a new pass over the data (the log tells no epochs)"
@@ -210,4 +212,3 @@ def _how(others: list[Moved]) -> str:
         return " and ".join(f"{m.curve.name} {m.word}" for m in others)
     what = "training" if others[0].curve.split == "train" else "held-out data"
     return f"{what} {others[0].word} ({joined([m.curve.name for m in others])})"
-

@@ -46,7 +46,9 @@ def measured(log: Log, changes: list[Change], events: list[Event]) -> list[Effec
             seen = [e.point for e in events if e.curve is curve and e.change == change]
             if seen:
                 first = last = seen[0]
-            out.append(Effect(change, curve, last, at(curve, first, last, [c for c in changes if c is not change], events)))
+            out.append(
+                Effect(change, curve, last, at(curve, first, last, [c for c in changes if c is not change], events))
+            )
     return out
 
 

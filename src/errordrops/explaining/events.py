@@ -38,10 +38,14 @@ def explained(log: Log, schedule: Schedule) -> tuple[list[Event], list[Change], 
     events = _one_cause([_at_change(event, schedule.changes, tolerance, log) for event in found(log)])
     effects = measured(log, schedule.changes, events)
     told = {(event.change, event.curve.name) for event in events if event.change}
-    more = [seen for effect in effects if (effect.change, effect.curve.name) not in told and (seen := _seen(effect, log))]
+    more = [
+        seen for effect in effects if (effect.change, effect.curve.name) not in told and (seen := _seen(effect, log))
+    ]
     events += [event for event in more if not any(e.curve is event.curve and e.point == event.point for e in events)]
     passes = beginnings(log, schedule, events)
-    events += [event for event in passes.events if not any(at_once(event, e) and e.curve is event.curve for e in events)]
+    events += [
+        event for event in passes.events if not any(at_once(event, e) and e.curve is event.curve for e in events)
+    ]
     seen = {event.change for event in events if event.change}
     events = [event if event.cause else otherwise(event, events, log, schedule, passes) for event in events]
     events = _agreed([e for e in events if not (e.kind == "recovery" and e.curve.name in passes.means)])
@@ -129,7 +133,16 @@ def _seen(effect: Effect, log: Log) -> Event | None:
     ratio = (before - size) / before if before > 0 else math.nan
     kind = "drop" if size > 0 else "rise"
     return Event(
-        kind, log.axis.unit, curve, point, size, ratio, math.nan, min(sure, SUREST), "schedule", change, blind=False,
+        kind,
+        log.axis.unit,
+        curve,
+        point,
+        size,
+        ratio,
+        math.nan,
+        min(sure, SUREST),
+        "schedule",
+        change,
+        blind=False,
         whole=log.axis.spread,
     )
-

@@ -115,7 +115,20 @@ def stairs(log: Log, curve: Curve, borders: list[int], schedule: Schedule, event
         if seen.size > EACH * seen.error:
             ratio = seen.after / seen.before if seen.before > 0 else math.nan
             sure = min(0.95, 0.5 * (1 + math.erf(seen.size / seen.error / math.sqrt(2))))
-            out.append(Event("drop", log.axis.unit, curve, border, seen.size, ratio, math.nan, sure, blind=False, whole=log.axis.spread))
+            out.append(
+                Event(
+                    "drop",
+                    log.axis.unit,
+                    curve,
+                    border,
+                    seen.size,
+                    ratio,
+                    math.nan,
+                    sure,
+                    blind=False,
+                    whole=log.axis.spread,
+                )
+            )
     return out
 
 

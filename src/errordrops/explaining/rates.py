@@ -120,8 +120,10 @@ def turns(seen: np.ndarray) -> list[tuple[int, str]]:
     while coarse and len(runs) > 1 and runs[0][2] == 0:  # it rests only as far as its digits go
         runs[1][0] = runs.pop(0)[0]
     for run in runs:
-        short = (coarse and run[2] == 0) or run[1] - run[0] < max(REST, 0.02 * len(ways)) if run[2] == 0 else (
-            abs(seen[run[1]] - seen[run[0]]) < 0.02 * span
+        short = (
+            (coarse and run[2] == 0) or run[1] - run[0] < max(REST, 0.02 * len(ways))
+            if run[2] == 0
+            else (abs(seen[run[1]] - seen[run[0]]) < 0.02 * span)
         )
         if kept and (short or kept[-1][2] == run[2]):
             kept[-1][1] = run[1]

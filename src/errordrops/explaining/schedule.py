@@ -33,11 +33,14 @@ def from_log(log: Log) -> Schedule:
     if source:
         sources.insert(0, source)
     configured = from_hint(log)
-    if not rate and not smooth and configured.changes:  # the rate that stands in each record is the configured one
+    if (
+        not rate and not smooth and (configured.changes or configured.kind == "smooth")
+    ):  # the rate that stands in each record is the configured one
         if column := log.settings.get("learning rate"):
+            moves = "that it moves gradually" if configured.kind == "smooth" else "the changes"
             notes.append(
                 f"the log's learning rate stays at {column[1][-1]:g}, which seems to be the initial one; the "
-                f"configuration ({configured.source.partition(', ')[2]}) names the changes"
+                f"configuration ({configured.source.partition(', ')[2]}) names {moves}"
             )
         return replace(configured, notes=notes, changes=merged([*configured.changes, *found]))
     if not source and not found:
@@ -118,7 +121,9 @@ def messages(log: Log, rows: np.ndarray, values: np.ndarray) -> tuple[list[Chang
         cut = None if before is None else bool(seen[k + 1] < seen[k])
         label, milestone = _numbers(log, grid, int(grid.rows[k + 1]), k + 1)
         changes.append(
-            Change("learning rate", before, float(seen[k + 1]), cut, row, row + 1, label, milestone, _counts_epochs(log))
+            Change(
+                "learning rate", before, float(seen[k + 1]), cut, row, row + 1, label, milestone, _counts_epochs(log)
+            )
         )
     return changes, gradual
 
@@ -185,8 +190,11 @@ def described(log: Log, sudden_ones: list[Change]) -> str:
     if len(found) > MANY_TURNS:
         tops = [k for (k, way), (_, last) in zip(found[1:], found, strict=False) if way == "falls" and last == "rises"]
         tops = tops or [k for k, way in found if way == "falls"]
-        listed = ", ".join(number(float(grid.labels[k])) for k in tops[:4])
-        return f"it moves gradually: it rises and falls in {len(tops)} cycles (highest at {unit} {listed}, ...)"
+        highest = [float(grid.labels[k]) for k in tops]
+        every = number(float(np.median(np.diff(highest)))) if len(highest) > 1 else "a few"
+        more = ", ..." if len(highest) > 4 else ""
+        listed = ", ".join(map(number, highest[:4])) + more
+        return f"it moves gradually: in cycles of {every} {unit}s, highest at {unit}s {listed}"
     ways = []
     for place, (_, way) in enumerate(found):
         last = place + 1 == len(found)

@@ -72,7 +72,9 @@ def happened(explanation: "Explanation") -> list[str]:
     groups = together([e for e in explanation.events if e.kind == "recovery"])
     spikes = [group for group in groups if any(map(stands_out, group))]
     if spikes:
-        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))}{raised(g)})" for g in spikes]
+        places = [
+            f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))}{raised(g)})" for g in spikes
+        ]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         spots = f"{', '.join(places[:5])}{more}"
         lines.append(f"Not drops, only the ends of spikes, after which the curve is where it was before: {spots}.")

@@ -103,7 +103,9 @@ def nothing(explanation: "Explanation") -> str:
             return "No sudden, lasting drop was found, and none is to be expected: see below."
         return "No sudden, lasting drop was found, although the schedule changes: see below."
     if any(d.shift is not None and d.shift.low > 0 for d in explanation.decays):
-        return "No sudden, lasting drop was found; the gradual decay of the rate lowers the curve, spread out: see below."
+        return (
+            "No sudden, lasting drop was found; the gradual decay of the rate lowers the curve, spread out: see below."
+        )
     return "No sudden, lasting drop was found in this log."
 
 

@@ -18,9 +18,7 @@ from .unknown import NoCurve
 __all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]
 
 
-def read_log(
-    path: str | Path | list[str | Path], columns: dict[str, str] | None = None, run: int | None = None
-) -> Log:
+def read_log(path: str | Path | list[str | Path], columns: dict[str, str] | None = None, run: int | None = None) -> Log:
     """The log in a file or folder, or in several files that belong together (train.log and test.log). `columns` says
     what columns are that their names don't tell, such as {"top_one": "test accuracy", "t": "epoch"}; `run` which of
     several runs is meant, from 1.

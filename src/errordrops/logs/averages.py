@@ -36,9 +36,9 @@ def since_the_start(outside: np.ndarray, means: np.ndarray, epochs: np.ndarray |
         return False
     scale = float(np.median(np.abs(means))) or 1.0
     whole = np.cumsum(outside) / np.arange(1, len(outside) + 1)
-    within = np.concatenate([
-        np.cumsum(outside[epochs == e]) / np.arange(1, (epochs == e).sum() + 1) for e in dict.fromkeys(epochs)
-    ])
+    within = np.concatenate(
+        [np.cumsum(outside[epochs == e]) / np.arange(1, (epochs == e).sum() + 1) for e in dict.fromkeys(epochs)]
+    )
     off = [float(np.median(np.abs(means - m))) / scale for m in (whole, within)]
     return off[0] < CLOSE and off[0] < 0.5 * off[1]
 

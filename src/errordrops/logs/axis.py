@@ -75,7 +75,9 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
     inside, spread = None, False
     if few and (teeth := _saw(table, labels, metrics)):
         records.running |= set(teeth)
-        notes.append(f"{', '.join(teeth)} starts anew in each epoch, as a mean since it began does; its last value counts")
+        notes.append(
+            f"{', '.join(teeth)} starts anew in each epoch, as a mean since it began does; its last value counts"
+        )
         few = False
     if few:  # an epoch holds many points
         inside = _within(table, labels, metrics, 1) - (0 if np.nanmin(labels) < 1 else 1)

@@ -92,7 +92,9 @@ class Reading:
         self.section = ""  # split of the block, from a heading such as "Validation"
         self.epoch: float | None = None
         self.said: list[said.Said] = []
-        self.partial: list[tuple[int, dict[str, float]]] = []  # states of progress bars, and before which row they stand
+        self.partial: list[
+            tuple[int, dict[str, float]]
+        ] = []  # states of progress bars, and before which row they stand
         self.held: float | None = None  # Keras tells a reduction before or after the results of the epoch that it ends
 
     def line(self, line: str) -> None:

@@ -85,9 +85,7 @@ class Log:
         return self.judged[0]
 
 
-def understand(
-    records: Records, source: str, named: dict[str, str] | None = None, run: int | None = None
-) -> Log:
+def understand(records: Records, source: str, named: dict[str, str] | None = None, run: int | None = None) -> Log:
     """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`. `run`: which of
     several runs, from 1; the last complete one if it is not given.
 
@@ -138,7 +136,9 @@ def understand(
         settings["learning rate"] = _of_epochs(axis, *rate)
     if axis.spread and (rate := settings["learning rate"]) is not None:
         settings["learning rate"] = _of_whole_epochs(axis, *rate)
-    told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns if name != COLUMN]
+    told = [
+        (str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns if name != COLUMN
+    ]
     judged = [curve for curve in curves if not curve.left_out]
     measured = int(table.drop(columns=COLUMN, errors="ignore").notna().any(axis=1).sum())
     known = {name: found for name, found in settings.items() if found is not None}

@@ -87,10 +87,14 @@ def found(text: str) -> Hint | None:
 
 
 PER_EPOCH = re.compile(
-    r"(?<![A-Za-z])(?:steps|iters|iterations|batches|updates)[_ ]?per[_ ]?epoch[\"']?\s*[:=]\s*(\d+)", re.I)
-EPOCHS = re.compile(r"(?<![A-Za-z])(?:num[_ ]?(?:train[_ ]?)?epochs|n_epochs|num_train_epochs|max_epochs)[\"']?\s*[:=]\s*(\d+)", re.I)
+    r"(?<![A-Za-z])(?:steps|iters|iterations|batches|updates)[_ ]?per[_ ]?epoch[\"']?\s*[:=]\s*(\d+)", re.I
+)
+EPOCHS = re.compile(
+    r"(?<![A-Za-z])(?:num[_ ]?(?:train[_ ]?)?epochs|n_epochs|num_train_epochs|max_epochs)[\"']?\s*[:=]\s*(\d+)", re.I
+)
 TOTAL = re.compile(
-    r"(?<![A-Za-z])(?:total[_ ](?:optimization[_ ]|train(?:ing)?[_ ])?steps|max_steps|num_train(?:ing)?_steps)[\"']?\s*[:=]\s*(\d+)", re.I
+    r"(?<![A-Za-z])(?:total[_ ](?:optimization[_ ]|train(?:ing)?[_ ])?steps|max_steps|num_train(?:ing)?_steps)[\"']?\s*[:=]\s*(\d+)",
+    re.I,
 )
 EXAMPLES = re.compile(r"\bNum examples\s*=\s*([\d,]+)", re.I)
 BATCH = re.compile(r"\b(?:total train batch size|train_batch_size)[^=:\n]{0,60}[=:]\s*(\d+)", re.I)

@@ -73,4 +73,3 @@ def _by(table: pd.DataFrame, column: str, key: str) -> pd.DataFrame:
     index = table[column].ffill()
     kept = table[index.notna()].drop(columns=column)
     return kept.groupby(index[index.notna()].to_numpy()).last().rename_axis(key)
-

@@ -47,7 +47,8 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
             if sum(bool(CELL.fullmatch(name)) for name in names) > len(names) / 3:
                 continue  # a row of numbers
             if mark == " " and (
-                sum(bool(VALUE.fullmatch(name)) for name in names) > 1 or any(re.fullmatch(r"\d*\.\d+", n) for n in names)
+                sum(bool(VALUE.fullmatch(name)) for name in names) > 1
+                or any(re.fullmatch(r"\d*\.\d+", n) for n in names)
             ):
                 continue  # a sentence with numbers in it, such as `step 0: train loss 2.1, val loss 2.2`
             rows = [(w, split(text, mark)) for w, text in zip(widths[start + 1 :], head[start + 1 :], strict=True) if w]
