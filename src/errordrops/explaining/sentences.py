@@ -114,7 +114,8 @@ def size(event: Event, explanation: "Explanation | None" = None) -> str:
     text = amount(event.size, event.curve.unit)
     if effect is not None and effect.resolved and (effect.size > 0) == (event.kind == "drop"):
         text = f"{with_half(abs(effect.size), effect.half)}{_points(event.curve.unit)}"
-    between = "" if event.curve.shifted else f", {levels(event)}"
+    between = levels(event)
+    between = f", {between}" if between.startswith("from") else ""
     doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
     doubts += [] if event.blind else ["seen only by looking at this place"]
     doubt = f" ({', '.join(doubts)})" if doubts else ""

@@ -87,6 +87,10 @@ def levels(event: Event) -> str:
     if event.curve.shifted:
         return f"by {amount(event.size, event.curve.unit)}"
     before, after = sides(event.curve, event.point)
+    if (after < before) != (event.kind == "drop"):  # a steep course hides the step in medians of five points
+        before, after = (float(v) for v in event.curve.values[event.point - 1 : event.point + 1])
+    if (after < before) != (event.kind == "drop"):
+        return f"by {amount(event.size, event.curve.unit)}"
     return f"from {level(before, event.curve.unit)} to {level(after, event.curve.unit)}"
 
 
