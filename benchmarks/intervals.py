@@ -81,7 +81,8 @@ def summary(rows: pd.DataFrame) -> str:
     plain = three[(three["trend"] == "none") & (three["follow"] == 0) & (three["points"] == 90)]
     return (
         f"{rows['logs'].sum()} logs: coverage {np.average(rows['covered'], weights=rows['logs']):.3f}; found falsely "
-        f"{none['found'].mean():.3f}; shifts of 3 deviations found {three['found'].mean():.3f}, with noise alone and 90 "
+        f"{none['found'].mean():.3f}; shifts of 3 deviations found {three['found'].mean():.3f}, with noise "
+        f"alone and 90 "
         f"epochs {plain['found'].mean():.3f}"
     )
 

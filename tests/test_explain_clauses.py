@@ -50,8 +50,8 @@ def contradictions(found):
                 if curve.name in re.split(r", | and ", names) and WORDS[word] and WORDS[word] not in ways(curve, event):
                     wrong.append((curve.name, event.label, word))
         if "does not change here" in event.why:
-            near = [c for c in found.schedule.changes if c.points(event.curve)[0] - 1 <= event.point <= c.points(event.curve)[1] + 1]
-            wrong += [(event.label, c.milestone) for c in near]
+            spans = [(c, *c.points(event.curve)) for c in found.schedule.changes]
+            wrong += [(event.label, c.milestone) for c, low, high in spans if low - 1 <= event.point <= high + 1]
     text = " ".join(str(found).split())
     number = r"([\d.,]+(?:e[-+]\d+)?)"
     for verb, a, b in re.findall(rf"(fell|rose) by [^;]*?, from {number}(?: %)? to {number}", text):
@@ -87,7 +87,8 @@ def test_clauses_of_curves_that_part_ways(seed):
         levels[name] = level
     rate = 0.1 * step(int(rng.integers(10, 90)), float(rng.choice([0.1, 0.5, 4.0])))
     frame = log(**levels, lr=rate)
-    for found in (explain(frame), explain(frame.drop(columns="lr")), explain(frame.assign(val_loss=frame["train_loss"] * 1.1))):
+    for table in (frame, frame.drop(columns="lr"), frame.assign(val_loss=frame["train_loss"] * 1.1)):
+        found = explain(table)
         assert contradictions(found) == []
 
 

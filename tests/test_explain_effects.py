@@ -15,7 +15,8 @@ import intervals
 
 
 def noisy(seed, size, n=90, at=30):
-    """A log of noise alone around 20, whose level falls by so many deviations after `at` epochs, where the rate is cut."""
+    """A log of noise alone around 20, whose level falls by so many deviations after `at` epochs, where the rate is
+    cut."""
     values = 20 + np.random.default_rng(seed).normal(size=n) - size * (np.arange(n) >= at)
     return pd.DataFrame({"epoch": range(1, n + 1), "test_error": values, "lr": np.where(np.arange(n) < at, 0.1, 0.01)})
 

@@ -28,7 +28,7 @@ def add_to(commands) -> None:
         "log",
         metavar="LOG",
         nargs="+",
-        help="a file (CSV, JSON, TensorBoard events, console text, ...), a folder, or the train and the test file of a run",
+        help="a file (CSV, JSON, TensorBoard events, console text, ...), a folder, or a run's train and test file",
     )
     command.add_argument("--list", action="store_true", help="show what was understood of the log, and stop")
     command.add_argument("--json", action="store_true", help="one JSON object instead of words")

@@ -27,8 +27,8 @@ class Explanation:
     """What happened in a log and why; printed, it is the answer in plain words.
 
     `drops`, `rises`, `recoveries` (falls that only end a spike), `missed` (changes of the schedule without a visible
-    drop), `effects` (of each change on each curve, with an interval) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg or
-    .json.
+    drop), `effects` (of each change on each curve, with an interval) and `curves` (all points) are tables; `to_dict`
+    is what `--json` prints; `save` writes .html, .png, .svg or .json.
     """
 
     log: Log
@@ -131,11 +131,12 @@ def explain(
 ) -> Explanation:
     """Find the sudden drops of a training log and say what explains each.
 
-    log: a file, a folder, a list of files of one run (train.log, test.log), or a table with a row per epoch, evaluation or step. milestones: numbers of completed epochs
-    after which the learning rate (or the batch size) was changed, if the log does not tell. lr_schedule: the same as
-    `step:30:0.1`, `multistep:30,60:0.1`, `constant`, `cosine`. columns: what columns are that their names don't tell,
-    such as {"top_one": "test accuracy"}. steps_per_epoch: for milestones, and for passes over the data, in a log that
-    counts steps. run: which of several runs in the log, from 1; the last complete one if not given.
+    log: a file, a folder, a list of files of one run (train.log, test.log), or a table with a row per epoch,
+    evaluation or step. milestones: numbers of completed epochs after which the learning rate (or the batch size) was
+    changed, if the log does not tell. lr_schedule: the same as `step:30:0.1`, `multistep:30,60:0.1`, `constant`,
+    `cosine`. columns: what columns are that their names don't tell, such as {"top_one": "test accuracy"}.
+    steps_per_epoch: for milestones, and for passes over the data, in a log that counts steps. run: which of several
+    runs in the log, from 1; the last complete one if not given.
 
     Raises UserError (a log that cannot be read or understood, a milestone outside it).
     """

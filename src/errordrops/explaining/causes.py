@@ -35,7 +35,7 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, p
     if event.kind == "recovery":
         return replace(event, cause="recovery from a spike", why=_spike(event, schedule))
     if (restart := _said(event, log, RESTART)) is not None:
-        why = f'the log says here that training was resumed ("{restart}"), perhaps with other settings or other data order'
+        why = f'the log says here that training was resumed ("{restart}"), perhaps with other settings'
         return replace(event, cause="restart", why=why)
     if any(_near_label(event, label) for label in log.axis.restarts):
         why = "the log goes back to an earlier epoch or step here: training was resumed, perhaps with other settings"
@@ -45,7 +45,8 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, p
     nth = ordinal(passes.number(event) or 0)
     if passes.begins(event) and event.curve.name in passes.means:
         why = (
-            f"the log prints the mean of the loss since the epoch began, and here, in the {nth} epoch, that mean starts anew; "
+            f"the log prints the mean of the loss since the epoch began, and here, in the {nth} epoch, that mean "
+            f"starts anew; "
             "the loss itself goes on without a stair, so there is no cause to look for in the data or the schedule"
         )
         return replace(event, cause="mean starts anew", why=why)
@@ -117,7 +118,8 @@ def _at(event: Event, change: Change) -> bool:
 
 
 def _said(event: Event, log: Log, kind: str) -> str | None:
-    """What the log says of a kind just before an event, in the interval between two points of its curve or one beside."""
+    """What the log says of a kind just before an event, in the interval between two points of its curve or one
+    beside."""
     rows = event.curve.rows
     start, end = rows[max(0, event.point - 1 - NEARBY)], rows[min(len(rows) - 1, event.point)]
     texts = [what.text for row, what in log.said if what.kind == kind and start <= row <= end]
@@ -162,7 +164,8 @@ def _diverged(event: Event, log: Log) -> bool:
 
 
 def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
-    """Of a detector whose curves fall together 10, 15 or 20 epochs before the end: that this is when augmentation ends."""
+    """Of a detector whose curves fall together 10, 15 or 20 epochs before the end: that this is when augmentation
+    ends."""
     axis = log.axis
     if event.kind != "drop" or axis.unit != "epoch" or not axis.whole:
         return ""
@@ -178,7 +181,8 @@ def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
     fell = [m.curve.name for m in others if m.way == -1]
     with_it = f"{joined(fell)} fell as well; " if fell else ""
     return (
-        f"{with_it}this is {least} epochs before the end, where detectors switch mosaic and other augmentation off by default "
+        f"{with_it}this is {least} epochs before the end, where detectors switch mosaic and other "
+        f"augmentation off by default "
         "(close_mosaic): training becomes easier and nearer to the test"
     )
 

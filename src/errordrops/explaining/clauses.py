@@ -1,7 +1,7 @@
 """What a curve does around a place, in words that its own values bear out.
 
-Each clause is computed from the values just before and just after: `fell` is said only of a curve whose values are lower
-after the place than before it, whatever its trend.
+Each clause is computed from the values just before and just after: `fell` is said only of a curve whose values are
+lower after the place than before it, whatever its trend.
 """
 
 import math

@@ -68,8 +68,8 @@ def at(curve: Curve, first: int, last: int, changes: list[Change], events: list[
 
 @dataclass(frozen=True)
 class Decay:
-    """A rate that rested and then fell to the end: from which point of a curve on, and how far the curve ends below what
-    its course before would have given."""
+    """A rate that rested and then fell to the end: from which point of a curve on, and how far the curve ends below
+    what its course before would have given."""
 
     curve: Curve
     point: int

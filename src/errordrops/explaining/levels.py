@@ -49,7 +49,8 @@ class Shift(NamedTuple):
 
 
 def shift(values: np.ndarray, first: int, last: int, lo: int = 0, hi: int | None = None) -> Shift | None:
-    """The shift of level between points lo ... first - 1 and last ... hi - 1 of values, shape (n,), at the place between.
+    """The shift of level between points lo ... first - 1 and last ... hi - 1 of values, shape (n,), at the place
+    between.
 
     Points from first to last - 1 may lie on either side and are left out. None where a side has fewer than LEAST.
     """

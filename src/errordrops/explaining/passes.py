@@ -28,8 +28,9 @@ POINTS = 24  # changes of a mean within epochs that its noise is told from
 
 @dataclass(frozen=True)
 class Passes:
-    """starts: of each judged training curve, by name, the points at which a pass begins. means: names of the curves that
-    are means since the epoch began. events: stairs that the detector did not see. known: whether the log tells epochs."""
+    """starts: of each judged training curve, by name, the points at which a pass begins. means: names of the curves
+    that are means since the epoch began. events: stairs that the detector did not see. known: whether the log tells
+    epochs."""
 
     starts: dict[str, list[int]] = field(default_factory=dict)
     means: frozenset[str] = frozenset()
@@ -70,7 +71,8 @@ def beginnings(log: Log, schedule: Schedule, events: list[Event]) -> Passes:
 
 
 def epochs(log: Log) -> np.ndarray | None:
-    """Epochs completed at each row, shape (rows,), where a log of few epochs tells them; steps make rounded ones exact."""
+    """Epochs completed at each row, shape (rows,), where a log of few epochs tells them; steps make rounded ones
+    exact."""
     axis = log.axis
     if axis.whole and axis.unit == "epoch":
         return None

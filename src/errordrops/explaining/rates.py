@@ -68,7 +68,8 @@ def _rests(k: int, logs: np.ndarray) -> bool:
 
 
 def _bump(k: int, logs: np.ndarray) -> bool:
-    """Whether a step is one end of a bump of at most LONGEST_BUMP points between stretches of rest: x 8 for an epoch."""
+    """Whether a step is one end of a bump of at most LONGEST_BUMP points between stretches of rest: x 8 for an
+    epoch."""
     if abs(logs[k]) < math.log(SUDDEN):
         return False
     for length in range(1, LONGEST_BUMP + 1):

@@ -1,8 +1,8 @@
 """When the learning rate or the batch size changed, from what the log itself tells.
 
 Three sources, in this order of trust: a column that was written along with the training; messages, such as `Change
-learning rate to 0.01` or the `lr=` of a restart, each of which dates its change; the configuration that was printed. Where
-a column holds the initial rate all along, the other two count.
+learning rate to 0.01` or the `lr=` of a restart, each of which dates its change; the configuration that was printed.
+Where a column holds the initial rate all along, the other two count.
 """
 
 from dataclasses import replace
@@ -47,7 +47,8 @@ def from_log(log: Log) -> Schedule:
         return configured
     if rate and configured.changes and (odd := _differs(rate, configured.changes)):
         notes.append(
-            f"the configuration ({configured.source.partition(', ')[2]}) and the {source} of the log disagree{odd}; what is "
+            f"the configuration ({configured.source.partition(', ')[2]}) and the {source} of the log "
+            f"disagree{odd}; what is "
             f"said here follows the {source}"
         )
     found = merged([*rate, *found])
@@ -60,7 +61,8 @@ def from_log(log: Log) -> Schedule:
 
 
 def learning_rate(log: Log) -> tuple[list[Change], bool, str]:
-    """(sudden changes of the learning rate, whether it moves gradually, where that is told); nothing where it is not."""
+    """(sudden changes of the learning rate, whether it moves gradually, where that is told); nothing where it is
+    not."""
     column, told = log.settings.get("learning rate"), log.settings.get("reductions")
     if column is not None and not _messages(log, *column):
         if not _only_configured(log):

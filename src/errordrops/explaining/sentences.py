@@ -108,7 +108,8 @@ def told_rhythm(group: list[Event]) -> str:
 
 
 def size(event: Event, explanation: "Explanation | None" = None) -> str:
-    """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not very."""
+    """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not
+    very."""
     effect = effect_of(event, explanation)
     verb = "fell" if event.kind == "drop" else "rose"
     text = amount(event.size, event.curve.unit)
@@ -164,8 +165,8 @@ def first_after(event: Event, explanation: "Explanation") -> str:
 
 
 def missed(explanation: "Explanation") -> list[str]:
-    """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end to be
-    judged; what a gradual decay brought."""
+    """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end
+    to be judged; what a gradual decay brought."""
     judged_at = [e for e in explanation.measured if e.shift is not None]
     known = {e.change for e in judged_at}
     plain = [c for c in explanation.unseen if c in known]
@@ -225,7 +226,8 @@ def decayed(decay: Decay, unit: str) -> str:
     way = "lower" if seen.size > 0 else "higher"
     by = f"{with_half(abs(seen.size), seen.half)}{_points(curve.unit)}"
     return (
-        f"{start} {capital(name)} ends {way} by {by} than its course at the constant rate would have given: what a decay "
+        f"{start} {capital(name)} ends {way} by {by} than its course at the constant rate would have given: "
+        f"what a decay "
         "brings, spread out."
     )
 

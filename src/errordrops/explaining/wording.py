@@ -90,8 +90,8 @@ def told(change: Change) -> str:
 
 
 def after(change: Change, explanation: "Explanation") -> str:
-    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting; `between epochs 80 and 95` where
-    it shows it late."""
+    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting; `between epochs 80 and 95`
+    where it shows it late."""
     axis = explanation.log.axis
     loose = between_labels(change, explanation)
     if loose:
@@ -106,8 +106,8 @@ def after(change: Change, explanation: "Explanation") -> str:
 
 
 def between_labels(change: Change, explanation: "Explanation") -> tuple[float, float] | None:
-    """The last label with the old setting and the first with the new, where more than one point of the finest curve lies
-    between them; None where the log dates the change."""
+    """The last label with the old setting and the first with the new, where more than one point of the finest curve
+    lies between them; None where the log dates the change."""
     labels = explanation.log.axis.labels
     finest = max(explanation.log.judged, key=lambda c: len(c.values))
     low, high = change.points(finest)

@@ -19,7 +19,8 @@ def read(path: Path) -> Records:
         names = [item.filename for item in inside]
         if not names or not all(name.endswith(".npy") for name in names):
             raise LogError(
-                f"{path} is refused: it is a zip archive, but not one of NumPy's named arrays. Unpack it, or export the "
+                f"{path} is refused: it is a zip archive, but not one of NumPy's named arrays. Unpack it, or export "
+                f"the "
                 "numbers as CSV"
             )
         if sum(item.file_size for item in inside) > LARGEST:

@@ -12,7 +12,8 @@ CLOSE = 0.03  # relative distance of a mean since the start from the mean of wha
 
 
 def settle(rows: list[dict[str, float]], running: set[str]) -> None:
-    """Choose between the value and the mean in brackets for each name, and between accuracy and loss for bare values."""
+    """Choose between the value and the mean in brackets for each name, and between accuracy and loss for bare
+    values."""
     for name in list(running):
         places = [i for i, row in enumerate(rows) if OUTSIDE + name in row]
         outside = np.array([rows[i][OUTSIDE + name] for i in places])
@@ -29,7 +30,8 @@ def settle(rows: list[dict[str, float]], running: set[str]) -> None:
 
 
 def since_the_start(outside: np.ndarray, means: np.ndarray, epochs: np.ndarray | None) -> bool:
-    """Whether the means go on over the whole run. outside, means: shape (n,); epochs: of each, None where none is told."""
+    """Whether the means go on over the whole run. outside, means: shape (n,); epochs: of each, None where none is
+    told."""
     if epochs is None:
         return True
     if len(np.unique(epochs)) < 2 or len(means) < 2 * len(np.unique(epochs)):

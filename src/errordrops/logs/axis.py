@@ -100,8 +100,8 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
 
 
 def _saw(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> list[str]:
-    """Columns that fall within each epoch and jump up as the next begins: means since the epoch began, whose last value is
-    the epoch's."""
+    """Columns that fall within each epoch and jump up as the next begins: means since the epoch began, whose last
+    value is the epoch's."""
     out = []
     for name in metrics:
         rows = np.flatnonzero(table[name].notna())
@@ -195,7 +195,8 @@ def split_runs(table: pd.DataFrame, named: dict[str, str], metrics: list[str]) -
 def _restarted(
     table: pd.DataFrame, column: str, metrics: list[str]
 ) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
-    """(labels, table, restarts, notes): where training went back the later records count; of what starts anew the longest.
+    """(labels, table, restarts, notes): where training went back the later records count; of what starts anew the
+    longest.
 
     A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
     """

@@ -5,7 +5,8 @@ import re
 from .words import SPLITS
 
 EPOCH = re.compile(
-    r"(?:(?<!/)(?<!/ )(?<!num[ _])(?<!total[ _])(?<!max[ _])\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
+    r"(?:(?<!/)(?<!/ )(?<!num[ _])(?<!total[ _])(?<!max[ _])\b(?:epochs?|ep"
+    r"|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
     r"(?P<number>\d+(?:\.\d+)?)(?!\d|\s*(?:samples|images|examples|batches)\b)(?:\s*(?:/|of)\s*\d+)?"
     r"|\b(?P<before>\d+)epoch(?= results|:)"
     r"|^\W*cycle\s*[:#=]?\s*(?P<cycle>\d+)(?:\s*(?:/|of)\s*\d+)?\W*$)",

@@ -86,8 +86,8 @@ class Log:
 
 
 def understand(records: Records, source: str, named: dict[str, str] | None = None, run: int | None = None) -> Log:
-    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`. `run`: which of
-    several runs, from 1; the last complete one if it is not given.
+    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`. `run`: which
+    of several runs, from 1; the last complete one if it is not given.
 
     Raises LogError where no curve is left, UserError for a column or meaning that does not exist.
     """
@@ -107,7 +107,8 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     axis, table, notes = find(replace(records, table=table), roles, metrics)
     if PLAYERS[0].search(" ".join(metrics)) and PLAYERS[1].search(" ".join(metrics)):
         notes.append(
-            "these are losses of two players, a generator and a discriminator: a fall of one may be the other's loss, and "
+            "these are losses of two players, a generator and a discriminator: a fall of one may be the other's "
+            "loss, and "
             "levels say little about what is generated"
         )
     if len(several) > 1:
@@ -316,7 +317,8 @@ def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.nda
 
 
 def _of_whole_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A setting that is written once in each epoch, when it is done or as it begins, given to all records of the epoch."""
+    """A setting that is written once in each epoch, when it is done or as it begins, given to all records of the
+    epoch."""
     own, epochs = np.floor(axis.labels[rows] + 1e-9), np.floor(axis.labels + 1e-9)
     if len(np.unique(own)) < len(own) or len(own) < 0.8 * len(np.unique(epochs)):
         return rows, values
@@ -388,8 +390,8 @@ def _distinct(curve: Curve, rival: Curve) -> Curve:
 
 
 def _told_apart(curve: Curve, curves: list[Curve]) -> Curve:
-    """The curve that has the plain name under a name of its own too, where others were given theirs and it has words that
-    they lack: `validation error (mnist)` beside `validation error (svhn)`."""
+    """The curve that has the plain name under a name of its own too, where others were given theirs and it has words
+    that they lack: `validation error (mnist)` beside `validation error (svhn)`."""
     others = [c for c in curves if c is not curve and c.name.startswith(f"{curve.name} (")]
     if not others:
         return curve

@@ -15,7 +15,8 @@ NUMBERS = r"\d+(?:\.\d+)?(?:\s*[,\s]\s*\d+(?:\.\d+)?)*"
 LIST = re.compile(rf"(?<![A-Za-z])({KEYS})[\"']?\s*[:=]\s*[\[(]\s*({NUMBERS})\s*,?\s*[\])]", re.IGNORECASE)
 # lr_steps "30,40,50"; --lr-decay-epochs 30 60 90; lr_step_epochs='200,250'; lr_steps: 30,40,50
 TEXT = re.compile(
-    rf"(?<![A-Za-z])({KEYS})[\"']?(?:[ \t]*[:=][ \t]*|[ \t]+)(?:[\"'][ \t]*)?(\d+(?:[ \t]*,[ \t]*\d+)+|\d+(?:[ \t]+\d+)+)"
+    rf"(?<![A-Za-z])({KEYS})[\"']?(?:[ \t]*[:=][ \t]*|[ \t]+)(?:[\"'][ \t]*)?(\d+(?:[ \t]*,[ \t]*\d+)+"
+    rf"|\d+(?:[ \t]+\d+)+)"
     r"(?=[ \t]*(?:[\"'),\]};]|$|[ \t]-|[ \t][A-Za-z_]))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -93,7 +94,8 @@ EPOCHS = re.compile(
     r"(?<![A-Za-z])(?:num[_ ]?(?:train[_ ]?)?epochs|n_epochs|num_train_epochs|max_epochs)[\"']?\s*[:=]\s*(\d+)", re.I
 )
 TOTAL = re.compile(
-    r"(?<![A-Za-z])(?:total[_ ](?:optimization[_ ]|train(?:ing)?[_ ])?steps|max_steps|num_train(?:ing)?_steps)[\"']?\s*[:=]\s*(\d+)",
+    r"(?<![A-Za-z])(?:total[_ ](?:optimization[_ ]|train(?:ing)?[_ ])?steps|max_steps"
+    r"|num_train(?:ing)?_steps)[\"']?\s*[:=]\s*(\d+)",
     re.I,
 )
 EXAMPLES = re.compile(r"\bNum examples\s*=\s*([\d,]+)", re.I)
@@ -101,7 +103,8 @@ BATCH = re.compile(r"\b(?:total train batch size|train_batch_size)[^=:\n]{0,60}[
 
 
 def steps_per_epoch(text: str) -> float | None:
-    """Steps of an epoch as a configuration tells them: outright, by total steps and epochs, or by examples and batch."""
+    """Steps of an epoch as a configuration tells them: outright, by total steps and epochs, or by examples and
+    batch."""
     head = text[:LOOKED_AT]
     if found := PER_EPOCH.search(head):
         return float(found[1]) or None

@@ -17,7 +17,8 @@ def split_of(path: Path) -> str:
 
 
 def belonging(files: list[Path]) -> list[Path]:
-    """Of the files of a folder a set that differs in the split alone: [train.log, test.log]; empty where there is none."""
+    """Of the files of a folder a set that differs in the split alone: [train.log, test.log]; empty where there is
+    none."""
     groups: dict[tuple, dict[str, Path]] = {}
     for path in files:
         split = split_of(path)
@@ -43,7 +44,8 @@ def read(paths: list[Path], reader: Callable, keep: frozenset[str]) -> Records:
     if key is None:
         if len({len(table) for table in tables}) > 1:
             raise LogError(
-                f"{' and '.join(p.name for p in paths)} have no epoch or step in common and different numbers of records, so "
+                f"{' and '.join(p.name for p in paths)} have no epoch or step in common and different numbers of "
+                f"records, so "
                 "their lines cannot be matched; explain them one at a time"
             )
         joined = pd.concat([t.reset_index(drop=True) for t in tables], axis=1)

@@ -44,14 +44,13 @@ class Records:
     """A log as its format has it.
 
     table: one row per record, oldest first; a column per name in the log, of floats, NaN where a record does not say.
-    steps_only: the rows are ordered by step (TensorBoard, MLflow), not by being written. percent: columns written with
-    a percent sign. running: columns that hold averages since the epoch began, so that its last value is the epoch's.
-    notes: what a reader of the answer should know (lines skipped, file cut off). hint: what the log's configuration
-    says of the schedule. said: what the log says in words, numbered by the column said.COLUMN. not_finite: whether
-    nan or inf stands among the last records. runs: where the format keeps several apart; preferred: the index of the one
-    to explain, if its reader knows better than that it is the last complete one. per_epoch: steps of an epoch that the
-    configuration tells.
-    """
+    steps_only: the rows are ordered by step (TensorBoard, MLflow), not by being written. percent: columns written
+    with a percent sign. running: columns that hold averages since the epoch began, so that its last value is the
+    epoch's. notes: what a reader of the answer should know (lines skipped, file cut off). hint: what the log's
+    configuration says of the schedule. said: what the log says in words, numbered by the column said.COLUMN.
+    not_finite: whether nan or inf stands among the last records. runs: where the format keeps several apart;
+    preferred: the index of the one to explain, if its reader knows better than that it is the last complete one.
+    per_epoch: steps of an epoch that the configuration tells."""
 
     format: str
     table: pd.DataFrame

@@ -57,7 +57,8 @@ TEXT_READERS: tuple[tuple[str, Callable], ...] = (
 )
 HELP = "Name the columns with --column NAME=MEANING, for instance --column 'top_one=test accuracy' --column t=epoch"
 HEADER = (
-    "Its first line must name the columns, as in epoch,train_loss,val_acc, and the lines after it hold numbers; or name "
+    "Its first line must name the columns, as in epoch,train_loss,val_acc, and the lines after it hold "
+    "numbers; or name "
     "columns by number: --column 2='test accuracy' --column 1=epoch"
 )
 

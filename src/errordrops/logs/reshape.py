@@ -46,7 +46,8 @@ def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
 
 
 def in_runs(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """(name, rows) of each run of a table in which columns such as arm and seed tell runs apart; nothing for one run."""
+    """(name, rows) of each run of a table in which columns such as arm and seed tell runs apart; nothing for one
+    run."""
     keys = [
         c for c in table.columns
         if str(c).strip().lower() in RUN_COLUMNS and 1 < table[c].nunique() <= min(200, len(table) // 4)

@@ -65,6 +65,7 @@ def note(runs: list[Run], chosen: int, unit: str) -> str:
     )
     more = f"; and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""
     return (
-        f"the log holds {len(runs)} runs ({listed}{more}); this is run {chosen + 1}. --run N chooses another, --run all "
+        f"the log holds {len(runs)} runs ({listed}{more}); this is run {chosen + 1}. --run N chooses another, "
+        f"--run all "
         "explains each"
     )
