@@ -169,7 +169,7 @@ def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
     axis = log.axis
     if event.kind != "drop" or axis.unit != "epoch" or not axis.whole:
         return ""
-    left = int(round(float(np.nanmax(axis.labels)) - event.label)) + 1
+    left = round(float(np.nanmax(axis.labels)) - event.label) + 1
     names = [c.column for c in log.curves] + [c.metric for c in log.curves]
     detects = any(word in name for word in DETECTS for name in names)
     if left not in (*LAST_EPOCHS, *(n + 1 for n in LAST_EPOCHS)) or not detects:

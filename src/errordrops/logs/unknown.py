@@ -43,9 +43,8 @@ NO_CURVE = frozenset(
     """time timestamp date num gpus gpu seed id pid rank memory mem eta wall total elapsed duration step steps
     size""".split()
 )
-LOWER_IS_BETTER =
-    re.compile(r"fid|kid|distance|divergence|wer|cer|mse|mae|rmse|lpips|ppl|cost|energy|elbo", re.I) HIGHER_IS_BETTER
-    = re.compile(r"psnr|ssim|snr|bleu|rouge|reward|return|score|is\d*k", re.I)
+LOWER_IS_BETTER = re.compile(r"fid|kid|distance|divergence|wer|cer|mse|mae|rmse|lpips|ppl|cost|energy|elbo", re.I)
+HIGHER_IS_BETTER = re.compile(r"psnr|ssim|snr|bleu|rouge|reward|return|score|is\d*k", re.I)
 
 
 def example(columns: list[tuple[str, str]]) -> str:
