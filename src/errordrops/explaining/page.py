@@ -14,9 +14,9 @@ from ..files import write_bytes, write_text
 from ..report.charts import bundle, spec_json
 from ..report.text import cell
 from .moments import nearest, together
-from .sentences import answer, because, rhythms, schedule, told_rhythm, told_sizes
+from .sentences import answer, because, missed, rhythms, schedule, told_rhythm, told_sizes
 from .verdicts import verdict
-from .wording import after, first, place, safe, told
+from .wording import first, place, safe
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -105,10 +105,9 @@ def details(explanation: "Explanation") -> list[str]:
         head = '<tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Why</th></tr>'
         out += ['<div class="table">', f"<table><thead>{head}</thead>", "<tbody>", *rows, "</tbody></table>", "</div>"]
     out += [f"<p>{cell(told_rhythm(group))}.</p>" for group in rhythms(explanation)]
-    if explanation.unseen:
-        listed = "; ".join(f"{told(c)} {after(c, explanation)}" for c in explanation.unseen[:20])
-        out.append(f"<p>Changes of the schedule without a visible effect: {cell(listed)}.</p>")
-    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in explanation.log.notes]
+    out += [f"<p>{cell(line.strip())}</p>" for line in missed(explanation)]
+    notes = [*explanation.schedule.notes, *explanation.log.notes]
+    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in notes]
     return [
         *out,
         "<details><summary>The answer as text</summary>",
