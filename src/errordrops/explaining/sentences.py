@@ -137,7 +137,7 @@ def because(event: Event, explanation: "Explanation") -> str:
     if change is None:
         if event.cause in BORNE_OUT or explanation.schedule.known:
             open_ = "Not at a change of the schedule" if explanation.schedule.known else "Cause"
-            return f"{open_}: {event.why}."
+            return f"{open_}: {event.why.removeprefix('the schedule does not change here; ')}."
         return f"Cause open: {event.why}."
     if event.offset < 0:
         return f"{capital(before(event, explanation))}."
