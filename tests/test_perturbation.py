@@ -53,8 +53,8 @@ def gradient(folder, batch: int, setting: Setting, seed: int) -> torch.Tensor:
 
 
 def test_the_gradient_keeps_its_mean_and_its_covariance_grows_by_the_factor(tmp_path):
-    """On a real network: over the signs the mean gradient is the plain one, and the variance is (k - 1) S / B with S the
-    sample covariance of the images' own gradients.
+    """On a real network: over the signs the mean gradient is the plain one, and the variance is (k - 1) S / B with S
+    the sample covariance of the images' own gradients.
     """
     batch, k, draws = 40, 4.0, 300
     plain = gradient(tmp_path, batch, BASE, 0)
