@@ -5,11 +5,13 @@ from pathlib import Path
 from shlex import quote
 
 import jsonschema
+from snakemake.logging import logger
 
 from errordrops.clock import bring_to_present
 from errordrops.layout import ANALYSIS_TABLES, Layout
 from errordrops.lock import take_over
 from errordrops.plan import PROBES
+from errordrops.progress.briefing import EVENT, asked, briefing
 from errordrops.study import StudyError
 from errordrops.workflow import (
     BASICS,
@@ -62,6 +64,10 @@ checked(flow.check_torch)(config["study"])
 if workflow.is_main_process:
     bring_to_present(
         layout(config["study"]).root, Path(config["studies"]), PACKAGE, Path("report")
+    )
+    # for the progress display, where there is nothing to do
+    logger.info(
+        "", extra={EVENT: {"asked": lambda: asked(flow, workflow.dag.targetjobs)}}
     )
 S = layout("{study}")
 RUN = S.run("{arm}", "{seed}")

@@ -1,0 +1,55 @@
+"""The last lines of a call that made a page: the drops, how many claims hold, where the page is."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+DROP = re.compile(r"([a-z][a-z0-9_-]*)\.m(\d+)\.drop")  # ids are names that stay
+SHOWN = ("step", "batch", "hybrid", "restored", "swap")
+UNDECIDED = ("undecided", "not decided", "not tested")
+
+
+def closing(study: str, page: Path) -> list[str]:
+    """Three lines; fewer where the claims lack what they tell."""
+    claims: list[dict[str, Any]] = []
+    with suppress(OSError, ValueError):
+        claims = json.loads((page.parents[1] / "claims.json").read_text())
+    return [*drops(claims), *held(claims), f"Page: {page}   (errordrops open {study} shows it)"]
+
+
+def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line: at each change how much further test error fell in each arm than without the change."""
+    found: dict[int, list[str]] = {}
+    for claim in claims:
+        named = DROP.fullmatch(claim["id"])
+        if named and named[1] in SHOWN and claim.get("value") is not None:
+            value, low, high = (claim[key] for key in ("value", "ci_low", "ci_high"))
+            interval = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
+            found.setdefault(claim["milestone"], []).append(f"{named[1]} {value:.1f}{interval}")
+    if not found:
+        return []
+    parts = [f"after epoch {epoch} {', '.join(arms)}" for epoch, arms in sorted(found.items())]
+    return [f"Test error against the same run without the change, in points: {'; '.join(parts)}"]
+
+
+def held(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line: how many of the primary claims hold, of all where none is called primary."""
+    primary = [claim for claim in claims if claim.get("rank") == "primary"]
+    counted = primary or list(claims)
+    if not counted:
+        return []
+    verdicts = [_verdict(claim) for claim in counted]
+    kind = "primary claims" if primary else "claims"
+    holds, fails = verdicts.count("holds"), verdicts.count("fails")
+    rest = len(verdicts) - holds - fails
+    return [f"{holds} of {len(verdicts)} {kind} hold, {fails} do not, {rest} are not decided"]
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    stated = claim.get("verdict")
+    if stated in UNDECIDED or claim["holds"] is None:
+        return "undecided"
+    return "holds" if claim["holds"] else "fails"
