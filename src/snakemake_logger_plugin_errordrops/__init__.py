@@ -3,6 +3,7 @@
 import logging
 import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
@@ -19,9 +20,9 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         asked = self.common_settings
         wanted = ("dryrun", "verbose", "debug_dag", "printshellcmds")
-        own = bool(self.settings and self.settings.off) or any(getattr(asked, name) for name in wanted)
+        own = getattr(self.settings, "off", False) or any(getattr(asked, name) for name in wanted)
         self.own = _snakemakes_own(asked) if own else None
-        self.display = None if own else _display(asked)
+        self.display: Any = None if own else _display(asked)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self.own is not None:

@@ -22,7 +22,8 @@ from errordrops.workflow import (
     report_sources,
 )
 
-CONDA = "../../environment.yml"
+# the environment that environment.yml makes, by its name: it has this package, which a file alone would not bring
+CONDA = "errordrops"
 put_this_python_first()
 
 

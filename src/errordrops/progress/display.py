@@ -128,8 +128,7 @@ class Display:
         if self.refused:
             return []
         if self.nothing:
-            page = self.asked() if self.asked else {"study": "", "page": None}
-            return [NOTHING, *self._closing(page["study"], page["page"])]
+            return [NOTHING, *(self._closing(**self.asked()) if self.asked else [])]
         if not self.board:
             return []
         made = [f"Made: {target}" for target in self.board.targets[:3]] if not self.board.page else []

@@ -31,8 +31,8 @@ ECHOES = (
 JOB_FAILED = "returned non-zero exit status", "died with <Signals"
 
 
-def take(display: Display, record: logging.LogRecord) -> None:
-    """Hand one record on to the display, or leave it (Snakemake's own log file has it)."""
+def take(display: Display, record: Any) -> None:
+    """Hand a LogRecord, with what Snakemake adds to it, on to the display, or leave it to Snakemake's own log file."""
     event, text = getattr(record, "event", None), record.getMessage()
     told: Any = getattr(record, EVENT, None)
     if told is not None:
