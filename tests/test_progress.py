@@ -211,7 +211,8 @@ def test_an_unforeseen_error_is_called_so():
     lines = failures.failed("analysis", log, "a.log")
     expected = ["Failed: analysis", "  ZeroDivisionError: division by zero", f"  {failures.OUR_FAULT}", "  Log: a.log"]
     assert lines == expected
-    assert failures.message("") == failures.KILLED
+    assert failures.message("") == [failures.KILLED]
+    assert failures.message("a\nerrordrops data: no source:\n  one\n  two\n") == ["no source:", "  one", "  two"]
 
 
 def test_ctrl_c_is_no_failure(tmp_path):
@@ -228,9 +229,10 @@ def test_ctrl_c_is_no_failure(tmp_path):
 def test_a_mistake_in_a_study_is_told_without_snakemakes_header():
     seen = Seen()
     text = 'WorkflowError in file "/a/common.smk", line 38:\nconfig/studies/smoke.yaml: factor: must be > 1, but is 0'
+    text += '\n  File "/a/common.smk", line 63, in <module>'
     seen.record(text, logging.ERROR, event=LogEvent.ERROR, exception="WorkflowError")
     seen.display.end()
-    assert seen.text == "Error: config/studies/smoke.yaml: factor: must be > 1, but is 0\n"
+    assert seen.text == "Error: config/studies/smoke.yaml: factor: must be > 1, but is 0\n" + failures.MEND + "\n"
 
 
 def test_chatter_is_left_out_and_warnings_are_not():
@@ -256,8 +258,8 @@ def test_the_last_lines_are_those_of_the_claims(tmp_path):
     ]
     layout.claims.write_text(json.dumps(found))
     assert closing.closing("quick", layout.report) == [
-        "Test error against the same run without the change, in points: "
-        "after epoch 10 step -3.9 [-6.6, -1.1], batch -3.5; after epoch 20 step -1.8 [-3.7, 0.0]",
+        "Drop of test error beyond that without the change, in points: "
+        "after epoch 10 step 3.9 [1.1, 6.6], batch 3.5; after epoch 20 step 1.8 [0.0, 3.7]",
         "1 of 2 primary claims hold, 0 do not, 1 are not decided",
         f"Page: {layout.report}   (errordrops open quick shows it)",
     ]

@@ -6,6 +6,7 @@ from shlex import quote
 
 import jsonschema
 from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
 from errordrops.clock import bring_to_present
 from errordrops.layout import ANALYSIS_TABLES, Layout
@@ -22,8 +23,10 @@ from errordrops.workflow import (
     report_sources,
 )
 
-# the environment that environment.yml makes, by its name: it has this package, which a file alone would not bring
-CONDA = "errordrops"
+CONDA = "../envs/errordrops.yaml"
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    # that environment has what the package needs; the package itself is here
+    shell.prefix(f"export PYTHONPATH={quote(str(PACKAGE.parent))}; ")
 put_this_python_first()
 
 

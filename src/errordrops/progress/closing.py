@@ -26,13 +26,18 @@ def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     for claim in claims:
         named = DROP.fullmatch(claim["id"])
         if named and named[1] in SHOWN and claim.get("value") is not None:
-            value, low, high = (claim[key] for key in ("value", "ci_low", "ci_high"))
-            interval = "" if low is None or high is None else f" [{low:.1f}, {high:.1f}]"
-            found.setdefault(claim["milestone"], []).append(f"{named[1]} {value:.1f}{interval}")
+            low, high = claim["ci_low"], claim["ci_high"]
+            interval = "" if low is None or high is None else f" [{_fall(high)}, {_fall(low)}]"
+            found.setdefault(claim["milestone"], []).append(f"{named[1]} {_fall(claim['value'])}{interval}")
     if not found:
         return []
     parts = [f"after epoch {epoch} {', '.join(arms)}" for epoch, arms in sorted(found.items())]
-    return [f"Test error against the same run without the change, in points: {'; '.join(parts)}"]
+    return [f"Drop of test error beyond that without the change, in points: {'; '.join(parts)}"]
+
+
+def _fall(change: float) -> str:
+    """A change of the error as a fall, without a sign on zero."""
+    return f"{-change:.1f}".replace("-0.0", "0.0") if abs(change) < 0.05 else f"{-change:.1f}"
 
 
 def held(claims: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -100,7 +101,10 @@ class Display:
     def refuse(self, text: str) -> None:
         """An error before or between the jobs."""
         self.refused = True
-        self.say(f"Error: {failures.before_start(text)}", "bold red")
+        first, *rest = failures.before_start(text).splitlines()
+        self.say(f"Error: {first}", "bold red")
+        for line in rest:
+            self.say(line)
 
     def interrupt(self) -> None:
         if not self.interrupted:
@@ -126,7 +130,7 @@ class Display:
             left = sum(self.board.steps.values()) - self.failed if self.board else 0
             return failures.end(self.failed, left)
         if self.refused:
-            return []
+            return [failures.MEND]
         if self.nothing:
             return [NOTHING, *(self._closing(**self.asked()) if self.asked else [])]
         if not self.board:
@@ -143,7 +147,13 @@ class Display:
                 self.say(line)
 
     def say(self, line: str, style: str = "") -> None:
-        self.console.print(Text(line, style=style), soft_wrap=True)
+        """Print a line; on a terminal broken between words, so that a path stays whole."""
+        indent = " " * (len(line) - len(line.lstrip()))
+        width = self.console.width if self.live_here else max(1, len(line))
+        for part in textwrap.wrap(
+            line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ):
+            self.console.print(Text(part, style=style), soft_wrap=True)
 
 
 def error_in_curve(path: str, epoch: int) -> float | None:

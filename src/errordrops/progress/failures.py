@@ -4,13 +4,16 @@ import re
 from pathlib import Path
 
 LAST = 20_000  # bytes of a log that are read
+LINES = 8  # of a message that are shown
 OWN = re.compile(r"^errordrops [a-z-]+: (.+)$")
 STOPPED = ("KeyboardInterrupt", "stopped by the user")
 KILLED = "the job ended without a word; on a machine that runs out of memory the system ends jobs so"
 OUR_FAULT = "This is a mistake in the program; please report it with this log."
+MEND = "Mend this and give the same command again."
 AGAIN = "Mend what is said above and give the same command again: what is finished is kept."
 # exceptions' texts that Snakemake sets around ours
 HEADER = re.compile(r"^(?:WorkflowError|InputFunctionException)[^\n]*:\n|^Error: ")
+PLACE = re.compile(r"\n  File \"[^\n]*", re.MULTILINE)
 
 
 def tail(path: Path, written: int = 0) -> str:
@@ -24,16 +27,14 @@ def tail(path: Path, written: int = 0) -> str:
         return ""
 
 
-def message(log: str) -> str:
+def message(log: str) -> list[str]:
     """What the job said last: its own message, else the last line of a traceback, else the last line."""
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
-    for line in reversed(lines):
-        own = OWN.match(line)
+    for place in reversed(range(len(lines))):
+        own = OWN.match(lines[place])
         if own:
-            return own[1]
-    if not lines:
-        return KILLED
-    return lines[-1].strip()
+            return [own[1], *lines[place + 1 :]][:LINES]
+    return [lines[-1].strip()] if lines else [KILLED]
 
 
 def is_traceback(log: str) -> bool:
@@ -50,7 +51,7 @@ def stopped(log: str) -> bool:
 
 def failed(step: str, log: str, path: str | None) -> list[str]:
     """The lines about a failed job."""
-    lines = [f"Failed: {step}", f"  {message(log)}"]
+    lines = [f"Failed: {step}", *(f"  {line}" for line in message(log))]
     if is_traceback(log):
         lines.append(f"  {OUR_FAULT}")
     return [*lines, *([f"  Log: {path}"] if path else [])]
@@ -58,7 +59,7 @@ def failed(step: str, log: str, path: str | None) -> list[str]:
 
 def before_start(text: str) -> str:
     """An error that Snakemake met before any job, without Snakemake's header where the message is ours."""
-    return HEADER.sub("", text.strip(), count=1).strip()
+    return PLACE.sub("", HEADER.sub("", text.strip(), count=1)).strip()
 
 
 def end(failures: int, left: int) -> list[str]:
