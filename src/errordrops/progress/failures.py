@@ -5,6 +5,7 @@ from pathlib import Path
 
 LAST = 20_000  # bytes of a log that are read
 LINES = 8  # of a message that are shown
+WIDTH = 96
 OWN = re.compile(r"^errordrops [a-z-]+: (.+)$")
 STOPPED = ("KeyboardInterrupt", "stopped by the user")
 KILLED = "the job ended without a word; on a machine that runs out of memory the system ends jobs so"
@@ -51,10 +52,15 @@ def stopped(log: str) -> bool:
 
 def failed(step: str, log: str, path: str | None) -> list[str]:
     """The lines about a failed job."""
-    lines = [f"Failed: {step}", *(f"  {line}" for line in message(log))]
+    lines = [f"Failed: {step}", *(f"  {_clipped(line)}" for line in message(log))]
     if is_traceback(log):
         lines.append(f"  {OUR_FAULT}")
     return [*lines, *([f"  Log: {path}"] if path else [])]
+
+
+def _clipped(line: str) -> str:
+    """Details, which are indented, in one line of a terminal; the log has all of them."""
+    return line if len(line) <= WIDTH or not line.startswith(" ") else f"{line[: WIDTH - 4]} ..."
 
 
 def before_start(text: str) -> str:
