@@ -82,9 +82,10 @@ $(VENV)/.quarto: $(VENV)/.$(NEEDS)
 	    || { echo "Quarto could not be installed: that needs the network. Without QUARTO=1 the bundled Pandoc renders the page."; exit 1; }
 	@touch $@
 
-# the tables of config/README.md, from the schemas
+# the tables of config/README.md, from the schemas, and those of README.md and docs/, from committed results
 docs: $(VENV)/.dev
 	$(BIN)/python docs/config_readme.py
+	$(BIN)/python docs/tables.py
 
 # Names, versions and hashes only: any package index that carries these files will do.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -1,7 +1,7 @@
 """Look at the results of a study yourself: python docs/read_results.py [results/quick]
 
-Reads curves.parquet and claims.json with pandas and draws one figure with Altair. The `# %%` marks make it a notebook in
-Jupyter (with jupytext), VS Code and Spyder.
+Reads curves.parquet and claims.json with pandas and draws one figure with Altair. The `# %%` marks make it a notebook
+in Jupyter with jupytext, in VS Code and in Spyder.
 """
 
 # %% What there is: a table of every measurement, and a list of claims

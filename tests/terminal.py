@@ -28,10 +28,11 @@ class Terminal:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def type(self, command: str) -> None:
-        """Give a command on an empty screen; `done` and its exit code are printed after it."""
-        self.tmux("send-keys", "clear; tmux clear-history", "Enter")
+        """Give a command on an empty screen."""
+        self.tmux("send-keys", "clear", "Enter")
         time.sleep(0.5)
-        self.tmux("send-keys", f"{command}; echo done, exit code $?", "Enter")
+        self.tmux("send-keys", command, "Enter")
+        self.until(lambda screen: command in screen, 10)
 
     def press(self, key: str) -> None:
         self.tmux("send-keys", key)
@@ -50,7 +51,8 @@ class Terminal:
         pytest.fail(f"not seen within {seconds} s:\n{self.screen()}")
 
     def finished(self, seconds: float = 900) -> str:
-        return self.until(lambda screen: re.search(r"^done, exit code \d", screen, re.M), seconds)
+        """The screen when the shell asks for the next command."""
+        return self.until(lambda screen: re.search(r"\n\$$", screen.rstrip()), seconds)
 
     def close(self) -> None:
         self.tmux("kill-server")
@@ -62,8 +64,9 @@ def masked(screen: str, folder: Path) -> str:
         "Using workflow specific profile", "\nUsing workflow specific profile"
     )
     text = re.sub(r"[█░]+", "=", re.sub(r" +$", "", text, flags=re.M))
-    lines = [line for line in text.splitlines() if line and not line.startswith("Using workflow")]
+    lines = [line for line in text.splitlines() if line not in ("", "$") and not line.startswith("Using workflow")]
     lines = [re.sub(r"\d+(\.\d+)?(e-?\d+)?", "#", line).replace("-#", "#") for line in lines]
+    lines = [re.sub(r"\b# (s|min|h)\b", "# s", line) for line in lines]
     drops = sorted({line for line in lines if DROP.match(line)})
     kept: list[str] = []
     for line in lines:

@@ -121,6 +121,8 @@ def test_without_a_terminal_a_line_for_each_run_and_one_a_minute(tmp_path):
     seen = Seen()
     seen.record(**{EVENT: briefing(tmp_path)})
     seen.job(1, "train", arm="none", seed="0")
+    write(tmp_path, "none", "run none seed 0: 6 epochs, 0 of them known already; cpu, bf16, 1 thread(s)")
+    seen.display.tick()
     write(tmp_path, "none", *(LINE.format(e, 0.05, 50 - e, 45 - e) for e in range(1, 7)))
     seen.now = 59
     seen.display.tick()
@@ -179,7 +181,7 @@ def test_the_picture_fits_on_a_small_terminal(tmp_path):
     told["runs"] = [told["runs"][0] | {"seed": str(seed)} for seed in range(50)]
     made = board(told, 0.0)
     for seed in range(50):
-        made.start(seed, "train", ("smoke", "none", str(seed)), 0.0)
+        made.start(seed, "train", ("smoke", "none", str(seed)))
     console = Console(file=io.StringIO(), width=60, height=12, color_system=None)
     console.print(screen.picture(made, 1.0, 60, 12))
     lines = console.file.getvalue().splitlines()

@@ -118,14 +118,12 @@ class Board:
             return None
         return (now - self.first_epoch) / self.trained * (self.epochs - self.epochs_done)
 
-    def start(self, job: Any, rule: str, of: tuple[str, str, str], now: float) -> Watched | None:
+    def start(self, job: Any, rule: str, of: tuple[str, str, str]) -> Watched | None:
         """A job begins; the run where it trains one."""
         self.working[job] = rule, of
         run = self.runs.get(of) if rule == "train" else None
         if run:
             run.at_work = True
-            if not run.reference and self.first_epoch is None:
-                self.first_epoch = now
         return run
 
     def finish(self, job: Any) -> Watched | None:

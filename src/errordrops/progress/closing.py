@@ -46,14 +46,15 @@ def held(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     counted = primary or list(claims)
     if not counted:
         return []
-    verdicts = [_verdict(claim) for claim in counted]
+    verdicts = [verdict(claim) for claim in counted]
     kind = "primary claims" if primary else "claims"
     holds, fails = verdicts.count("holds"), verdicts.count("fails")
     rest = len(verdicts) - holds - fails
     return [f"{holds} of {len(verdicts)} {kind} hold, {fails} do not, {rest} are not decided"]
 
 
-def _verdict(claim: Mapping[str, Any]) -> str:
+def verdict(claim: Mapping[str, Any]) -> str:
+    """`holds`, `fails` or `undecided`."""
     stated = claim.get("verdict")
     if stated in UNDECIDED or claim["holds"] is None:
         return "undecided"

@@ -56,9 +56,11 @@ class Display:
         """Look at the logs of the runs at work, say what is new, draw anew."""
         if not self.board or self.over.is_set():
             return
+        now = self.clock()
         for run in self.board.at_work:
             self._news(run.read(error_in_curve))
-        now = self.clock()
+            if self.board.first_epoch is None and run.tail.offset > run.tail.written:
+                self.board.first_epoch = now  # it has begun to train: starting up counts for no epoch
         if self.live:
             size = self.console.size
             self.live.update(screen.picture(self.board, now, size.width, size.height), refresh=True)
@@ -68,7 +70,7 @@ class Display:
 
     def start(self, job: Any, rule: str, of: tuple[str, str, str]) -> None:
         if self.board:
-            self.board.start(job, rule, of, self.clock())
+            self.board.start(job, rule, of)
 
     def finish(self, job: Any) -> None:
         if not self.board:

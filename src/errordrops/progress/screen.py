@@ -6,6 +6,7 @@ from rich.text import Text
 
 from . import words
 from .board import Board, Watched
+from .logs import Epoch
 
 NARROW = 40  # columns of the bar at most
 
@@ -47,14 +48,18 @@ def bar(share: float, width: int) -> str:
 
 
 def row(run: Watched) -> list[str]:
-    """Arm, seed, epoch, learning rate, batch size, test error of a run at work."""
-    last = run.last
-    cells = [run.arm, f"seed {run.seed}"]
+    """The cells of a run at work."""
+    return cells(run.arm, run.seed, run.last, run.epochs)
+
+
+def cells(arm: str, seed: int | str, last: Epoch | None, epochs: int) -> list[str]:
+    """Arm, seed, epoch, learning rate, batch size, test error."""
+    names = [arm, f"seed {seed}"]
     if not last:
-        return [*cells, "starts", "", "", ""]
+        return [*names, "starts", "", "", ""]
     return [
-        *cells,
-        f"epoch {last.number}/{run.epochs}",
+        *names,
+        f"epoch {last.number}/{epochs}",
         f"rate {last.learning_rate:g}",
         f"batch {last.batch_size}",
         f"test error {last.test_error:.1f} %",
