@@ -135,10 +135,10 @@ def scale() -> str:
     table = pd.read_csv(ROOT / "benchmarks/scale.csv").set_index(["runs", "step"])
     steps = {"plan": 1, "DAG": 1, "collect": 1, "analyse": 0, "all figures": 0, "report": 0}
     cells = []
-    for runs in table.index.unique("runs"):
-        used = [table.loc[(runs, step)] for step in steps]
+    for number in table.index.unique("runs"):
+        used = [table.loc[(number, step)] for step in steps]
         pairs = zip(used, steps.values(), strict=True)
-        cells.append([runs, *(f"{u['processor_seconds']:.{d}f} s, {u['megabytes']:.0f} MB" for u, d in pairs)])
+        cells.append([number, *(f"{u['processor_seconds']:.{d}f} s, {u['megabytes']:.0f} MB" for u, d in pairs)])
     return rows(["runs", "plan", "graph of jobs", "collection", "analysis", "all figures", "page"], cells)
 
 
