@@ -3,7 +3,6 @@
 SCREENS=write keeps what is seen now; read it before it is committed.
 """
 
-import os
 import re
 import shutil
 import sys
@@ -44,9 +43,7 @@ def shell(folder):
 
 def compare(name: str, screen: str, folder: Path) -> None:
     seen = terminal.masked(screen, folder)
-    if os.environ.get("SCREENS") == "write":
-        (terminal.SCREENS / f"{name}.txt").write_text(seen)
-    assert seen == terminal.expected(name)
+    assert terminal.same(seen, name), seen
     assert len(screen.rstrip().splitlines()) <= 30, "it fits on a screen"
 
 

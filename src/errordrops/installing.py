@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,7 +56,7 @@ def told(lines: Iterator[str], total: int) -> Iterator[str]:
 
 def pip(arguments: list[str], total: int) -> int:
     """Run pip and say how far it is: one line that changes on a terminal, a line for ten packages elsewhere."""
-    began, spoken = time.monotonic(), 0
+    spoken = 0
     process = subprocess.Popen(
         [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off", *arguments],
         stdout=subprocess.PIPE,
@@ -70,20 +71,36 @@ def pip(arguments: list[str], total: int) -> int:
             kept.append(line.rstrip())
             yield line
 
-    live = sys.stdout.isatty()
-    for text in told(lines(), total):
-        seconds = int(time.monotonic() - began)
-        if live:
-            print(f"\r\033[K  {seconds // 60}:{seconds % 60:02d}  {text}"[:100], end="", flush=True)
-        elif "fetching" in text or "unpacked" in text or int(text.split(" ")[0]) >= spoken + 10:
-            spoken = int(text.split(" ")[0]) if text[0].isdigit() else spoken
-            print(f"  {text}", flush=True)
-    if live:
-        print("\r\033[K", end="")
+    if sys.stdout.isatty():
+        _on_one_line(told(lines(), total))
+    else:
+        for text in told(lines(), total):
+            number = int(text.split(" ")[0]) if text[0].isdigit() else 0
+            if not number or "fetching" in text or number >= spoken + 10:
+                spoken = max(spoken, number)
+                print(f"  {text}", flush=True)
     code = process.wait()
     if code:
         print("\n".join(why(kept)), file=sys.stderr)
     return code
+
+
+def _on_one_line(texts: Iterator[str]) -> None:
+    """The latest text with the time that has passed, each second anew, so that one sees that it lives."""
+    began, latest, over = time.monotonic(), ["begins"], threading.Event()
+
+    def draw() -> None:
+        while not over.wait(1.0):
+            seconds = int(time.monotonic() - began)
+            print(f"\r\033[K  {seconds // 60}:{seconds % 60:02d}  {latest[0]}"[:100], end="", flush=True)
+
+    drawing = threading.Thread(target=draw, daemon=True)
+    drawing.start()
+    for text in texts:
+        latest[0] = text
+    over.set()
+    drawing.join()
+    print("\r\033[K", end="", flush=True)
 
 
 def why(lines: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from shutil import which
 from typing import Any
 
 from . import plan, reference, replications
@@ -81,6 +82,10 @@ class Workflow:
         if self.config.get("depth"):
             pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
+
+    def engine(self) -> str:
+        """What will render the page."""
+        return "quarto" if which("quarto") else "pandoc"
 
     def training_options(self, study: str, arm: str, seed: str) -> str:
         taken = " --from-reference" if self.reference_run(study, arm, seed) else ""
