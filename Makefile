@@ -78,8 +78,10 @@ $(VENV)/.%: pyproject.toml
 # PyPI's quarto-cli downloads Quarto itself when it is installed, so it needs the network.
 $(VENV)/.quarto: $(VENV)/.$(NEEDS)
 	@echo "Installing Quarto into $(VENV) (PyPI's quarto-cli fetches it, about 130 MB) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'quarto-cli>=1.6' && $(BIN)/quarto --version >/dev/null \
-	    || { echo "Quarto could not be installed: that needs the network. Without QUARTO=1 the bundled Pandoc renders the page."; exit 1; }
+	@$(BIN)/python -m pip install --disable-pip-version-check 'quarto-cli>=1.6' >$(VENV)/quarto.log 2>&1 \
+	    && $(BIN)/quarto --version >/dev/null \
+	    || { echo "Quarto could not be installed. Is there a network? The reason: $(VENV)/quarto.log"; \
+	         echo "Without QUARTO=1 the Pandoc that comes with this package renders the page."; exit 1; }
 	@touch $@
 
 # the tables of config/README.md, from the schemas, and those of README.md and docs/, from committed results
