@@ -14,6 +14,7 @@ STEPS = {  # rule: (one, several)
     "report": ("page", "pages"),
     "gallery": ("gallery of logs", "galleries of logs"),
 }
+SINGLE = ("data", "collect", "analyse", "report", "gallery")  # there is one of each
 
 
 def drop(epoch: int, before: float | None, after: float) -> str:
@@ -41,7 +42,8 @@ def counted(steps: Mapping[str, int]) -> str:
         number = steps.get(rule, 0)
         if number:
             one, several = STEPS.get(rule, (rule, f"{rule} jobs"))
-            parts.append(one if number == 1 else f"{number} {several}")
+            alone = one if rule in SINGLE else f"1 {one}"
+            parts.append(alone if number == 1 else f"{number} {several}")
     return ", ".join(parts)
 
 
