@@ -70,6 +70,18 @@ def test_a_lock_without_torch_keeps_all_other_pins(name):
     assert 50 < installing.here(rest) <= len(installing.pins(rest))
 
 
+def test_torch_from_another_index_has_the_version_of_the_lock(monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(installing, "pip", lambda arguments, total: calls.append(arguments) or 0)
+    lock = REPOSITORY / "requirements.lock"
+    assert installing.main(str(lock), "ADDRESS") == 0
+    known = installing.pins(lock.read_text())
+    assert calls[0][:2] == ["--require-hashes", "-r"]
+    both = [f"torch=={known['torch']}", f"torchvision=={known['torchvision']}"]
+    assert calls[1] == ["--no-deps", "--index-url", "ADDRESS", *both]
+    assert "from ADDRESS" in capsys.readouterr().out
+
+
 def test_installation_says_which_package_of_how_many():
     lines = [
         "Collecting altair==5.5.0 (from -r x (line 1))",
