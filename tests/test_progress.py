@@ -237,6 +237,13 @@ def test_a_mistake_in_a_study_is_told_without_snakemakes_header():
     assert seen.text == "Error: config/studies/smoke.yaml: factor: must be > 1, but is 0\n" + failures.MEND + "\n"
 
 
+def test_two_workflows_in_one_folder_are_told_in_snakemakes_words():
+    said = failures.before_start("LockException:\nError: Directory cannot be locked. Please make sure ...")
+    assert said == "Directory cannot be locked. Please make sure ..."
+    kept = 'MissingInputException in rule data in file "x.smk", line 3:\nMissing input files'
+    assert failures.before_start(kept) == kept
+
+
 def test_chatter_is_left_out_and_warnings_are_not():
     seen = Seen()
     seen.record("Building DAG of jobs...")

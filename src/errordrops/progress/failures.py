@@ -13,7 +13,7 @@ OUR_FAULT = "This is a mistake in the program; please report it with this log."
 MEND = "Mend this and give the same command again."
 AGAIN = "Mend what is said above and give the same command again: what is finished is kept."
 # exceptions' texts that Snakemake sets around ours
-HEADER = re.compile(r"^(?:WorkflowError|InputFunctionException)[^\n]*:\n|^Error: ")
+HEADER = re.compile(r"^(?:(?:WorkflowError|InputFunctionException|LockException)[^\n]*:\n)?(?:Error: )?")
 PLACE = re.compile(r"\n  File \"[^\n]*", re.MULTILINE)
 
 
