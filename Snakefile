@@ -34,6 +34,7 @@ localrules:
     collect,
     analyse,
     figure,
+    foretell,
     report,
 
 

@@ -19,7 +19,7 @@ milestones (constant, cosine, cyclic) are where false alarms are counted. scorin
 
 How the winner was chosen: penalties, thresholds and our rule's weights were fixed on curves of other seeds
 (tuning.py). Of the methods with false alarms on no more than 2 % of the synthetic curves without a drop, the one with
-the highest recall is used in errordrops.analysis.drops. `calms` in drop_rule.py is the only part that was made with
+the highest recall is used in errordrops.detector.drops. `calms` in drop_rule.py is the only part that was made with
 the reference runs in view (their seeds 1 and 2, where ten noisy epochs precede the drop). Logs were looked at while the
 readings were devised; no weight or threshold was set on them.
 """
@@ -31,7 +31,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from errordrops.analysis.drops import find_drops
+from errordrops.detector.drops import find_drops
 from errordrops.files import read_table
 from rivals import GRIDS, SLOW, detect
 from scoring import COLUMNS, score, with_milestones

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errordrops.explaining import Explanation, explain
+from errordrops.explain import Explanation, explain
 from errordrops.files import write_csv
 from scoring import matches, positions, with_milestones
 

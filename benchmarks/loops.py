@@ -13,12 +13,13 @@ from safetensors.numpy import save_file
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 
-from errordrops import numerics, plan, study
-from errordrops.batching import passes
-from errordrops.costs import SHAPES
 from errordrops.data import epoch, prepare
-from errordrops.schedules import Setting
-from errordrops.trainer import Trainer
+from errordrops.results.costs import SHAPES
+from errordrops.study import plan, study
+from errordrops.study.batching import passes
+from errordrops.study.settings import Setting
+from errordrops.training import numerics
+from errordrops.training.trainer import Trainer
 
 
 def random_data(name: str, path: Path) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import ruptures as rpt
 from scipy import special
 
-from errordrops.analysis.drops import checked, find_drops, prepared
+from errordrops.detector.drops import checked, find_drops, prepared
 from synthetic_curves import Curve
 
 warnings.filterwarnings("ignore", message="New behaviour in v1.1.5")  # of CostNormal: a bias for constant segments

@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from errordrops import curves, plan, study
-from errordrops.batching import updates_per_epoch
 from errordrops.figures import FIGURES
 from errordrops.files import write_csv, write_json
-from errordrops.layout import Layout
+from errordrops.results import curves
+from errordrops.results.layout import Layout
+from errordrops.study import plan, study
+from errordrops.study.batching import updates_per_epoch
 
 METRICS = ("error", "loss", "error_recomputed", "loss_recomputed")
 RULES = ("none", "step", "batch", "hybrid", "reversal")

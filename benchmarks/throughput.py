@@ -22,7 +22,9 @@ from tempfile import TemporaryDirectory
 import torch
 
 from convolutions import convolution_rate
-from errordrops import costs, numerics, study
+from errordrops.results import costs
+from errordrops.study import study
+from errordrops.training import numerics
 from loops import measure, random_data
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/tuning.py [--rule] [--rivals] [--curves 960]
 
---rule     the weights of analysis/drop_rule.py: logistic regression of "a drop was planted at this epoch" on the
+--rule     the weights of detector/drop_rule.py: logistic regression of "a drop was planted at this epoch" on the
            readings at all epochs of the tuning curves, between the neighbours that are truly there; then the constant
            is lowered until 0.75 % of the tuning curves without a drop have an epoch with odds above 1
 --rivals   the threshold or penalty of each rival that gives the best F1 score (rivals.py)
@@ -12,8 +12,8 @@ import argparse
 
 import numpy as np
 
-from errordrops.analysis import drop_rule
-from errordrops.analysis.drops import checked, prepared
+from errordrops.detector import drop_rule
+from errordrops.detector.drops import checked, prepared
 from rivals import GRIDS, SLOW, detect
 from scoring import score
 from synthetic_curves import Curve, make_curves

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from errordrops import study
+from errordrops.study import study
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "config" / "README.md"
@@ -43,7 +43,11 @@ PLAIN = {
     "source": "Where it is published.",
     "plateau": "He et al.'s rule: the rate is cut when validation error has stopped falling.",
 }
-OVERRIDES = {"dataset.name": "Which data set.", "warmup.epochs": "Epochs over which it rises."}
+OVERRIDES = {
+    "forks[].list": "The forks.",
+    "dataset.name": "Which data set.",
+    "warmup.epochs": "Epochs over which it rises.",
+}
 
 # what the program takes for a key that is left out
 DEFAULTS = study.DEFAULTS | {

@@ -17,15 +17,13 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from errordrops.costs import cost
-from errordrops.overview import duration
-from errordrops.plan import runs
-from errordrops.progress.closing import verdict
 from errordrops.progress.logs import Epoch
 from errordrops.progress.screen import bar
 from errordrops.progress.screen import cells as screen_row
 from errordrops.progress.words import drop
-from errordrops.study import Study, load
+from errordrops.results.costs import cost, duration
+from errordrops.results.verdicts import FAILS, HOLDS, PRIMARY, verdict
+from errordrops.study.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results/reference"
@@ -80,11 +78,11 @@ def results() -> str:
     cells = []
     for name in kept():
         known = claims(name)
-        ranked = [claim for claim in known if claim.get("rank") == "primary"]
+        ranked = [claim for claim in known if claim.get("rank") == PRIMARY]
         count = Counter(verdict(claim) for claim in ranked or known)
         page = f"results/reference/{name}/report/index.html"
         kind = "primary" if ranked else "all"
-        numbers = [len(ranked or known), count["holds"], count["fails"], count["undecided"]]
+        numbers = [len(ranked or known), count[HOLDS], count[FAILS], len(ranked or known) - count[HOLDS] - count[FAILS]]
         cells.append([f"`{name}`", kind, *numbers, f"[page]({page})"])
     return rows(["study", "claims", "number", "hold", "do not hold", "not decided", ""], cells)
 
@@ -101,10 +99,9 @@ def measured(claim: dict[str, Any]) -> str:
 def claims_of(name: str) -> str:
     """The primary claims of a study; where it ranks none, those about drops and levels of step and batch."""
     known = claims(name)
-    chosen = [claim for claim in known if claim.get("rank") == "primary"]
+    chosen = [claim for claim in known if claim.get("rank") == PRIMARY]
     chosen = chosen or [claim for claim in known if MAIN.fullmatch(claim["id"])]
-    words = {"holds": "holds", "fails": "does not hold", "undecided": "not decided"}
-    cells = [[f"`{c['id']}`", c["statement"].replace("|", "/"), measured(c), words[verdict(c)]] for c in chosen]
+    cells = [[f"`{c['id']}`", c["statement"].replace("|", "/"), measured(c), verdict(c)] for c in chosen]
     return rows(["claim", "statement", "measured, with 95 % interval", "verdict"], cells)
 
 
@@ -144,31 +141,33 @@ def scale() -> str:
 
 def screen() -> str:
     """What the progress display shows in the middle of study quick, with the numbers of the committed runs."""
-    study = load("quick", ROOT / "config/studies")
-    change, total = study.milestones[0], sum(run.epochs_trained for run in runs(study))
-    at = {"step": change + 3, "batch": change + 2}
-    curves = {arm: _test_error("quick", arm, study.seeds[0]) for arm in at}
-    before, after = (curves["step"]["value"][epoch] for epoch in (change, change + 1))
-    share = 0.4
+    folders = {arm: min((REFERENCE / f"quick/runs/{arm}").glob("seed*")) for arm in ("step", "batch")}
+    curves = {arm: test_error(folder / "curve.csv.gz") for arm, folder in folders.items()}
+    seed = folders["step"].name.removeprefix("seed")
+    rates = curves["step"]["learning_rate"]
+    change = int(rates.index[rates.diff() < 0][0]) - 1
+    described = (json.loads(path.read_text()) for path in (REFERENCE / "quick").glob("runs/*/seed*/run.json"))
+    total = sum(run["epochs_trained"] for run in described)
     now = Table.grid(padding=(0, 2))
-    for arm, epoch in at.items():
+    for arm, epoch in (("step", change + 3), ("batch", change + 2)):
         row = curves[arm].loc[epoch]
         seen = Epoch(epoch, row["learning_rate"], int(row["batch_size"]), row["value"])
-        now.add_row(*screen_row(arm, study.seeds[0], seen, len(study.arm(arm).settings)))
+        now.add_row(*screen_row(arm, seed, seen, curves[arm].index.max()))
     console = Console(file=io.StringIO(), width=100, color_system=None)
     console.print(now)
     grid = "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    before, after = (curves["step"]["value"][epoch] for epoch in (change, change + 1))
     lines = [
-        f"step, seed {study.seeds[0]}: {drop(change, before, after)}",
-        f"quick {bar(share, 40)} {round(share * total)} of {total} epochs about 6 min of training left",
+        f"step, seed {seed}: {drop(change, before, after)}",
+        f"quick {bar(0.4, 40)} {round(0.4 * total)} of {total} epochs about 6 min of training left",
         grid,
     ]
     return "```\n" + "\n".join(lines) + "\n```\n"
 
 
-def _test_error(study: str, arm: str, seed: int) -> pd.DataFrame:
+def test_error(path: Path) -> pd.DataFrame:
     """The test error (recomputed statistics) of a committed run, by epoch."""
-    table = pd.read_csv(REFERENCE / study / f"runs/{arm}/seed{seed}/curve.csv.gz")
+    table = pd.read_csv(path)
     return table.query("split == 'test' and metric == 'error_recomputed'").set_index("epoch")
 
 

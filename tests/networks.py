@@ -7,12 +7,12 @@ import torch
 import yaml
 from torch import nn
 
-from errordrops import plan, study
-from errordrops.checkpoints import State, Store
 from errordrops.data import epoch, prepare
-from errordrops.layout import Layout
-from errordrops.numerics import Numerics
-from errordrops.trainer import Trainer
+from errordrops.results.layout import Layout
+from errordrops.study import plan, study
+from errordrops.training.checkpoints import State, Store
+from errordrops.training.numerics import Numerics
+from errordrops.training.trainer import Trainer
 
 DATASET = {
     "name": "fashion-mnist-sample",
@@ -54,7 +54,7 @@ def data(folder: Path, device: str = "cpu") -> epoch.Data:
     if not path.exists():
         prepare.prepare(DATASET, path, say=lambda message: None)
     torch.set_num_threads(1)
-    return epoch.load(path, torch.device(device), DATASET["pad"], DATASET["flip"])
+    return epoch.load(path, torch.device(device), DATASET, seed=0)
 
 
 def trainer(folder: Path, numerics: Numerics = FP32, **changes) -> Trainer:
@@ -100,7 +100,7 @@ def plain_logits(folder: Path, state: State, part: str) -> tuple[torch.Tensor, t
         for norm in fresh.model.modules():
             if isinstance(norm, nn.BatchNorm2d):
                 norm.momentum = 1.0  # statistics of the last batch alone
-        images, sample = fresh.data.test.images, fresh.data.train.images[: fresh.statistics_images]
+        images, sample = fresh.data.test.images, fresh.data.train.images[: fresh.statistics.images]
         fresh.model.train()
         fresh.model((sample.float() - fresh.data.mean) / fresh.data.std)
         fresh.model.eval()

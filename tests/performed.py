@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from errordrops import curves, plan
-from errordrops.runs import train_run
-from errordrops.trainer import Trainer
+from errordrops.results import curves
+from errordrops.study import plan
+from errordrops.training.runs import train_run
+from errordrops.training.trainer import Trainer
 from networks import tiny
 
 PLACEBOS = {

@@ -136,23 +136,26 @@ def changes(epochs: int = 1) -> pd.DataFrame:
             before, after = row[pre].mean(), row[post].mean()
             without = control[post].mean() - control[pre].mean()
             paired = np.nan if arm == "none" else after - before - without
-            head = ("planted", arm, index, m, seed, split, metric)
+            beside = None if arm == "none" else "none"
+            head = ("planted", arm, index, m, seed, split, metric, beside)
             rows.append((*head, before, after, after - before, without, paired))
-    columns = "study arm index milestone seed split metric before after change change_none difference".split()
+    columns = (
+        "study arm index milestone seed split metric control before after change change_control difference".split()
+    )
     return pd.DataFrame(rows, columns=columns)
 
 
 def changes_summary(epochs: int = 1) -> pd.DataFrame:
-    """Mean over seeds with a 95 % t-interval, of `change`, `change_none` and `difference`."""
+    """Mean over seeds with a 95 % t-interval, of `change`, `change_control` and `difference`."""
     rows = []
     for keys, group in changes(epochs).groupby(["study", "arm", "index", "milestone", "split", "metric"]):
         row = [*keys, len(group)]
-        for column in ("change", "change_none", "difference"):
+        for column in ("change", "change_control", "difference"):
             mean, half = group[column].mean(), 4.303 * group[column].std() / np.sqrt(len(group))
             row += [mean, mean - half, mean + half]
         rows.append(row)
     columns = "study arm index milestone split metric n".split()
-    for column in ("change", "change_none", "difference"):
+    for column in ("change", "change_control", "difference"):
         columns += [column, f"{column}_low", f"{column}_high"]
     return pd.DataFrame(rows, columns=columns)
 

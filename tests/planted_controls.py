@@ -14,9 +14,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errordrops.analysis import changes, equivalence, final, lag, noise, speed, variance
-from errordrops.schedules import Setting, noise_scale
-from errordrops.study import Arm, Study, load
+from errordrops.analysis import changes, final
+from errordrops.analysis import epoch_variance as variance
+from errordrops.analysis import noise_fits as noise
+from errordrops.analysis import same_curve as equivalence
+from errordrops.analysis import statistics_lag as lag
+from errordrops.analysis import time_to_error as speed
+from errordrops.study.settings import Setting, noise_scale
+from errordrops.study.study import Arm, Study, load
 
 IMAGES = 9600
 FILE = """
@@ -91,7 +96,7 @@ def run(arm: Arm, seed: int) -> list[tuple]:
             update += updates
             distance += updates * setting.learning_rate
             fast += (0.10 * g - fast) * (1 - np.exp(-updates / 20))
-            history += repr(setting).encode()
+            history += repr(setting).partition(", noise")[0].encode() + b")"
         draw = np.random.default_rng([seed, epoch, zlib.crc32(history)]).normal(size=3)
         slow = 0.28 + 1.9 / (1 + distance / 6) ** 0.9
         loss = slow + fast + (0.002 + 0.012 * g) * draw[0]

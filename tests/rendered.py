@@ -8,7 +8,7 @@ import pytest
 
 import planted
 from errordrops import report
-from errordrops.report import study
+from errordrops.report import material as study
 
 SETTINGS = {
     "title": "Planted study", "dataset_label": "Fashion-MNIST", "model": "ResNet-8", "learning_rate": 0.05,

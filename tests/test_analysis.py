@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import planted
-from errordrops.analysis import changes, claims, final, placebo
-from errordrops.analysis.intervals import summarise, t_interval
-from errordrops.schedules import Setting, rule_phases
-from errordrops.study import load
+from errordrops.analysis import changes, claims, final
+from errordrops.results.intervals import summarise, t_interval
+from errordrops.study.settings import Setting, rule_phases
+from errordrops.study.study import load
 from networks import smoke
 from test_study import changed, write
 
@@ -102,7 +102,7 @@ def test_only_arms_that_share_their_past_with_the_control_are_paired():
     bold = dataclasses.replace(
         study.arm("step"), name="bold", phases=rule_phases("step", Setting(0.1, 20, 0.9), 6, [2, 4], 5)
     )
-    study = dataclasses.replace(study, arms=(*study.arms, bold))
+    study = dataclasses.replace(study, arms=(*study.arms, bold), epochs=6)
     assert changes.comparable(study) == {"step", "batch", "hybrid"}
     curve = planted.curves().query("epoch <= 6 and arm in ('none', 'step')")
     both = pd.concat([curve, curve[curve["arm"] == "step"].assign(arm="bold")])
@@ -110,20 +110,24 @@ def test_only_arms_that_share_their_past_with_the_control_are_paired():
     assert (
         table.query("arm == 'bold'")["difference"].isna().all() and table.query("arm == 'bold'")["change"].notna().all()
     )
-    assert table.query("arm == 'step'")["difference"].notna().all()
+    step = table.query("arm == 'step'")
+    assert step.query("index == 1")["difference"].notna().all() and set(step.query("index == 1")["control"]) == {"none"}
+    assert step.query("index == 2")["difference"].isna().all(), "no arm goes on with what it had: nothing is compared"
 
 
-def summary(mean, low, high, n=3):
-    """A one-row summary for arm step at milestone 2 of the smoke study."""
-    row = {"arm": "step", "index": 1, "milestone": 2, "split": "test", "metric": "error_recomputed", "n": n}
-    return pd.DataFrame([row | {"difference": mean, "difference_low": low, "difference_high": high}])
+def summary(span, mean, low, high, n=3, control="none"):
+    """A one-row summary of effects for arm step at milestone 2 of the smoke study."""
+    row = {"arm": "step", "index": 1, "milestone": 2, "control": control, "span": span, "split": "test", "n": n}
+    row |= {"metric": "error_recomputed", "epochs": 5, "over": "seeds"}
+    return pd.DataFrame([row | {"effect": mean, "effect_low": low, "effect_high": high}])
 
 
 @pytest.mark.parametrize(
     ("difference", "threshold", "holds"),
     [
         ((-3.0, -4.0, -2.0), 1.0, True),
-        ((-3.0, -4.0, -0.5), 1.0, False),
+        ((-3.0, -4.0, -0.5), 1.0, None),
+        ((0.0, -0.5, 0.5), 1.0, False),
         ((-3.0, -4.0, -0.5), 0.0, True),
         ((3.0, 2.0, 4.0), 0.0, False),
         ((-3.0, np.nan, np.nan), 0.0, None),
@@ -131,9 +135,8 @@ def summary(mean, low, high, n=3):
 )
 def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(difference, threshold, holds):
     study = dataclasses.replace(smoke(), claims={"drop": [threshold], "level": [50.0]})
-    both = {"drop": summary(*difference), "level": summary(-60, -62, -58)}
-    no_placebos = placebo.placebo_summary(pd.DataFrame(columns=placebo.COLUMNS))
-    found = {claim["id"]: claim for claim in claims.milestone_claims(study, both, no_placebos)}
+    both = pd.concat([summary("drop", *difference), summary("level", -60, -62, -58)])
+    found = {claim["id"]: claim for claim in claims.milestone_claims(study, both)}
     assert found["step.m1.drop"]["holds"] is holds
     assert found["step.m1.drop"]["threshold_high"] == -threshold
     assert found["step.m2.drop"]["holds"] is None  # no threshold was stated for it
@@ -144,8 +147,7 @@ def test_a_claim_holds_when_the_whole_interval_lies_beyond_its_threshold(differe
 def test_arms_that_no_claim_is_about_are_told_with_the_reason(tmp_path):
     arms = ["none", "step", {"name": "mild", "rule": "step", "factor": 2}, "cosine", {"name": "still", "rule": "none"}]
     study = load(write(tmp_path, changed(arms=arms)))
-    rows = {"drop": summary(-3.0, -4.0, -2.0), "level": summary(-3.0, -4.0, -2.0)}
-    made = claims.milestone_claims(study, rows, placebo.placebo_summary(pd.DataFrame(columns=placebo.COLUMNS)))
+    made = claims.milestone_claims(study, summary("drop", -3.0, -4.0, -2.0))
     told = claims.unclaimed(study, made)
     assert list(told) == ["mild", "cosine", "still"]
     assert told["mild"] == "the thresholds are about factor 10, and its factor is 2" and "cosine" in told["cosine"]

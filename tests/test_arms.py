@@ -2,11 +2,11 @@
 
 import pytest
 
-from errordrops import plan, study
-from errordrops.arms import Arm
-from errordrops.plateau import Plateau
-from errordrops.schedules import Setting, shared_epochs
-from errordrops.study import StudyError
+from errordrops.study import plan, study
+from errordrops.study.arms import Arm
+from errordrops.study.plateau import Plateau
+from errordrops.study.settings import Setting, shared_epochs
+from errordrops.study.study import StudyError
 from test_study import changed, write
 
 PLACEBO = {"of": "none", "milestone": 10, "copies": 2, "epochs": 5}

@@ -4,11 +4,13 @@ import pandas as pd
 import pytest
 import torch
 
-from errordrops import cli, curves, plan
-from errordrops.checkpoints import Store
+from errordrops import cli
 from errordrops.files import read_table
-from errordrops.runs import _equal, audit_run, closeup_run, train_run
-from errordrops.trainer import Trainer
+from errordrops.results import curves
+from errordrops.study import plan
+from errordrops.training.checkpoints import Store
+from errordrops.training.runs import _equal, audit_run, closeup_run, train_run
+from errordrops.training.trainer import Trainer
 from networks import tiny
 from performed import perform, small
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from errordrops.averages import Average, start
-from errordrops.plan import AVERAGED_TEST, AVERAGES
-from errordrops.schedules import Setting, rule_phases, settings
-from errordrops.trainer import Trainer
-from errordrops.training import train
+from errordrops.study.plan import AVERAGED_TEST, AVERAGES
+from errordrops.study.settings import Setting, rule_phases, settings
+from errordrops.training.averages import Average, start
+from errordrops.training.loop import train
+from errordrops.training.trainer import Trainer
 from networks import FP32, RECIPE, keys, plain_logits, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)

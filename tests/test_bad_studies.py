@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from drawn_studies import ANYTHING, changed, paths, valid, without
-from errordrops import cli, plan, study
-from errordrops.costs import cost
-from errordrops.plainyaml import parse
-from errordrops.study import StudyError
+from errordrops import cli
+from errordrops.results.costs import cost
+from errordrops.study import plan, study
+from errordrops.study.plainyaml import parse
+from errordrops.study.study import StudyError
 
 QUICK = study.REPOSITORY / "config/studies/quick.yaml"
 PLANTED = study.REPOSITORY / "tests/studies/planted.yaml"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errordrops.batching import Pass, batch_sizes, group_sizes, passes, updates_per_epoch
+from errordrops.study.batching import Pass, batch_sizes, group_sizes, passes, updates_per_epoch
 
 
 @given(st.integers(1, 100_000), st.integers(1, 20_000))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from errordrops.batchnorm import GhostBatchNorm2d, batch_norms, recomputed_statistics, set_groups
+from errordrops.training.batchnorm import GhostBatchNorm2d, batch_norms, recomputed_statistics, set_groups
 
 GROUPS, SIZE, CHANNELS = 4, 6, 5
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from errordrops import provenance, study
 from errordrops.data import cifar_folder, prepare
 from errordrops.data.sources import DataError
+from errordrops.results import provenance
+from errordrops.study import study
 
 DATASET = {"name": "cifar10", "normalisation": "channel"}
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from errordrops import cli, study, workflow
-from errordrops.plan import find_run, recipe_key
+from errordrops import cli, workflow
+from errordrops.study import study
+from errordrops.study.plan import find_run, recipe_key
 
 STUDIES = str(study.REPOSITORY / "config/studies")
 
@@ -98,7 +99,7 @@ def test_another_folder_is_told(capsys):
 
 def test_training_without_torch_is_told(capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.delitem(sys.modules, "errordrops.runs", raising=False)
+    monkeypatch.delitem(sys.modules, "errordrops.training.runs", raising=False)
     code, _, err = call(capsys, "train", "smoke", "step", "0", "--results", str(tmp_path))
     assert code == 1 and "training needs torch" in err
 
@@ -163,7 +164,8 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch):
 
 
 def test_analysis_figures_report_and_plans_do_not_import_torch():
-    light = "cli costs curves figures layout plan provenance reference report schedules study workflow analysis.claims"
+    light = "cli results.costs results.curves figures results.layout study.plan results.provenance results.reference "
+    light += "report study.settings study.study workflow analysis.claims"
     names = ", ".join(f"errordrops.{name}" for name in light.split())
     code = f"import sys, {names}; from errordrops.figures import closeup; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

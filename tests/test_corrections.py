@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errordrops.corrections import corrections, pack, unpack
-from errordrops.plan import AVERAGED_TEST, AVERAGES
-from errordrops.schedules import Setting
-from errordrops.training import train
+from errordrops.study.plan import AVERAGED_TEST, AVERAGES
+from errordrops.study.settings import Setting
+from errordrops.training.evaluation import corrections, pack, unpack
+from errordrops.training.loop import train
 from networks import keys, plain_logits, store, trainer
 
 

@@ -1,42 +1,70 @@
-"""The court: quantities of planted probes, outcomes of predictions, and verdicts from outcomes."""
+"""Causes and mechanisms on the page; quantities of planted probes, and the claims that rest on them."""
+
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
-from errordrops.analysis import court, detector_claims, mechanism
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import claim
-from errordrops.curves import PROBE_COLUMNS
-from errordrops.mechanism.toy import rest_excess
-from errordrops.report import court as court_page
-from errordrops.report import probes as table_of_probes
-from errordrops.report import study as report_study
+import planted_forks as planted_study
+import test_forks
+from errordrops.analysis import detector_claims, mechanism_claims
+from errordrops.analysis import probe_readings as mechanism
+from errordrops.analysis.noisy_quadratic import Stretch, fall, half_time, rest_excess, window_variance
+from errordrops.report import explanations_section as page_section
+from errordrops.report import material
+from errordrops.report import probe_table as table_of_probes
+from errordrops.results.curves import PROBE_COLUMNS
+from errordrops.results.verdicts import decided
+from errordrops.study import study as studies
 
-STUDY = studies.load("mechanism", studies.REPOSITORY / "config" / "studies")
-H, S = np.array([20.0, 5.0]), np.array([2.0, 1.0])
+H, S = np.array([10.0, 3.0]), np.array([2.0, 1.0])
+ARMS = ("none", "fork-rate", "fork-batch")
+PROBED = {"arms": list(ARMS), "images": 100, "directions": 2, "after": [1, 5]}
+STATED = {
+    "model": [0.5, 2.0], "edge": [0.5, 2.0], "edge_after": 0.5, "explained": 0.5, "convex": 1.0, "gradient": 1.0,
+    "undying": 1.0,
+}  # fmt: skip
+UPDATES = 75
 
 
-def planted(seed: int, arm: str = "step") -> list[tuple]:
-    """Probes of a run: a fall of 0.1 nats, of which 0.09 along leading and 0.001 along negative directions."""
-    shift = 0.001 * seed
-    groups = 10.0 if arm == "batch" else 1.0
-    excess_later = (
-        0.095 * rest_excess(H, S / groups, 0.05 if arm == "batch" else 0.005, 0.9) / rest_excess(H, S, 0.05, 0.9)
-    )
+def study():
+    from dataclasses import replace
+
+    whole = planted_study.study()
+    return replace(whole, probes=PROBED, claims=dict(whole.claims) | {"mechanisms": STATED})
+
+
+STUDY = study()
+RATES = {"none": 0.2, "fork-rate": 0.05, "fork-batch": 0.2}
+GROUPS = {"none": 4.0, "fork-rate": 4.0, "fork-batch": 16.0}
+
+
+def planted(arm: str, seed: int, bent: float = 0.2) -> list[tuple]:
+    """Probes of a run: a fall of 0.1 nats, of which 0.09 along leading and 0.001 along negative directions; the noisy
+    quadratic is exact.
+    """
+    shift, rate, groups = 0.001 * (seed - 11), RATES[arm], GROUPS[arm]
+    updates = 19 if arm == "fork-batch" else UPDATES
+    before = Stretch(0, 0.2, 0.9, 4.0)
+    curve = fall(H, S, before, Stretch(updates, rate, 0.9, groups))
+    variance = [window_variance(H, S / g, r, 0.9, n) for g, r, n in ((4.0, 0.2, UPDATES), (groups, rate, updates))]
+    excess = [rest_excess(H, S / g, r, 0.9) for g, r in ((4.0, 0.2), (groups, rate))]
     numbers = {
         ("motion", "loss", "before", 0): 0.40 + shift,
         ("motion", "loss", "after", 0): 0.30,
         ("motion", "loss_with_leading", "after", 0): 0.31,
         ("motion", "loss_without_leading", "after", 0): 0.38,
         ("motion", "loss_with_negative", "after", 0): 0.399 + shift,
+        ("motion", "loss_with_random", "after", 0): 0.4 + shift,
         ("units", "loss", "before", 0): 0.42,
         ("units", "loss", "after", 0): 0.32,
         ("units", "loss_silenced", "after", 0): 0.325 + shift,
+        ("units", "loss_silenced_control", "after", 0): 0.322,
         ("noise", "excess", "before", 0): 0.095 + shift,
-        ("noise", "excess", "later", 0): excess_later * (0.095 + shift) / 0.095,
-        ("noise", "groups", "before", 0): 1.0,
+        ("noise", "excess", "later", 0): (0.095 + shift) * excess[1] / excess[0],
+        ("noise", "groups", "before", 0): 4.0,
+        ("noise", "groups", "after", 0): groups,
         ("noise", "groups", "later", 0): groups,
         ("noise", "trace_HS", "before", 0): 8.0,
         ("curvature", "gradient_norm", "before", 0): 0.5,
@@ -44,151 +72,150 @@ def planted(seed: int, arm: str = "step") -> list[tuple]:
         ("curvature", "eigenvalue", "before", 0): 20.0,
         ("curvature", "eigenvalue", "before", -1): -0.3,
         ("curvature", "eigenvalue", "later", 0): 30.0 + shift,
-        ("curvature", "stability_limit", "before", 0): 76.0,
+        ("curvature", "stability_limit", "before", 0): 19.0,
+        ("sharpness", "quotient", "before", 1): 1.1 + shift,
+        ("sharpness", "quotient", "before", 0): 1.1 + shift,
+        ("sharpness", "quotient", "later", 0): 1.2 + shift,
+        ("sharpness", "limit_small", "before", 1): 1.0,
+        ("sharpness", "limit_small", "before", 0): 0.2 / rate,
+        ("sharpness", "limit_small", "later", 0): 0.2 / rate,
+        ("relaxation", "updates", "unchanged", 0): UPDATES,
+        ("relaxation", "updates", "after", 0): updates,
     }
+    for update in range(updates + 1):
+        numbers[("relaxation", "loss", "after", update)] = curve[update]
+    for update in (0, UPDATES):
+        numbers[("relaxation", "loss", "unchanged", update)] = curve[0]
     for i, (h, s) in enumerate(zip(H, S, strict=True)):
         numbers[("noise", "curvature_along", "before", i)] = h
         numbers[("noise", "noise_along", "before", i)] = s
-        numbers[("path", "variance", "before", i)] = 1e-3
-        numbers[("path", "variance", "after", i)] = 1e-4 + 1e-5 * i + 1e-6 * seed
-    return [
-        ("mechanism", arm, seed, probe, moment, quantity, index, np.nan, np.nan, value)
+        for moment, own in zip(("before", "after"), variance, strict=True):
+            numbers[("path", "variance", moment, i)] = own[i] * (1 + shift)
+    rows = [
+        ("forked", arm, seed, probe, moment, quantity, index, np.nan, np.nan, value)
         for (probe, quantity, moment, index), value in numbers.items()
     ]
+    line = [(x, 0.4 + shift - 0.2 * x + bent / 2 * x * x) for x in np.linspace(0, 1, 21)]
+    return rows + [("forked", arm, seed, "motion", "after", "line", np.nan, x, np.nan, y) for x, y in line]
 
 
-PROBES = pd.DataFrame(
-    [row for arm in ("none", "step", "batch") for seed in (11, 12, 13) for row in planted(seed - 11, arm)],
-    columns=PROBE_COLUMNS,
-)
-LEVELS = pd.DataFrame(
-    [("batch", 1, "test", "error_recomputed", d) for d in (-2.4, -2.5, -2.6)],
-    columns=["arm", "index", "split", "metric", "difference"],
-)
+def probes(**options) -> pd.DataFrame:
+    rows = [row for arm in ARMS for seed in STUDY.seeds for row in planted(arm, seed, **options)]
+    return pd.DataFrame(rows, columns=PROBE_COLUMNS)
+
+
+PROBES = probes()
 UNDYING = pd.DataFrame(
     [
-        ("mechanism", a, "step", s, -3.0, -1.0, d)
-        for a in ("gelu", "leaky-relu")
+        ("forked", a, "step", s, -3.0, -1.0, d)
+        for a in ("gelu", "leaky-relu-20")
         for s, d in enumerate((-2.0, -2.1, -2.2))
     ],
     columns=mechanism.UNDYING_COLUMNS,
 )
-QUIET = pd.DataFrame([], columns=["arm", "kind", "metric"])
+
+
+def of_run(arm: str, rows: pd.DataFrame = PROBES) -> dict[str, float]:
+    return mechanism.of_run(STUDY, arm, 11, mechanism.Found(rows[(rows["arm"] == arm) & (rows["seed"] == 11)]))
 
 
 def test_quantities_of_a_run_are_those_that_were_planted():
-    found = mechanism.of_run(STUDY, "step", mechanism.Found(PROBES[(PROBES["arm"] == "step") & (PROBES["seed"] == 0)]))
+    found = of_run("fork-rate")
     assert found["fall"] == pytest.approx(0.1)
     assert found["leading_share"] == pytest.approx(0.9) and found["leading_needed"] == pytest.approx(0.8)
-    assert found["negative_share"] == pytest.approx(0.01)
-    assert found["woken_share"] == pytest.approx(0.05)
-    assert found["excess_share"] == pytest.approx(0.95)
-    assert found["gradient_ratio"] == pytest.approx(0.4)
-    assert found["sharpness_share"] == pytest.approx(20 / 76) and found["sharpening"] == pytest.approx(1.5)
-    assert found["collapse"] == pytest.approx(np.sqrt(0.1 * 0.11))
-    assert found["one_step_noise"] == pytest.approx(8 * 0.05**2 / 2)
-    assert found["toy_measure"] == pytest.approx(1)
+    assert found["negative_share"] == pytest.approx(0.01) and found["random_share"] == pytest.approx(0)
+    assert found["woken_share_alone"] == pytest.approx(0.05) and found["woken_share"] == pytest.approx(0.03)
+    assert found["excess_share"] == pytest.approx(0.95) and found["gradient_ratio"] == pytest.approx(0.4)
+    assert found["line_slope"] == pytest.approx(-0.2) and found["line_curvature"] == pytest.approx(0.2)
+    assert found["edge_before"] == pytest.approx(1.1) and found["edge_later"] == pytest.approx(1.2 / 4)
+    assert found["edge_change"] == pytest.approx(1 / 4)
+    assert found["toy_measure"] == pytest.approx(1) and found["window_measure"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("arm", ["fork-rate", "fork-batch"])
+def test_the_half_time_is_that_of_the_model_which_was_planted(arm):
+    found = of_run(arm)
+    assert found["half_time_measure"] == pytest.approx(1, rel=0.02) and 0 < found["half_time"] < UPDATES
+    stretch = Stretch(19 if arm == "fork-batch" else UPDATES, RATES[arm], 0.9, GROUPS[arm])
+    curve = fall(H, S, Stretch(0, 0.2, 0.9, 4.0), stretch)
+    assert found["toy_half_time"] == pytest.approx(half_time(curve, curve[-1]))
 
 
 def test_what_a_probe_did_not_find_is_not_a_number():
-    few = PROBES[(PROBES["probe"] == "curvature") & (PROBES["seed"] == 0) & (PROBES["arm"] == "step")]
-    found = mechanism.of_run(STUDY, "step", mechanism.Found(few))
+    few = PROBES[(PROBES["probe"] == "curvature")]
+    found = of_run("fork-rate", few)
     assert found["gradient_ratio"] == pytest.approx(0.4)
-    assert all(np.isnan(found[name]) for name in ("fall", "collapse", "toy_ratio", "woken_share"))
+    assert all(np.isnan(found[name]) for name in ("fall", "collapse", "toy_ratio", "woken_share", "edge_before"))
+    assert all(np.isnan(found[name]) for name in ("half_time", "line_curvature", "toy_half_time"))
 
 
-def tables(**changes) -> dict[str, pd.DataFrame]:
-    made = mechanism.mechanism(STUDY, PROBES.assign(seed=PROBES["seed"] + 11))
-    return {"mechanism": made, "undying": UNDYING, "milestone_levels": LEVELS, "detections": QUIET} | changes
+def claimed(rows: pd.DataFrame = PROBES, undying: pd.DataFrame = UNDYING) -> dict[str, dict]:
+    tables = {"mechanism": mechanism.mechanism(STUDY, rows), "undying": undying}
+    return {made["id"]: made for made in mechanism_claims.probe_claims(STUDY, tables)}
 
 
-def outcomes(**changes) -> dict[str, str]:
-    return {one["id"]: court.status(one) for one in court.court_claims(STUDY, tables(**changes))}
+def test_in_a_world_of_noise_the_models_numbers_are_met_and_units_explain_nothing():
+    found = claimed()
+    assert all(found[id]["verdict"] == "holds" for id in ("window.variance", "toy.rate", "toy.batch"))
+    assert all(found[id]["verdict"] == "holds" for id in ("valley.rate", "valley.batch", "edge.limit", "edge.rate"))
+    assert found["saddle.convex"]["verdict"] == "holds" and found["saddle.convex"]["n"] == 10
+    assert found["saddle.gradient"]["verdict"] == "does not hold"
+    assert found["units.rate"]["verdict"] == found["units.batch"]["verdict"] == "does not hold"
+    assert found["units.leaky-relu-20.no_drop"]["verdict"] == "does not hold"
 
 
-def test_in_a_world_of_noise_its_predictions_come_true_and_those_of_others_do_not():
-    found = outcomes()
-    for arm in ("step", "batch"):
-        assert [found[f"noise.{arm}.{what}"] for what in ("excess", "collapse", "toy")] == ["as predicted"] * 3
-        assert [found[f"saddle.{arm}.{what}"] for what in ("explained", "gradient")] == ["contradicted"] * 2
-        assert found[f"units.{arm}.woken"] == "contradicted"
-        assert found[f"valley.{arm}.explained"] == "as predicted"
-    assert found["saddle.batch.no_drop"] == "contradicted"
-    assert found["saddle.spontaneous"] == "undecided"  # no drop in three runs: up to 1.2 a run may be the truth
-    assert found["units.gelu.no_drop"] == found["units.leaky-relu.no_drop"] == "contradicted"
-    assert found["valley.sharpness"] == "contradicted" and found["valley.step.sharpening"] == "as predicted"
-    assert "valley.batch.sharpening" not in found  # its limit stays what it was
+def test_one_run_whose_way_bends_downwards_refutes_that_all_are_convex():
+    rows = pd.concat([PROBES[~((PROBES["arm"] == "fork-rate") & (PROBES["seed"] == 12))],
+                      pd.DataFrame(planted("fork-rate", 12, bent=-0.1), columns=PROBE_COLUMNS)])  # fmt: skip
+    one = claimed(rows)["saddle.convex"]
+    assert one["verdict"] == "does not hold" and one["value"] == pytest.approx(0.9)
 
 
-def test_a_world_without_drops_in_undying_networks_speaks_for_the_units():
+def test_a_world_without_drops_in_undying_networks_speaks_for_the_units_and_a_wide_interval_for_nothing():
     still = UNDYING.assign(difference=[0.1, 0.0, -0.1] * 2)
-    found = outcomes(undying=still)
-    assert found["units.gelu.no_drop"] == found["units.leaky-relu.no_drop"] == "as predicted"
+    assert claimed(undying=still)["units.gelu.no_drop"]["verdict"] == "holds"
+    wide = UNDYING.assign(difference=[-5.0, 0.0, 2.0] * 2)
+    assert decided(claimed(undying=wide)["units.gelu.no_drop"]) is None
 
 
-def test_a_wide_interval_decides_nothing():
-    assert outcomes(undying=UNDYING.assign(difference=[-5.0, 0.0, 2.0] * 2))["units.gelu.no_drop"] == "undecided"
-    one = claim("a", "s", "m", "u", Interval(0.4, np.nan, np.nan), low=0.5, equivalence=True)
-    assert court.status(one) == "undecided"
-
-
-def made(id: str, value: float) -> dict:
-    return claim(id, "s", "m", "u", Interval(value, value - 0.1, value + 0.1), low=0.5, equivalence=True)
-
-
-@pytest.mark.parametrize(
-    ("shares", "verdict"),
-    [((0.9, 0.9), "supported"), ((0.9, 0.1), "contradicted"), ((0.9, 0.5), "undecided"), ((0.1, 0.5), "contradicted")],
-)
-def test_the_verdict_follows_from_the_core_predictions(shares, verdict):
-    claims = [made("units.step.woken", shares[0]), made("units.gelu.no_drop", shares[1]), made("other", 0.1)]
-    table = court.verdicts(STUDY, court.court(STUDY, claims)).set_index("explanation")
-    assert table.loc["units", "verdict"] == verdict and table.loc["units", "predictions"] == 2
-    assert table.loc["plateau", "verdict"] == "undecided"  # nothing tests it
-    told = {one["id"]: one["holds"] for one in court.verdict_claims(table.reset_index())}
-    assert told["verdict.units"] == {"supported": True, "contradicted": False}.get(verdict)
-    assert told["verdict.plateau"] is None
-
-
-def test_a_refinement_that_fails_does_not_sink_its_explanation():
-    claims = [made("valley.sharpness", 0.9), made("valley.step.sharpening", 0.1)]
-    table = court.verdicts(STUDY, court.court(STUDY, claims)).set_index("explanation")
-    assert table.loc["edge", "verdict"] == "supported" and table.loc["edge", "contradicted"] == 1
-
-
-def test_a_study_without_a_court_has_none():
+def test_a_study_without_thresholds_for_mechanisms_claims_none():
     quick = studies.load("quick", studies.REPOSITORY / "config" / "studies")
-    assert court.court_claims(quick, {}) == [] and court.court(quick, []).empty
-    assert court.verdicts(quick, court.court(quick, [])).empty
+    assert mechanism_claims.probe_claims(quick, {}) == []
 
 
-def page_of(name, claims):
-    """A study as the page reads it, with a court if `claims` are predictions of study mechanism."""
-    outcomes = court.court(STUDY, claims) if name == "mechanism" else pd.DataFrame(columns=court.COLUMNS)
-    tables = {"court": outcomes, "verdicts": court.judged(name, outcomes)} if len(outcomes) else {}
-    tables["mechanism_summary"] = pd.DataFrame(columns=["arm", "quantity"])
+def page_of(name: str, tables: dict[str, pd.DataFrame]) -> material.Study:
+    """A study as the page reads it: tables as they come from files."""
     empty = [pd.DataFrame({"seed": []})] * 5
-    return report_study.Study({"seeds": [0, 1]}, {"study": name}, claims, *empty, tables=tables)
+    return material.Study({"seeds": [0, 1]}, {"study": name}, [], *empty, tables=tables)
 
 
-TEXTS = {"intro": "Intro.", "separates": "Apart.", "toy": "Toy."}
+TEXTS = {"intro": "Intro.\n\nJudged.", "separates": "Apart.", "toy": "Toy.", "undecided": "Open."}
 
 
-def test_a_page_without_probes_shows_the_court_of_its_companion_and_adds_what_that_leaves_untested():
-    follows = claim("plateau.follows", "Drops follow the rule.", "m", "epochs", Interval(0.1, 0, 0.2), -0.5, 0.5, n=3)
-    page, companion = page_of("evidence", [follows]), page_of("mechanism", court.court_claims(STUDY, tables()))
-    assert "no explanations" in court_page.court(page, None, TEXTS)
-    alone, both = (court_page.court(one, companion, TEXTS) for one in (page_of("evidence", []), page))
-    assert alone.count(court_page.UNTESTED) == both.count(court_page.UNTESTED) + 1
-    assert "1 of 1 prediction came true" in both and "plateau.follows" in both and "of study evidence" in both
+def with_forks() -> material.Study:
+    names = ("causes", "mechanisms", "mechanism_verdicts")
+    return page_of("mechanism", {name: test_forks.TABLES[name] for name in names})
+
+
+def test_the_page_has_a_table_of_causes_and_one_of_mechanisms():
+    text = page_section.court(with_forks(), None, TEXTS)
+    assert "tbl-causes" in text and "tbl-mechanisms" in text
+    row = next(line for line in text.splitlines() if "<code>rate-noise</code></td>" in line and "rate ×" in line)
+    assert "rate × 0.25, noise × 4" in row and "stays" in row
+    edge = next(line for line in text.splitlines() if line.startswith("- *The edge*"))
+    assert "**contradicted**" in edge and "`rate-noise`" in edge
+    assert "**supported**" in next(line for line in text.splitlines() if line.startswith("- *Less noise*"))
+    assert "not tested" in text and "nan" not in text.lower()
+
+
+def test_a_page_without_forks_shows_those_of_its_companion_or_nothing():
+    own = page_of("evidence", {})
+    assert "no mechanisms" in page_section.court(own, None, TEXTS)
+    assert "no mechanisms" in page_section.undecided(own, None, TEXTS)
+    both = page_section.court(own, with_forks(), TEXTS)
     assert "study of its own, *mechanism*" in both
-    more = [claim("noise.step.excess", "Many runs.", "m", "share", Interval(2, 1.9, 2.1), 0.7, 1.3, n=8)]
-    overruled = court_page.court(page_of("evidence", more), companion, TEXTS)
-    assert "Many runs." in overruled and "Many runs." not in both
-    fewer = court_page.court(page_of("evidence", [more[0] | {"n": 2}]), companion, TEXTS)
-    assert "Many runs." not in fewer
-    own = court_page.court(companion, page, TEXTS)  # a court of its own needs no other
-    assert "plateau.follows" not in own and "study of its own" not in own
+    assert "study of its own" not in page_section.court(with_forks(), own, TEXTS)
+    assert json.dumps(page_section.hearing(own, with_forks()).study.name) == '"mechanism"'
 
 
 def test_the_plateau_claim_asks_where_the_nearest_drop_lies():
@@ -210,7 +237,7 @@ def test_the_table_of_probes_tells_shares_of_a_fall_only_where_there_was_one():
     numbers = [("none", "fall", -0.1, 0.1), ("none", "leading_share", 1, 3), ("step", "fall", 0.08, 0.1)]
     numbers += [("step", "leading_share", 0.5, 0.7), ("step", "distance_ratio", 0.1, 0.2)]
     rows = [(arm, name, (low + high) / 2, low, high) for arm, name, low, high in numbers]
-    page = page_of("evidence", [])
+    page = page_of("evidence", {})
     page.tables["mechanism_summary"] = pd.DataFrame(rows, columns="arm quantity value value_low value_high".split())
     text = table_of_probes.probes(page)
     shares = next(line for line in text.splitlines() if "leading directions alone" in line)

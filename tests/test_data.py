@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from errordrops.data import prepare, sources
+from errordrops.data import draw, prepare, sources
 from errordrops.data.sources import DataError
 
 CONTENT = {name: f"content of {name}".encode() for name in sources.FASHION_MNIST}
@@ -105,16 +105,16 @@ def test_the_cache_serves_while_it_is_whole(tmp_path, checksums):
 @pytest.mark.parametrize("size", [10, 37, 200, 1000])
 def test_subsets_are_stratified(size):
     labels = np.repeat(np.arange(5), [500, 250, 125, 100, 25])
-    order = prepare.stratified_order(labels, size)
+    order = draw.stratified_order(labels, size)
     assert len(set(order.tolist())) == size
     counts = np.bincount(labels[order], minlength=5)
     assert (np.abs(counts - np.array([0.5, 0.25, 0.125, 0.1, 0.025]) * size) <= 1).all()
-    assert (order == prepare.stratified_order(labels, size)).all()
+    assert (order == draw.stratified_order(labels, size)).all()
 
 
 def test_the_leading_part_of_a_subset_is_mixed():
     labels = np.repeat(np.arange(10), 1000)
-    lead = labels[prepare.stratified_order(labels, 5000)[:1000]]
+    lead = labels[draw.stratified_order(labels, 5000)[:1000]]
     assert (np.abs(np.bincount(lead) - 100) < 40).all()
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 # 2.25 [1.96, 2.55] points (`step.m1.drop`): number, %, interval, up to a line of words, claim
 QUOTED = re.compile(
@@ -63,7 +63,7 @@ def maker():
 def test_config_readme_has_every_key_of_the_schemas():
     text = (REPOSITORY / "config/README.md").read_text()
     assert maker().made(text) == text, "run: make docs"
-    for key in ("`dataset.pad`", "`arms[].phases[].learning_rate`", "`claims.court.excess`", "`from`"):
+    for key in ("`dataset.pad`", "`arms[].phases[].learning_rate`", "`claims.mechanisms.excess`", "`from`"):
         assert f"| {key}" in text
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errordrops.analysis.drops import Drop, find_drops
+from errordrops.detector.drops import Drop, find_drops
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import scoring

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
 from errordrops.analysis import changes, detection, detector_claims, elsewhere, sweep
 from errordrops.report import caveats
-from errordrops.report import study as report_study
+from errordrops.report import material as report_study
+from errordrops.study import study as studies
 from planted_study import curves
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))
@@ -124,7 +124,7 @@ def test_the_page_says_what_the_detector_misses_and_what_its_silence_is_worth():
     assert "25 of 57 changes" in told and "22 of 25 at first" in told and "3 of 32 that come later" in told
     assert "2.44 points" in told and "9 of 128 trials, so its silence there says little." in told
     assert "What says more" not in told and caveats.unseen(page()) == ""
-    claim = {"id": "step.m1.elsewhere", "holds": True}
+    claim = {"id": "step.m1.elsewhere", "verdict": "holds"}
     assert "`step.m1.elsewhere`" in caveats.unseen(page([claim], planted=planted))
     assert "says something" in caveats.unseen(page(planted=planted.assign(found=100)))
 

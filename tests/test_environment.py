@@ -9,7 +9,7 @@ import yaml
 
 import errordrops
 from errordrops import installing
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}

@@ -73,7 +73,7 @@ def test_fresh_orders_of_the_data(small):
     assert labels[0] == small.train.labels[torch.randperm(200, generator=draw)].tolist()
     # an augmentation of their own: offsets of image i differ
     drawn = [Epoch(small, 0, 1, order) for order in (0, 1, 2)]
-    offsets = [one._offsets[:, one._order.argsort()] for one in drawn]
+    offsets = [one._augmentation.offsets[:, one._order.argsort()] for one in drawn]
     assert not any(torch.equal(offsets[i], offsets[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
@@ -96,10 +96,10 @@ def test_offsets_cover_their_range_evenly(small):
     many = Epoch(
         dataclasses.replace(small, train=epochs.Images(torch.zeros(20_000, 1, 1, 1), torch.zeros(20_000))), 0, 1
     )
-    counts = many._offsets.flatten().bincount(minlength=5)
+    counts = many._augmentation.offsets.flatten().bincount(minlength=5)
     assert len(counts) == 5
     assert ((counts / 40_000 - 0.2).abs() < 0.02).all()
-    assert abs(many._flipped.float().mean().item() - 0.5) < 0.02
+    assert abs(many._augmentation.flipped.float().mean().item() - 0.5) < 0.02
 
 
 def test_normalised_images_have_mean_zero_and_deviation_one(small):

@@ -8,25 +8,16 @@ import pandas as pd
 import pytest
 
 import planted_study
-from errordrops import study as studies
-from errordrops.analysis import (
-    cause_claims,
-    equivalence,
-    foretold_claims,
-    lag,
-    low_rate,
-    noise,
-    placebo,
-    same_claims,
-    speed,
-    sweep,
-    variance,
-)
+from errordrops.analysis import cause_claims, effects, foretold_claims, low_rate, placebo, same_claims, sweep
+from errordrops.analysis import epoch_variance as variance
+from errordrops.analysis import noise_fits as noise
+from errordrops.analysis import same_curve as equivalence
+from errordrops.analysis import statistics_lag as lag
+from errordrops.analysis import time_to_error as speed
 from errordrops.analysis.claims import beyond_claims, milestone_claims
-from errordrops.analysis.intervals import Interval
 from errordrops.analysis.judged import flow_time, milestones_trained, updates_per_epoch
 from errordrops.analysis.simulation import simulated_rates
-from errordrops.analysis.verdicts import at_least, at_most, claim
+from errordrops.study import study as studies
 from planted_study import HEIGHT, curves
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))
@@ -223,32 +214,20 @@ def test_low_rate_is_compared_before_and_at_the_end(exact):
 
 
 def test_claims_about_a_clear_effect_hold_and_name_their_numbers(exact, noisy):
-    summary = placebo.placebo_summary(placebo.placebo_effects(STUDY, curves(STUDY, jitter=0.1)))
-    empty = pd.DataFrame(columns="arm milestone split metric n difference difference_low difference_high".split())
-    found = {c["id"]: c for c in milestone_claims(STUDY, {"drop": empty, "level": empty}, summary)}
+    table = curves(STUDY, jitter=0.1)
+    summary = placebo.placebo_summary(placebo.placebo_effects(STUDY, table))
+    changes = effects.summary(STUDY, table, effects.effects(STUDY, table))
+    found = {c["id"]: c for c in milestone_claims(STUDY, changes)}
     assert found["step.m1.drop"]["holds"] is True and found["step.m1.drop"]["n"] == 4
-    assert found["batch.m1.level_loss"]["holds"] is True and "epoch 15" in found["batch.m1.level_loss"]["statement"]
-    assert found["early.m1.drop"]["holds"] is None  # no placebos there, and no summary either
-    assert "early.m2.drop" not in found  # nothing can say what would have happened
+    assert (found["step.m1.drop"]["control"], found["step.m1.drop"]["epoch"]) == ("placebo", 11)
+    assert found["batch.m1.level_loss"]["holds"] is True and found["batch.m1.level_loss"]["epoch"] is None
+    assert "Over the 5 epochs after 10, training loss is" in found["batch.m1.level_loss"]["statement"]
+    assert (found["early.m1.drop"]["control"], found["early.m1.drop"]["verdict"]) == ("none", "holds")
+    assert found["early.m2.drop"]["verdict"] == "not tested"  # nothing can say what would have happened
     assert not any(c.startswith(("step-2", "reversal", "cosine", "none")) for c in found)
     beyond = {c["id"]: c for c in beyond_claims(STUDY, summary)}
-    assert beyond["step.m1.beyond_placebos"]["value"] == 1.0 and beyond["step.m1.beyond_placebos"]["holds"] is True
+    assert beyond["step.m1.beyond_placebos"]["value"] == 1.0 and beyond["step.m1.beyond_placebos"]["kind"] == "share"
     json.dumps(list(found.values()), allow_nan=False)
-
-
-def test_verdicts():
-    inside = claim("a", "s", "m", "u", Interval(0.0, -0.1, 0.1), -0.3, 0.3)
-    assert inside["holds"] is True
-    over = Interval(0.2, -0.1, 0.5)
-    assert claim("a", "s", "m", "u", over, -0.3, 0.3)["holds"] is False
-    assert claim("a", "s", "m", "u", over, -0.3, 0.3, equivalence=True)["holds"] is None
-    beyond = claim("a", "s", "m", "u", Interval(0.5, 0.4, 0.6), -0.3, 0.3, equivalence=True)
-    assert beyond["holds"] is False
-    assert claim("a", "s", "m", "u", Interval(0.5, np.nan, np.nan), -0.3, 0.3)["holds"] is None
-    assert claim("a", "s", "m", "u", over)["holds"] is None
-    assert at_least("a", "s", "m", "u", 0.9, 0.9)["holds"] is True
-    assert at_least("a", "s", "m", "u", np.nan, 0.9)["holds"] is None
-    assert at_most("a", "s", "m", "u", 0.06, 0.05)["holds"] is False
 
 
 def test_intervals_and_tests_have_the_rates_that_they_promise():

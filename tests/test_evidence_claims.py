@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops import study as studies
-from errordrops.analysis import cause_claims, verdicts
-from errordrops.analysis.placebo import placebo_effects, placebo_summary
-from errordrops.analysis.results import results
-from errordrops.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.analysis import cause_claims, effects
+from errordrops.analysis.whole_study import results
+from errordrops.results import verdicts
+from errordrops.results.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS
+from errordrops.study import study as studies
 from planted_study import IMAGES, curves, draw
 
 STUDY = studies.load(str(Path(__file__).parent / "studies" / "planted.yaml"))
@@ -50,7 +50,7 @@ def nothing():
 
 CAUSE = (
     "step.m1.drop step.m1.level_loss batch.m1.drop step.m1.beyond_placebos predicted.rate.gain predicted.batch.gain "
-    "predicted.rate.closer noise.plateau dose.trend step.m1.variance step.m1.variance_beside_none reversal.m2.rise "
+    "predicted.rate.closer dose.trend step.m1.variance step.m1.variance_beside_none reversal.m2.rise "
     "step.m1.elsewhere batch.m1.elsewhere step.m1.elsewhere_loss early.m1.elsewhere "
     "step.m1.lag batch.m1.lag fork.identical detector.exact.error detector.found.error detector.found.loss low.before"
 ).split()
@@ -94,11 +94,12 @@ def test_runs_that_are_one_until_after_the_change_count_once(caused):
     assert caused["detector.found.error"]["n"] == 4 + 4 + 4
 
 
-def test_the_rise_is_claimed_only_with_its_threshold_and_placebos():
-    table, effects = pd.DataFrame({"difference": [0.0, 0.01]}), placebo_summary(placebo_effects(STUDY, curves(STUDY)))
+def test_the_rise_is_claimed_only_with_its_threshold_and_a_control():
+    table, changes = pd.DataFrame({"difference": [0.0, 0.01]}), effects.effects(STUDY, curves(STUDY))
+    rows = effects.summary(STUDY, curves(STUDY), changes)
     silent = replace(STUDY, claims={"reversal": 0.05})
-    for study, rows, number in ((STUDY, effects, 2), (silent, effects, 1), (STUDY, effects.iloc[:0], 1)):
-        assert len(cause_claims.reversal(study, {"reversal": table, "placebo_summary": rows})) == number
+    for study, summary, number in ((STUDY, rows, 2), (silent, rows, 1), (STUDY, rows.iloc[:0], 1)):
+        assert len(cause_claims.reversal(study, {"reversal": table, "effects_summary": summary})) == number
 
 
 def test_claims_are_json_with_unique_names(caused, nothing):

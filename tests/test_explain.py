@@ -12,7 +12,7 @@ import pytest
 import written_logs
 from errordrops import cli, explain
 from errordrops.errors import UserError
-from errordrops.explaining import page
+from errordrops.explain import page
 from made_logs import EPOCHS, curve, halved, log, step
 from test_page import CHROMIUM, browser
 

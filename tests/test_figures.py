@@ -168,12 +168,12 @@ def test_milestone_changes_show_every_seed_and_the_control(tables):
 def test_studies_of_every_shape_are_drawn(name, tables):
     curves = tables["curves"]
     one = {key: t[t["seed"] == 0] if "seed" in t else t for key, t in tables.items()}
-    ends = [f"{c}_{end}" for c in ("change", "change_none", "difference") for end in ("low", "high")]
+    ends = [f"{c}_{end}" for c in ("change", "change_control", "difference") for end in ("low", "high")]
     for key in ("milestone_summary", "milestone_levels_summary"):
         one[key] = tables[key].assign(n=1, **dict.fromkeys(ends, np.nan))
     without = only(tables, lambda arm: arm != "none")
     for key in CHANGES:
-        gone = [c for c in without[key] if c.startswith(("change_none", "difference"))]
+        gone = [c for c in without[key] if c.startswith(("change_control", "difference"))]
         without[key] = without[key].assign(**dict.fromkeys(gone, np.nan))
     diverged = tables | {"curves": curves[(curves["arm"] != "batch") | (curves["seed"] == 0) | (curves["epoch"] < 14)]}
     empty = {key: tables[key].iloc[:0] for key in ("closeups", *CHANGES, "final")}

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops.analysis.intervals import summarise
 from errordrops.figures import theme
+from errordrops.results.intervals import summarise
 from specifications import nodes, title
 
 NAMES = ("excess", "thrown", "motion")

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from errordrops.curves import PROBE_COLUMNS
 from errordrops.figures import curvature, dead_units, landscape, parts, theme
+from errordrops.results.curves import PROBE_COLUMNS
 from specifications import title
 
 ARMS, SEEDS = ("none", "step", "batch"), (11, 12)

@@ -8,12 +8,12 @@ import pytest
 
 import planted
 import planted_study
-from errordrops import study
 from errordrops.analysis import published
 from errordrops.figures import cross_entropy, optimizers, theme
+from errordrops.report import material as page
 from errordrops.report import papers
-from errordrops.report import study as page
 from errordrops.report import tables as page_tables
+from errordrops.study import study
 from specifications import title
 
 STEPS = ("step", "hybrid", "batch")

@@ -5,16 +5,17 @@ import json
 import pandas as pd
 import pytest
 
-from errordrops.analysis.verdicts import HOLDS_OPEN, OPEN, PER_RUN, interval, verdict
-from errordrops.report import about, effects, evidence, parts, study, summary
+from errordrops.report import about, effects, evidence, summary
+from errordrops.report import findings as parts
+from errordrops.report import material as study
 from rendered import change, folder, made  # noqa: F401  (fixtures)
 
 NUMBERS = {"metric": "test error_recomputed", "unit": "points", "n": 3, "threshold_low": None, "threshold_high": -1.0}
 
 
 def claim(id, holds=True, value=-3.0, low=-4.0, high=-2.0, **more):
-    """A claim about planted test error."""
-    interval = {"value": value, "ci_low": low, "ci_high": high}
+    """A claim about planted test error, beside arm none."""
+    interval = {"value": value, "ci_low": low, "ci_high": high, "control": "none", "epoch": None}
     return NUMBERS | {"id": id, "statement": "It falls.", "milestone": 10, "holds": holds} | interval | more
 
 
@@ -34,7 +35,7 @@ def test_both_numbers_are_of_one_measure_whichever_holds(folder):  # noqa: F811
     told = summary.tiles(with_claims(folder, *drops, *levels))
     assert told.count("mean of up to 5 epochs after") == 2 and "in epoch 11" not in told
     assert told.count("(statistics recomputed)") == 2 and "arm" not in told.split("data-claim")[1].split(">", 1)[1]
-    told = summary.tiles(with_claims(folder, *drops, levels[0], claim("batch.m1.level", holds=False)))
+    told = summary.tiles(with_claims(folder, *drops, levels[0], claim("batch.m1.level", holds=False, high=0.0)))
     assert told.count('class="tile"') == 1 and "mean of up to 5" in told
     told = summary.tiles(with_claims(folder, *drops))
     assert told.count("in epoch 11, the first after") == 2
@@ -59,38 +60,25 @@ def test_what_is_no_fall_is_said_in_whole_phrases(folder, low, high, said):  # n
     assert "The answer of the papers" in told and "the first ResNets had their learning rate divided by 10" in told
 
 
-def test_a_fail_that_decides_nothing_is_open():
-    assert verdict(claim("a", holds=False, low=-4.0, high=-0.5)) == OPEN
-    assert verdict(claim("a", holds=False, value=0.5, low=-0.5, high=1.5)) == "fails"
-    assert verdict(claim("a", holds=None)) == "undecided" and verdict(claim("a")) == "holds"
-    few = {"unit": "share of seeds", "threshold_low": 0.9, "threshold_high": None, "low": None, "high": None}
-    assert verdict(claim("a", holds=False, value=2 / 3, **few)) == OPEN, "two of three may well come from 90 %"
-    assert verdict(claim("a", holds=False, value=0.1, **few | {"n": 30})) == "fails"
+def test_what_a_claim_is_beside_is_read_from_its_fields():
+    e = effects.Effect("step", 10, "dividing the rate", "", 3, *[(0.0, 0.0, 0.0)] * 3)
+    for control, said in (("placebo", "active placebos: runs that go on without"), ("hold", "runs without it")):
+        told = summary.told(e, "level", claim("step.m1.level", control=control, epoch=15))
+        assert told.endswith(f"in epoch 15, after dividing the rate, beside {said}")
+    old = {key: value for key, value in claim("step.m1.level").items() if key not in ("control", "epoch")}
+    assert "mean of" not in summary.told(e, "level", old | {"statement": "In epoch 15 beside active placebos"})
 
 
-def test_what_was_counted_holds_openly_where_so_few_decide_nothing():
-    bounds = {"threshold_low": 0.9, "threshold_high": None, "low": None, "high": None}
-    for n, said in ((8, HOLDS_OPEN), (40, "holds")):  # 8 of 8 may come from 63 %, 40 of 40 from 91 %
-        assert verdict(claim("a", value=1.0, unit="share of seeds", **bounds | {"n": n})) == said
-    quiet = {"threshold_low": None, "threshold_high": 0.05, "low": None, "high": None, "unit": PER_RUN, "value": 0.0}
-    assert interval(claim("a", **quiet | {"n": 17})) == (0, pytest.approx(3.689 / 17, rel=1e-3))  # Garwood 1936
-    assert [verdict(claim("a", **quiet | {"n": n})) for n in (17, 100)] == [HOLDS_OPEN, "holds"]
-    three = claim("a", **quiet | {"n": 10, "value": 0.3, "holds": False})
-    assert interval(three) == (pytest.approx(0.0619, abs=1e-4), pytest.approx(0.8767, abs=1e-4))
-    assert verdict(three) == "fails"
-
-
-def test_open_fails_single_seeds_and_arms_without_claims_are_told(folder):  # noqa: F811
+def test_verdicts_single_seeds_and_arms_without_claims_are_told(folder):  # noqa: F811
     change(folder, "provenance.json", lambda p: p.update(unclaimed={"mild": "its factor is 2"}))
     one = [claim(f"early.m{i}.drop", holds=None, low=None, high=None, n=1) for i in (1, 2)]
     fails = [claim("step.m2.drop", holds=False, high=-0.5), claim("batch.m2.drop", holds=False, value=1, low=0, high=2)]
     told = parts.claims(with_claims(folder, claim("step.m1.drop"), *fails, *one))
-    assert "**1 holds**, **2 fail**, of which 1 is **open** (the interval reaches over the threshold" in told
-    assert "the 2 claims about early stay undecided" in told
+    assert "Of 5 claims **1 holds**, **1 does not hold** and 3 are not decided." in told
+    assert "the 2 claims about early are not decided" in told and "Found not to hold: batch&#46;m2&#46;drop." in told
     assert "Arm mild: no claim, because its factor is 2." in told
-    assert "open" not in parts.claims(with_claims(folder, fails[1])) and "One seed" not in parts.claims(
-        with_claims(folder, fails[1])
-    )
+    told = parts.claims(with_claims(folder, fails[1]))
+    assert "decided" not in told and "One seed" not in told
 
 
 def test_where_nothing_was_claimed_the_claims_of_moved_arms_are_named(folder):  # noqa: F811

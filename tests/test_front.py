@@ -5,8 +5,8 @@ import pytest
 from errordrops import front
 from errordrops.cli import main
 from errordrops.errors import UserError
-from errordrops.layout import Layout
-from errordrops.study import REPOSITORY, load
+from errordrops.results.layout import Layout
+from errordrops.study.study import REPOSITORY, load
 
 
 def test_the_command_alone_says_what_it_can_do_in_ten_lines(capsys):

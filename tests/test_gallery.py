@@ -8,8 +8,8 @@ import pytest
 
 import written_logs
 from errordrops.report import gallery
-from errordrops.report.study import Study, published
-from errordrops.study import REPOSITORY
+from errordrops.report.material import Study, published
+from errordrops.study.study import REPOSITORY
 
 
 @pytest.fixture(scope="module")

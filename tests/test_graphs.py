@@ -7,10 +7,10 @@ tensors that it was recorded with. With a GPU the real one is tried as well.
 import pytest
 import torch
 
-from errordrops.checkpoints import State
-from errordrops.graphs import WARM_UP, Graphs, cuda_recorder, graphs_for
-from errordrops.numerics import Numerics, choose
-from errordrops.schedules import Setting
+from errordrops.study.settings import Setting
+from errordrops.training.checkpoints import State
+from errordrops.training.graphs import WARM_UP, Graphs, cuda_recorder, graphs_for
+from errordrops.training.numerics import Numerics, choose
 from networks import trainer
 
 AT_ONCE = Numerics("cpu", "fp32", 1, 200)
@@ -85,6 +85,31 @@ def test_where_recording_fails_the_log_says_so_and_bits_are_the_same(tmp_path, c
     one_by_one, expected = train(tmp_path, None)
     assert equal(fallen_back, one_by_one) and measured == expected
     assert caplog.text.count("CUDA graphs are not used") == 1 and "not permitted" in caplog.text
+
+
+@pytest.mark.parametrize("warm", [0, WARM_UP])
+def test_what_a_recording_leaves_between_backward_pass_and_step_is_not_added_to_the_next_update(tmp_path, warm):
+    """Gradients of the batch that was being recorded: taken twice they give other weights."""
+    fallen_back = trainer(tmp_path, AT_ONCE, averages=[1])
+    step = fallen_back.optimizer.step
+
+    def broken(*given):
+        raise RuntimeError("CUDA error: operation failed due to a previous error during capture")
+
+    def record(work):
+        for _ in range(warm):
+            work()
+        fallen_back.optimizer.step = broken
+        try:
+            work()
+        finally:
+            fallen_back.optimizer.step = step
+
+    fallen_back.graphs = Graphs(record)
+    measured = [fallen_back.train_epoch(epoch, setting)[0] for epoch, setting in enumerate(SETTINGS, start=1)]
+    one_by_one, expected = train(tmp_path, None)
+    assert not fallen_back.graphs.works
+    assert equal(fallen_back.state(), one_by_one) and measured == expected
 
 
 def test_a_batch_of_several_passes_is_not_recorded(tmp_path):

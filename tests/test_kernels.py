@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from errordrops import fused, numerics
-from errordrops.batchnorm import NormActivation
+from errordrops.training import fused, numerics
+from errordrops.training.batchnorm import NormActivation
 
 SHAPES = [(32, 16, 28, 28), (5, 3, 7, 9), (1, 64, 4, 4), (2, 48, 5, 5), (3, 128, 2, 2)]
 
@@ -126,7 +126,7 @@ def test_only_what_fits_is_fused():
 
 def test_a_network_in_bf16_agrees_with_itself_in_fp32():
     """The fused path is taken in bf16 alone; what the network says differs from float32 by rounding only."""
-    from errordrops.models import build
+    from errordrops.training.models import build
 
     model = build({"family": "cifar-resnet", "depth": 8, "width": 16}, 1, 10, seed=1)
     x = torch.randn(64, 1, 28, 28, generator=torch.Generator().manual_seed(1)).to(memory_format=torch.channels_last)

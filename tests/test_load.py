@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from errordrops import cli, study
+from errordrops import cli
+from errordrops.study import study
 
 sys.path.insert(0, str(study.REPOSITORY / "benchmarks"))
 import scale

@@ -12,8 +12,8 @@ import written_consoles  # adds its formats to the list
 import written_logs
 from errordrops import explain
 from errordrops.errors import UserError
-from errordrops.logs import LogError, NoCurve, read_frame, read_log
-from errordrops.logs.words import meaning
+from errordrops.explain.readers import LogError, NoCurve, read_frame, read_log
+from errordrops.explain.readers.column_names import meaning
 
 assert written_consoles.sacred in written_logs.WRITERS
 RUN = written_logs.run()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import written_consoles  # adds its formats to the list
 import written_logs
 from errordrops.errors import UserError
-from errordrops.logs import read_log
+from errordrops.explain.readers import read_log
 
 assert written_consoles.sacred in written_logs.WRITERS
 RUN = written_logs.run()

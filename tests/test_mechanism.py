@@ -1,17 +1,24 @@
 """The probes: curvature against a full Hessian, products against differences, planted dead units, a tiny study."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from errordrops import cli, plan
-from errordrops.curves import PROBE_COLUMNS
+from errordrops import cli
 from errordrops.files import read_table
-from errordrops.mechanism import landscape, motion, spectrum, units
-from errordrops.mechanism.subject import Subject
-from errordrops.mechanism.surface import Surface, along, flat
-from errordrops.mechanism.toy import stability_limit
-from errordrops.runs import Session, train_run
+from errordrops.probes import displacement as motion
+from errordrops.probes import hessian as curvature
+from errordrops.probes import loss_map as landscape
+from errordrops.probes import sharpness, spectrum, units
+from errordrops.probes.subject import Subject
+from errordrops.probes.surface import Surface, along, flat
+from errordrops.results.curves import PROBE_COLUMNS
+from errordrops.study import plan
+from errordrops.study.settings import Setting, stability_limit
+from errordrops.training.batchnorm import batch_norms, set_groups
+from errordrops.training.runs import Session, train_run
 from networks import tiny, trainer
 
 PROBED = {
@@ -75,12 +82,33 @@ def test_eigenvalues_are_those_of_the_full_hessian():
     assert np.abs(hessian - hessian.T).max() < 1e-12
     exact = np.linalg.eigvalsh(hessian)
     assert exact[0] < 0 < exact[-1]
-    values, vectors = spectrum.ends(surface.hessian(weights), surface.size, 4)
+    values, vectors, leading = spectrum.ends(surface.hessian(weights), surface.size, 4)
+    assert leading == 4
     expected = np.concatenate([exact[::-1][:4], exact[:4][::-1]])
     assert values == pytest.approx(expected, rel=1e-3)
     assert vectors.T @ vectors == pytest.approx(np.eye(8), abs=1e-8)
     total, error = spectrum.trace(surface.hessian(weights), surface.size, 400)
     assert abs(total - np.trace(hessian)) < 4 * error
+
+
+def test_fewer_pairs_than_asked_for_are_never_taken_for_leading_ones(monkeypatch):
+    """Where both ends do not converge at once, each is asked by itself; what is found says to which end it belongs."""
+    surface = small_surface()
+    weights = start(surface)
+    exact = np.linalg.eigvalsh(full_hessian(surface, weights).numpy())
+    solve = spectrum.eigsh
+
+    def tired(operator, k, which, **options):
+        if which == "SA":
+            return solve(operator, k=k, which=which, **options)
+        values, vectors = solve(operator, k=k, which="LA" if which == "BE" else which, **options)
+        raise spectrum.ArpackNoConvergence("%s %s", values[-2:], vectors[:, -2:])  # two of the pairs, as it happens
+
+    monkeypatch.setattr(spectrum, "eigsh", tired)
+    values, vectors, leading = spectrum.ends(surface.hessian(weights), surface.size, 4)
+    assert leading == 2 and vectors.shape == (surface.size, 6)
+    assert values[:leading] == pytest.approx(exact[::-1][:2], rel=1e-3)
+    assert values[leading:] == pytest.approx(exact[:4][::-1], rel=1e-3)
 
 
 def test_a_part_along_a_basis_is_the_projection():
@@ -141,7 +169,7 @@ def values(tables, arm, probe, quantity, moment=None):
 
 def test_every_probe_writes_its_table(probed):
     _, _, tables = probed
-    assert len(tables) == 2 * 5 + 1  # one map
+    assert len(tables) == 2 * 7 + 1  # one map
     assert all(list(table.columns) == PROBE_COLUMNS and len(table) for table in tables)
     assert all(np.isfinite(table["value"]).all() for table in tables)
 
@@ -184,3 +212,57 @@ def test_a_run_that_is_not_probed_is_refused(probed, capsys):
     loaded, layout, _ = probed
     assert cli.main(["probe", str(loaded.path), "none", "0", "landscape", "--results", str(layout.root.parent)]) == 1
     assert "does not probe landscape of none seed 0" in capsys.readouterr().err
+
+
+def test_batch_sharpness_is_that_of_the_batch_hessian_along_its_gradient(probed):
+    """Of two ghost groups, weighted and not, as if the batch had gone through the network in one piece."""
+    loaded, layout, tables = probed
+    subject = Subject(Session(loaded, plan.find_run(loaded, "batch", 0), layout, "cpu"))
+    weights, size = subject.weights("before"), subject.trainer.group_size
+    for factor in (1.0, 4.0):
+        setting = replace(subject.settings[0], batch_size=2 * size, noise=factor)
+        groups = next(sharpness.drawn(subject, setting, 1))
+        images, labels, by = (list(parts) for parts in zip(*groups, strict=True))
+        assert len(groups) == 2 and (by == [None, None]) == (factor == 1)
+        whole = subject.surface(size).on(torch.cat(images), torch.cat(labels), torch.cat(by) if factor > 1 else None)
+        set_groups(batch_norms(whole.model), 2)
+        gradient = whole.gradient(weights)
+        expected = float(gradient @ whole.hessian(weights)(gradient) / (gradient @ gradient))
+        assert sharpness.quotient(subject, weights, setting, 1).value == pytest.approx(expected, rel=1e-3)
+    (table,) = [t for t in tables if (t["arm"].iloc[0], t["probe"].iloc[0]) == ("batch", "sharpness")]
+    limit = table[table["quantity"] == "limit_small"].set_index(["moment", "index"])["value"]
+    assert limit.to_numpy() == pytest.approx(2 * 0.1 / 0.05)
+    assert set(limit.index) == {("before", 0.0), ("before", 1.0), ("after", 0.0), ("later", 0.0)}
+
+
+def test_a_quotient_of_means_has_the_error_of_its_batches():
+    draw = np.random.default_rng(1)
+    repeated = [sharpness.ratio(2 + draw.standard_normal(64), 1 + 0.1 * draw.standard_normal(64)) for _ in range(400)]
+    assert np.mean([one.value for one in repeated]) == pytest.approx(2, abs=0.03)
+    assert np.mean([one.error for one in repeated]) == pytest.approx(np.std([one.value for one in repeated]), rel=0.15)
+
+
+def test_a_run_with_another_optimiser_has_the_stability_limit_of_its_own(tmp_path):
+    study = {"optimizers": [{"optimizer": "nesterov", "arms": ["none"]}]}
+    loaded, layout = tiny(tmp_path, **(PROBED | study))
+    kinds = {name: Subject(Session(loaded, plan.find_run(loaded, name, 0), layout, "cpu")).kind for name in
+             ("none", "none-nesterov")}  # fmt: skip
+    assert kinds == {"none": "momentum", "none-nesterov": "nesterov"}
+    limits = [curvature.limit_of(kind, Setting(0.1, 32, 0.9)) for kind in ("momentum", "nesterov", "adam")]
+    assert limits == [stability_limit(0.1, 0.9), stability_limit(0.1, 0.9, nesterov=True), None]
+
+
+def test_units_that_woke_without_a_change_are_silenced_too(probed):
+    _, _, tables = probed
+    for arm in ("none", "batch"):
+        found = [
+            values(tables, arm, "units", name, "after").iloc[0] for name in ("loss_silenced", "loss_silenced_control")
+        ]
+        assert np.isfinite(found).all() and (arm != "none" or found[0] == found[1])
+
+
+def test_random_directions_stand_beside_the_leading_ones(probed):
+    _, _, tables = probed
+    shares = [values(tables, "batch", "motion", f"share_{name}", "after").iloc[0] for name in ("leading", "random")]
+    basis = motion.random_basis(50, 3)
+    assert torch.allclose(basis.T @ basis, torch.eye(3), atol=1e-5) and all(0 < share < 1 for share in shares)

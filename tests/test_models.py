@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import pad
 
-from errordrops.batchnorm import batch_norms
-from errordrops.costs import forward_multiply_adds
-from errordrops.models import SubsampleAndWiden, build, global_average
+from errordrops.results.costs import forward_multiply_adds
+from errordrops.training.batchnorm import batch_norms
+from errordrops.training.models import SubsampleAndWiden, build, global_average
 from networks import smoke
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from errordrops.optimizer import SGD, Adam
-from errordrops.schedules import Setting
+from errordrops.study.settings import Setting
+from errordrops.training.optimizer import SGD, Adam
 from networks import trainer
 
 

@@ -13,13 +13,12 @@ import pytest
 import planted
 import planted_controls
 import planted_evidence
-import test_court
 import test_figures_mechanism_a
 import test_figures_mechanism_b
 import test_figures_papers
+import test_forks
 from errordrops import figures, report
-from errordrops.analysis import court
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 from reading import WORDS_PER_MINUTE, words
 from rendered import SETTINGS
 
@@ -49,13 +48,11 @@ def address(tmp_path_factory):
     more |= {name: quoted[name].iloc[:0] for name in ("optimizers", "optimizer_summary")}  # this study has one
     for name in more.keys() - {"probes"} - planted.tables().keys() - {"curves"}:
         more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
-    predicted = court.court_claims(test_court.STUDY, test_court.tables())
-    outcomes = court.court(test_court.STUDY, predicted)
-    more |= {"court": outcomes, "verdicts": court.verdicts(test_court.STUDY, outcomes)}
-    for name in ("court", "verdicts"):
-        more[name].to_csv(folder / "analysis" / f"{name}.csv", index=False)
+    for name, table in test_forks.TABLES.items():
+        table.to_csv(folder / "analysis" / f"{name}.csv", index=False)
+    more |= test_forks.TABLES
     claims = json.loads((folder / "claims.json").read_text())
-    (folder / "claims.json").write_text(json.dumps(claims + predicted + court.verdict_claims(more["verdicts"])))
+    (folder / "claims.json").write_text(json.dumps(claims + list(test_forks.CLAIMS.values())))
     tables = more | {"curves": planted.curves(), "closeups": planted.closeups(), **planted.tables()}
     for name, figure in figures.FIGURES.items():
         figures.save(figure.draw(tables), folder / "figures" / name)

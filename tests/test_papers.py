@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from errordrops import plan, study
 from errordrops.analysis.final import schedules
 from errordrops.analysis.published import optimizers, published
-from errordrops.batching import nominal_updates, updates_per_epoch
-from errordrops.curves import read_run
-from errordrops.runs import train_run
-from errordrops.schedules import Setting, noise_scale
-from errordrops.study import StudyError
+from errordrops.results.curves import read_run
+from errordrops.study import plan, study
+from errordrops.study.batching import nominal_updates, updates_per_epoch
+from errordrops.study.settings import Setting, noise_scale
+from errordrops.study.study import StudyError
+from errordrops.training.runs import train_run
 from networks import tiny
 from test_arms import load
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import yaml
 
 import planted
-from errordrops import plan, reference, study
-from errordrops.layout import Layout
-from errordrops.provenance import mixed_forks
-from errordrops.schedules import Setting, shared_epochs
+from errordrops.results import reference
+from errordrops.results.layout import Layout
+from errordrops.results.provenance import mixed_forks
+from errordrops.study import plan, study
+from errordrops.study.settings import Setting, shared_epochs
 from test_study import GOOD, changed, write
 
 STUDIES = study.REPOSITORY / "config/studies"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errordrops.plateau import Plateau, plateau_settings
-from errordrops.schedules import Setting, milestones
+from errordrops.study.plateau import Plateau, plateau_settings
+from errordrops.study.settings import Setting, milestones
 
 BASE = Setting(0.05, 32, 0.9)
 RULE = Plateau(factor=10, cuts=2, smoothing=3, patience=3, least=0.1)

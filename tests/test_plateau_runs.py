@@ -2,11 +2,12 @@
 
 import pytest
 
-from errordrops import curves, plan
-from errordrops.plateau import plateau_settings
-from errordrops.runs import train_run
-from errordrops.schedules import milestones
-from errordrops.trainer import Trainer
+from errordrops.results import curves
+from errordrops.study import plan
+from errordrops.study.plateau import plateau_settings
+from errordrops.study.settings import milestones
+from errordrops.training.runs import train_run
+from errordrops.training.trainer import Trainer
 from networks import tiny
 from performed import described, perform, trained, wide
 
@@ -85,7 +86,7 @@ def test_the_plateau_rule_follows_validation_error_and_resumes_where_it_was(tmp_
 
 def test_the_rule_is_settled_only_by_errors_that_are_there(tmp_path, monkeypatch):
     """Epoch e + 1 is trained under what `plateau_settings` says of the errors after epochs 1 to e."""
-    from errordrops import runs
+    from errordrops.training import runs
 
     asked = []
 

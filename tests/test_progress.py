@@ -10,13 +10,13 @@ from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.tests import TestLogHandlerBase
 
-from errordrops.layout import Layout
-from errordrops.plan import find_run
 from errordrops.progress import closing, events, failures, logs, plain, screen, words
 from errordrops.progress.board import board
 from errordrops.progress.briefing import EVENT, changes
 from errordrops.progress.display import Display, error_in_curve
-from errordrops.study import REPOSITORY, load
+from errordrops.results.layout import Layout
+from errordrops.study.plan import find_run
+from errordrops.study.study import REPOSITORY, load
 from snakemake_logger_plugin_errordrops import LogHandler, LogHandlerSettings
 
 LINE = (
@@ -255,7 +255,8 @@ def test_chatter_is_left_out_and_warnings_are_not():
 
 def claim(id, value, low, high, holds, **more):
     milestone = {"m1": 10, "m2": 20}[id.split(".")[1]]
-    return {"id": id, "milestone": milestone, "value": value, "ci_low": low, "ci_high": high, "holds": holds} | more
+    numbers = {"value": value, "ci_low": low, "ci_high": high, "threshold_low": None, "threshold_high": -1.0}
+    return {"id": id, "milestone": milestone, "holds": holds} | numbers | more
 
 
 def test_the_last_lines_are_those_of_the_claims(tmp_path):

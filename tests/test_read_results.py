@@ -4,7 +4,7 @@ import importlib.util
 import json
 
 import planted
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 
 def script():

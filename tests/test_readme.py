@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in sorted((REPOSITORY / "docs").glob("*.md")))]
 PRIVATE = "told|laid|reckoned|foretold|doubtless|hitherto|whereof"  # words that only we used so

@@ -5,10 +5,11 @@ import json
 import pandas as pd
 import pytest
 
-from errordrops import plan, reference
 from errordrops.errors import UserError
 from errordrops.files import read_table, write_csv, write_json
-from errordrops.layout import Layout
+from errordrops.results import reference
+from errordrops.results.layout import Layout
+from errordrops.study import plan
 from networks import smoke
 
 

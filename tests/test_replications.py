@@ -4,13 +4,15 @@ import json
 
 import pytest
 
-from errordrops import cli, replications
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import claim
+from errordrops import cli
 from errordrops.errors import UserError
 from errordrops.files import write_json
-from errordrops.layout import Layout
-from errordrops.report import replicated, study
+from errordrops.report import material as study
+from errordrops.report import replicated
+from errordrops.results import reference as kept_results
+from errordrops.results.intervals import Interval
+from errordrops.results.layout import Layout
+from errordrops.results.verdicts import claim
 from rendered import SETTINGS, change, folder, made
 
 __all__ = ["folder", "made"]  # fixtures
@@ -46,35 +48,35 @@ def places(tmp_path):
 def test_what_is_kept_is_read_again_and_the_reference_stays(places):
     results, reference = places
     before = reference.claims.read_bytes()
-    kept = replications.keep(results, reference, "2026-02")
-    assert [path.parent for path in replications.files(reference)] == [kept, kept]
-    assert replications.read(reference) == [replications.Replication("2026-02", AGAIN, PROVENANCE)]
+    kept = kept_results.keep_again(results, reference, "2026-02")
+    assert [path.parent for path in kept_results.replication_files(reference)] == [kept, kept]
+    assert kept_results.replications(reference) == [kept_results.Replication("2026-02", AGAIN, PROVENANCE)]
     assert reference.claims.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", "-x", "<b>"])
 def test_a_name_that_is_no_folder_is_refused(places, name):
     with pytest.raises(UserError, match="letters, digits"):
-        replications.keep(*places, name)
-    assert replications.read(places[1]) == []
+        kept_results.keep_again(*places, name)
+    assert kept_results.replications(places[1]) == []
 
 
 def test_runs_of_the_reference_are_no_replication_of_it(places):
     results, reference = places
     write(results, AGAIN, runs=[*PROVENANCE["runs"][:3], {"arm": "none", "from_reference": True}])
     with pytest.raises(UserError, match="1 of 4 runs were taken from the reference"):
-        replications.keep(results, reference, "again")
+        kept_results.keep_again(results, reference, "again")
 
 
 def test_claims_are_needed_on_both_sides(places):
     results, reference = places
     reference.claims.unlink()
     with pytest.raises(UserError, match=r"errordrops keep p$"):
-        replications.keep(results, reference, "again")
+        kept_results.keep_again(results, reference, "again")
     write(reference, REFERENCE)
     results.provenance.unlink()
     with pytest.raises(UserError, match=r"make report STUDY=p$"):
-        replications.keep(results, reference, "again")
+        kept_results.keep_again(results, reference, "again")
 
 
 @pytest.mark.parametrize(
@@ -85,20 +87,20 @@ def test_claims_are_needed_on_both_sides(places):
     ],
 )
 def test_a_damaged_replication_is_named(places, spoil, message):
-    kept = replications.keep(*places, "again")
+    kept = kept_results.keep_again(*places, "again")
     spoil(kept / "claims.json")
     with pytest.raises(UserError, match=message):
-        replications.read(places[1])
+        kept_results.replications(places[1])
 
 
 def test_the_page_tells_what_came_out_otherwise(folder):
     (folder / "claims.json").write_text(json.dumps(REFERENCE))
     change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01", code=["a"]))
     reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
-    replications.keep(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
+    kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
     text = replicated.replicated(study.read(folder))
     assert "In a second training of all 4 runs (same seeds) 1 of 3 claims came out the same and **1** reversed" in text
-    assert "they do **not** agree" in text and "1 *power* (decided on one side, undecided on the other)" in text
+    assert "they do **not** agree" in text and "1 *power* (decided on one side, not on the other)" in text
     assert [row.split("</code>")[0] for row in text.split("<code>")[1:]] == ["c", "b"]  # the worst first
     assert "Stated only since" not in text
     assert "- code of training: a; then b. Training may have changed." in text
@@ -109,7 +111,7 @@ def test_a_claim_that_was_stated_since_is_no_disagreement(folder):
     (folder / "claims.json").write_text(json.dumps([*REFERENCE[:1], fall("e", -3.0, 0.5)]))
     change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01"))
     reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
-    replications.keep(write(Layout(folder.parent / "other"), AGAIN[:1]), reference, "2026-02")
+    kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN[:1]), reference, "2026-02")
     text = replicated.replicated(study.read(folder))
     assert "1 of 1 claim came out the same and **none** reversed: they agree." in text
     assert "Stated only since, and not compared: 1." in text
@@ -118,7 +120,7 @@ def test_a_claim_that_was_stated_since_is_no_disagreement(folder):
 def test_a_page_of_that_very_training_does_not_compare_it_with_itself(folder):
     change(folder, "provenance.json", lambda p: p.update(PROVENANCE))
     reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
-    replications.keep(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
+    kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
     assert len(study.read(folder).replications) == 1
     assert replicated.replicated(study.read(folder)).startswith("<!--")
 

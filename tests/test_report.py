@@ -14,7 +14,8 @@ import pytest
 
 import planted
 from errordrops import report
-from errordrops.report import engines, parts, study, text
+from errordrops.report import engines, parts, text
+from errordrops.report import material as study
 from rendered import SETTINGS, cells, change, folder, made, page, page_of, visible
 
 __all__ = ["folder", "made", "page"]  # fixtures
@@ -34,7 +35,7 @@ def test_changes_tables_are_the_csv(page, made, identifier, file):
         metric = {"running": "error", "recomputed": "error_recomputed"}[row[1]]
         here = (summary["split"] == "test") & (summary["metric"] == metric)
         (want,) = summary[here & (summary["arm"] == arm) & (summary["milestone"] == int(m))].itertuples()
-        for j, key in ((2, "change"), (3, "change_none"), (4, "difference")):
+        for j, key in ((2, "change"), (3, "change_control"), (4, "difference")):
             mean, low, high = (getattr(want, key + end) for end in ("", "_low", "_high"))
             assert row[j] == f"{mean:+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "\u2212")
         assert row[5] == "3"
@@ -52,13 +53,13 @@ def test_final_table_is_the_csv(page, made):
 
 
 def test_claims_are_told_as_they_came_out(page):
-    holds, fails, undecided = cells(page, "tbl-claims")
-    assert [holds[0], fails[0], undecided[0]] == ["holds", "fails (open)", "undecided"]
-    assert fails[2] == "−0.40 (−1.20 to +0.40) points" and fails[3] == "below −0.5"
+    holds, open_one, untested = cells(page, "tbl-claims")
+    assert [holds[0], open_one[0], untested[0]] == ["holds", "not decided", "not tested"]
+    assert open_one[2] == "−0.40 (−1.20 to +0.40) points" and open_one[3] == "below −0.5"
     told = visible(page)
-    assert "Of 3 claims, 1 holds , 1 fails , of which 1 is open (the interval reaches over the threshold" in told
-    assert "and 1 is undecided. Failed: step.m2.drop." in told
-    assert "1 claim failed (1 open), for 1 reason." in told
+    assert "Of 3 claims 1 holds , 1 is not decided and 1 is not tested." in told
+    assert "Not decided means that the interval reaches over the threshold" in told
+    assert "Why claims do not hold" not in told
 
 
 def test_answer_follows_from_the_numbers(folder):

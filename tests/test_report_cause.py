@@ -9,7 +9,8 @@ import pandas as pd
 
 from errordrops import report
 from errordrops.analysis.simulation import simulated_rates
-from errordrops.report import evidence, study
+from errordrops.report import evidence
+from errordrops.report import material as study
 from rendered import folder, made
 
 __all__ = ["folder", "made"]  # fixtures
@@ -47,16 +48,16 @@ def test_a_part_tells_its_claims_with_their_verdicts(folder):
     numbers = {"value": 0.93, "ci_low": 0.85, "ci_high": 1.01, "unit": "nats per nat", "n": 4}
     numbers |= {"threshold_low": 1.1, "threshold_high": None}  # beyond the whole interval
     claims = [
-        numbers | {"id": "predicted.rate.slope", "statement": "a", "holds": True},
+        numbers | {"id": "predicted.rate.slope", "statement": "a", "threshold_low": 0.8},
         numbers | {"id": "predicted.batch.slope", "statement": "b", "holds": False},
         numbers | {"id": "predicted.rate.gain", "statement": "c", "holds": None, "value": None},
-        numbers | {"id": "step.m1.drop", "statement": "elsewhere", "holds": True},
+        numbers | {"id": "step.m1.drop", "statement": "elsewhere", "threshold_low": 0.8},
     ]
     (folder / "claims.json").write_text(json.dumps(claims))
     text = evidence_of(folder, "sweep_fits")
-    assert "**1 of 3 claims** about it holds" in text
+    assert "Of 3 claims about it **1 holds**, **1 does not hold** and 1 is not tested" in text
     assert "`predicted.rate.slope`: 0.930 (0.850 to 1.010) nats per nat; holds" in text
-    assert "`predicted.batch.slope`" in text and "**fails**" in text and "undecided" in text
+    assert "`predicted.batch.slope`" in text and "**does not hold**" in text and "not tested" in text
     assert "step.m1.drop" not in text and "(#sec-failed)" in text
     unmet = [{"claims": r"predicted\..*\.slope", "why": "Because."}, {"claims": "step.*", "why": "Elsewhere."}]
     why = evidence.failed(study.read(folder), unmet)

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from errordrops import curves, plan
 from errordrops.files import read_table
-from errordrops.runs import closeup_run, train_run
-from errordrops.schedules import settings
+from errordrops.results import curves
+from errordrops.study import plan
+from errordrops.study.settings import settings
+from errordrops.training.runs import closeup_run, train_run
 from networks import tiny
 from performed import described, perform, quiet, small, trained, wide
 

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from errordrops.batching import nominal_updates
-from errordrops.schedules import (
+from errordrops.study.batching import nominal_updates
+from errordrops.study.settings import (
     Phase,
     ScheduleError,
     Setting,

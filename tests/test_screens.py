@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import terminal
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 
 NAMES = ("Snakefile", "Makefile", "config", "profiles", "report", "src", "workflow", "pyproject.toml")
 NO_NETWORK = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}

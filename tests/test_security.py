@@ -11,8 +11,8 @@ import yaml
 
 import planted
 from errordrops import explain, report
-from errordrops.report import study as report_study
-from errordrops.study import REPOSITORY
+from errordrops.report import material as report_study
+from errordrops.study.study import REPOSITORY
 
 SOURCES = sorted(
     path

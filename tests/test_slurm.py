@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from errordrops.layout import Layout
+from errordrops.results.layout import Layout
 from test_workflow import Place
 
 pytestmark = pytest.mark.slurm

@@ -10,11 +10,12 @@ from PIL import Image
 from torchvision.transforms import v2
 
 import pictures
-from errordrops import cli, study
+from errordrops import cli
 from errordrops.data import imagenet, shards, stored
 from errordrops.data.folder import read_rgb
 from errordrops.data.sources import DataError
 from errordrops.randomness import number_of
+from errordrops.study import study
 
 CPU = torch.device("cpu")
 
@@ -235,7 +236,7 @@ def test_mistakes_in_such_a_study_are_told(tmp_path, changes, expected):
 
 def test_imagenet_studies_as_planned(capsys):
     """Updates and rates of the papers' schedules: 1,281,167 images."""
-    from errordrops.batching import updates_per_epoch
+    from errordrops.study.batching import updates_per_epoch
 
     folder = study.REPOSITORY / "config/studies"
     he, smith = (study.load(name, folder) for name in ("he2015-imagenet", "smith2018-imagenet"))

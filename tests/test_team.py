@@ -12,15 +12,18 @@ import torch
 from safetensors.torch import load_file
 
 import pictures
-from errordrops import batching, cli, curves, team
+from errordrops import cli
 from errordrops.errors import UserError
 from errordrops.files import read_table
+from errordrops.results import curves
+from errordrops.study import batching
+from errordrops.training import team
 from errordrops.workflow import Workflow
 
 KILLED = """
 import os, signal, sys
 from errordrops import cli
-from errordrops.team import TeamTrainer
+from errordrops.training.team import TeamTrainer
 
 train_epoch = TeamTrainer.train_epoch
 
@@ -131,14 +134,14 @@ def test_more_processes_than_groups_are_refused_with_the_arithmetic(monkeypatch,
     several = object.__new__(team.TeamTrainer)
     several.__dict__ |= one.__dict__
     monkeypatch.setattr(team, "count", lambda: 4)
-    from errordrops.schedules import Setting
+    from errordrops.study.settings import Setting
 
     with pytest.raises(UserError, match=r"4 processes cannot share a batch of 40 images, which has 2 ghost group"):
         several.train_epoch(1, Setting(0.1, 40, 0.9))
 
 
 def test_the_warm_up_rises_evenly_to_the_rate(tmp_path):
-    from errordrops.schedules import Setting
+    from errordrops.study.settings import Setting
     from networks import trainer
 
     warm, setting = trainer(tmp_path, warmup={"epochs": 5, "from": 0.1}), Setting(3.2, 20, 0.9)

@@ -1,17 +1,22 @@
-"""The noisy quadratic: exact curves against simulation, the state of rest against both, the stability limit."""
+"""The noisy quadratic: exact curves against simulation and torch's optimiser, its rest, the stability limit."""
 
 import numpy as np
 import pytest
+import torch
 
-from errordrops.mechanism.toy import (
+from errordrops.analysis.noisy_quadratic import (
     Stretch,
     excess_curve,
+    fall,
+    half_time,
     recursion,
     rest_excess,
+    rest_moments,
     rest_variance,
     simulate,
-    stability_limit,
+    window_variance,
 )
+from errordrops.study.settings import stability_limit
 
 H, S = np.array([0.1, 1.0, 8.0]), np.array([0.5, 1.0, 2.0])
 START = np.array([1.0, 0.2, 0.1])
@@ -63,3 +68,70 @@ def test_nesterov_is_stable_up_to_its_own_limit():
         h = factor * stability_limit(a, m, nesterov=True)
         roots = np.roots([1, -(1 + m) * (1 - a * h), m * (1 - a * h)])
         assert (np.abs(roots).max() < 1) == stable
+
+
+# a cut of the rate, then a growth of the batch: the buffer lives through both
+PHASES = [Stretch(40, 0.1, 0.9), Stretch(30, 0.025, 0.9), Stretch(30, 0.025, 0.9, 4)]
+
+
+def by_torch(noise: np.ndarray, copies: int, seed: int) -> np.ndarray:
+    """Mean excess loss (1 + updates,) with torch.optim.SGD, whose rate is set at each phase as the trainer sets it."""
+    draw = np.random.default_rng(seed)
+    x = torch.nn.Parameter(torch.from_numpy(draw.standard_normal((copies, len(H))) * np.sqrt(START)))
+    optimizer = torch.optim.SGD([x], lr=1.0, momentum=0.9)
+    curvature, losses = torch.from_numpy(H), []
+    for phase in PHASES:
+        optimizer.param_groups[0]["lr"] = phase.rate
+        for _ in range(phase.updates):
+            losses.append(float((curvature * x.detach() ** 2).sum(1).mean() / 2))
+            kicks = np.sqrt(noise / phase.batch_factor) * draw.standard_normal(tuple(x.shape))
+            x.grad = curvature * x.detach() + torch.from_numpy(kicks)
+            optimizer.step()
+    return np.array([*losses, float((curvature * x.detach() ** 2).sum(1).mean() / 2)])
+
+
+def test_the_model_takes_the_steps_of_torch_across_a_cut_of_the_rate_and_a_growth_of_the_batch():
+    """The same random numbers give the same curve; the old model, v' = m v - a g, misses it at the first update."""
+    mean, error = simulate(H, S, START, PHASES, 3000, seed=5)
+    assert by_torch(S, 3000, seed=5) == pytest.approx(mean, rel=1e-10)
+    exact = excess_curve(H, S, START, PHASES)
+    assert np.abs((exact - mean) / error).max() < 4.5
+    still = excess_curve(H, 0 * S, START, PHASES)
+    assert still[40] - still[41] < (still[39] - still[40])  # the first step after the cut is a quarter as long
+
+
+def test_nothing_rises_after_a_cut_of_the_rate_or_a_growth_of_the_batch():
+    """From rest the loss only falls, to the new rest; a growth of the batch by as much ends there, too."""
+    before = Stretch(0, 0.1, 0.9)
+    assert excess_curve(H, S, rest_moments(H, S, 0.1, 0.9), [Stretch(50, 0.1, 0.9)]) == pytest.approx(
+        rest_excess(H, S, 0.1, 0.9)
+    )
+    for after in (Stretch(4000, 0.025, 0.9), Stretch(4000, 0.1, 0.9, 4)):
+        curve, end = fall(H, S, before, after), rest_excess(H, S / after.batch_factor, after.rate, 0.9)
+        assert curve[-1] == pytest.approx(end, rel=1e-4) and curve.max() <= curve[0] * (1 + 1e-9)
+        assert 0 < half_time(curve, end) < 1000
+    put_back = fall(H, S, before, Stretch(4000, 0.025, 0.9, 1 / 4))  # the rate cut, the noise put back
+    assert put_back[-1] == pytest.approx(curve[0], rel=0.2)
+
+
+def test_a_half_time_is_read_between_two_updates():
+    assert half_time(np.array([4.0, 3.0, 1.0, 0.0]), 0.0) == pytest.approx(1.5)
+    assert np.isnan(half_time(np.array([4.0, 3.9]), 0.0))
+
+
+def test_the_variance_in_a_window_is_that_of_a_simulation():
+    """At rest, 60 updates: a fast direction shows all of its variance, a slow one little of it."""
+    h, s, rate, updates = np.array([0.02, 2.0]), np.array([1.0, 1.0]), 0.05, 60
+    draw = np.random.default_rng(3)
+    x, b = np.zeros((2000, 2)), np.zeros((2000, 2))
+    path = []
+    for update in range(3000 + updates):
+        b = 0.9 * b + h * x + np.sqrt(s) * draw.standard_normal(x.shape)
+        x = x - rate * b
+        if update >= 3000:
+            path.append(x)
+    measured = np.array(path).var(0).mean(0)
+    expected = window_variance(h, s, rate, 0.9, updates)
+    assert measured == pytest.approx(expected, rel=0.06)
+    share = expected / rest_variance(h, s, rate, 0.9)
+    assert share[0] < 0.3 and share[1] > 0.8

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from errordrops.checkpoints import capture
-from errordrops.closeups import Look, replays
-from errordrops.curves import run_rows
-from errordrops.plan import VALIDATION
-from errordrops.schedules import Setting, rule_phases, settings
-from errordrops.training import bring_to, known_epochs, train
+from errordrops.results.curves import run_rows
+from errordrops.study.plan import RAW, VALIDATION
+from errordrops.study.settings import Setting, rule_phases, settings
+from errordrops.training.checkpoints import capture
+from errordrops.training.closeups import Look, replays
+from errordrops.training.loop import bring_to, known_epochs, train
 from networks import FP32, RECIPE, data, keys, store, trainer
 
 BASE = Setting(0.05, 20, 0.9)
@@ -108,7 +108,7 @@ import os, signal, sys
 sys.path.insert(0, {tests!r})
 from pathlib import Path
 import test_training as t
-from errordrops.trainer import Trainer
+from errordrops.training.trainer import Trainer
 
 train_epoch = Trainer.train_epoch
 
@@ -211,7 +211,8 @@ def test_curve_rows_count_updates_and_examples(tmp_path):
 
 def test_measured_numbers_agree_with_plain_torch(tmp_path):
     """Test error and loss of a trained state, recomputed without this package's evaluation code."""
-    where, chain, _ = run(tmp_path, NONE)
+    where, chain = store(tmp_path), keys(NONE)
+    train(trainer(tmp_path), where, chain, NONE, 1, quiet, extras=lambda epoch: {RAW})
     fresh = trainer(tmp_path)
     fresh.restore(where.load_state(chain[4]))
     fresh.model.eval()

@@ -5,13 +5,14 @@ import json
 
 import pytest
 
-from errordrops import cli, verify
-from errordrops.analysis.intervals import Interval
-from errordrops.analysis.verdicts import at_least, claim
-from errordrops.circumstances import differences
+from errordrops import cli
 from errordrops.errors import UserError
-from errordrops.layout import Layout
-from errordrops.study import REPOSITORY
+from errordrops.results import verify
+from errordrops.results.intervals import Interval
+from errordrops.results.layout import Layout
+from errordrops.results.verdicts import at_least, claim
+from errordrops.results.verify import differences
+from errordrops.study.study import REPOSITORY
 
 
 def drop(value, half, id="step.m1.drop", high=-1.0, **more):
@@ -21,8 +22,8 @@ def drop(value, half, id="step.m1.drop", high=-1.0, **more):
     )
 
 
-def share(value, n, least=0.9, unit="share of seeds"):
-    return at_least("step.m1.beyond_placebos", "Below all.", "test error", unit, value, least, n=n)
+def share(value, n, least=0.9, kind="share"):
+    return at_least("step.m1.beyond_placebos", "Below all.", "test error", "share", value, least, kind=kind, n=n)
 
 
 def one(reference, own):
@@ -35,7 +36,7 @@ def one(reference, own):
     [
         (drop(-3.0, 0.5), "same"),
         (drop(-4.1, 0.5), "size"),  # holds as well, but [-4.6, -3.6] and [-3.5, -2.5] do not overlap
-        (drop(-2.0, 1.5), "power"),  # fails since [-3.5, -0.5] reaches over -1: not the opposite
+        (drop(-2.0, 1.5), "power"),  # [-3.5, -0.5] reaches over -1: not the opposite
         (drop(0.0, 0.5), "reversed"),  # [-0.5, 0.5] lies wholly above -1
         (drop(-3.0, 0.5, high=-0.5), "thresholds"),  # goalposts moved
         (None, "missing"),
@@ -45,7 +46,7 @@ def test_outcomes_beside_a_claim_that_holds(own, expected):
     assert one(drop(-3.0, 0.5), own) == expected
 
 
-def test_a_reference_that_fails_is_reversed_by_one_that_holds():
+def test_a_reference_that_does_not_hold_is_reversed_by_one_that_holds():
     assert one(drop(0.0, 0.5), drop(-3.0, 0.5)) == "reversed"
     assert one(drop(-1.0, 2.5), drop(-3.0, 0.5)) == "power"  # the reference had decided nothing
 
@@ -61,15 +62,16 @@ def test_what_the_reference_leaves_open_may_be_missing():
 def test_a_counted_share_is_judged_by_its_binomial_interval():
     assert one(share(1.0, 8), share(7 / 8, 8)) == "same"  # 8 of 8: [0.63, 1], 7 of 8: [0.47, 1]; neither decides on 0.9
     assert one(share(1.0, 40), share(7 / 8, 8)) == "power"
-    assert one(share(1.0, 8), share(0.0, 8)) == one(share(0.0, 8), share(1.0, 8)) == "reversed"
+    assert one(share(1.0, 40), share(0.0, 8)) == one(share(0.0, 8), share(1.0, 40)) == "reversed"
+    assert one(share(1.0, 8), share(0.0, 8)) == "size"  # 8 of 8 had decided nothing
     # one fork in six that is not identical is a counterexample to "all are"
-    forks = [share(k / 6, 6, 1.0, "share of forks") for k in (6, 5)]
+    forks = [share(k / 6, 6, 1.0, "every") for k in (6, 5)]
     assert one(*forks) == "reversed"
 
 
-def test_numbers_without_any_interval_are_taken_as_they_are():
-    r2 = [at_least("noise", "Linear.", "loss", "R2", value, 0.9, n=3) for value in (0.97, 0.95, 0.6)]
-    assert one(r2[0], r2[1]) == "same" and one(r2[0], r2[2]) == "reversed"
+def test_numbers_without_any_interval_decide_nothing():
+    r2 = [at_least("noise", "Linear.", "loss", "R2", value, 0.9, kind="fit", n=3) for value in (0.97, 0.95, 0.6)]
+    assert one(r2[0], r2[1]) == one(r2[0], r2[2]) == "same"
 
 
 def test_a_few_sizes_apart_are_chance_and_many_are_not():

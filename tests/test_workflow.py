@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 import terminal
-from errordrops import curves
 from errordrops.figures import FIGURES
-from errordrops.layout import ANALYSIS_TABLES, Layout
-from errordrops.study import REPOSITORY
+from errordrops.results import curves
+from errordrops.results.layout import ANALYSIS_TABLES, Layout
+from errordrops.study.study import REPOSITORY
 
 COPIED = ("Snakefile", "environment.yml", "pyproject.toml", "config", "profiles", "report", "src", "workflow")
 NO_TORCH = "raise ImportError('torch is not to be imported here')"
@@ -177,7 +177,9 @@ def test_any_file_can_be_asked_for_whatever_the_configured_study(place):
 def test_a_change_to_a_figure_redraws_that_figure_and_the_report(place):
     module = place.folder / "src/errordrops/figures/closeup.py"
     before = module.read_text()
-    module.write_text(before + "\n# a change\n")
+    module.write_text(before + "\n# words alone\n")
+    assert place.planned("--config", "study=smoke") == {}
+    module.write_text(before + "\nCHANGED = True\n")
     assert place.planned("--config", "study=smoke") == {"figure": 1, "report": 1}
     module.write_text(before)
 
@@ -191,9 +193,11 @@ def test_a_change_to_the_text_renders_only(place):
 
 
 def test_a_change_to_training_code_retrains(place):
-    module = place.folder / "src/errordrops/batchnorm.py"
+    module = place.folder / "src/errordrops/training/batchnorm.py"
     before = module.read_text()
-    module.write_text(before + "\n# a change\n")
+    module.write_text(before.replace('"""', '"""A word. ', 1))
+    assert place.planned("--config", "study=smoke") == {}
+    module.write_text(before + "\nCHANGED = True\n")
     assert place.planned("--config", "study=smoke")["train"] == 8
     module.write_text(before)
 

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import __version__, explain_options
-from .errors import UserError
-from .layout import Layout
-from .memory import ran_out_of_memory
+from . import __version__
+from .errors import UserError, ran_out_of_memory
+from .explain import options as explain_options
+from .results.layout import Layout
 
 if TYPE_CHECKING:
-    from .study import Study
+    from .study.study import Study
 
 
 def say(message: str) -> None:
@@ -26,8 +26,7 @@ def say(message: str) -> None:
 
 
 def plan(args: argparse.Namespace) -> None:
-    from . import overview
-    from .costs import cost
+    from .results.costs import arms_in_words, cost, cost_in_words
 
     loaded = _study(args)
     estimate = cost(loaded, args.cores, args.results, args.images_per_second)
@@ -35,11 +34,11 @@ def plan(args: argparse.Namespace) -> None:
         print(json.dumps(estimate))
         return
     where = "" if args.images_per_second else f"on {args.cores} core(s) "
-    print("\n".join([*overview.schedules(loaded), "", *overview.costs(loaded, estimate, args.results, where)]))
+    print("\n".join([*arms_in_words(loaded), "", *cost_in_words(loaded, estimate, args.results, where)]))
 
 
 def data(args: argparse.Namespace) -> None:
-    from .study import check_batches
+    from .study.study import check_batches
 
     loaded = _study(args)
     if loaded.dataset["name"] == "imagenet":
@@ -56,8 +55,8 @@ def data(args: argparse.Namespace) -> None:
 
 
 def train(args: argparse.Namespace) -> None:
-    from . import reference
-    from .plan import PROBES, find_run, steps
+    from .results import reference
+    from .study.plan import PROBES, find_run, steps
 
     loaded, layout = _study(args), _layout(args)
     step = getattr(args, "probe", args.step)
@@ -68,7 +67,7 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
-    from . import processes
+    from .training import processes
 
     if loaded.dataset["name"] == "imagenet":
         from .data import stored
@@ -77,27 +76,35 @@ def train(args: argparse.Namespace) -> None:
         stored.set_readers(idle if args.workers is None else args.workers)
     tell = say if processes.rank() == 0 else lambda message: None
     if step in PROBES:
-        from .mechanism.probes import probe_run
+        from .probes.probe_run import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
         probe_run(step, loaded, run, layout, args.device, tell)
         processes.leave()
         return
-    from .runs import audit_run, closeup_run, train_run
+    from .training.runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
     make(loaded, run, layout, args.device, tell)
     processes.leave()
 
 
+def foretell(args: argparse.Namespace) -> None:
+    from .results.foretell import write
+
+    made = write(_study(args), args.seed, _layout(args))
+    falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
+    say(f"foretold after epoch {made['date']} of seed {args.seed}: training loss falls by (nats) {falls}")
+
+
 def collect(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from . import curves
     from .files import read_table, write_parquet
-    from .plan import PROBES, runs_with
-    from .reference import FILES, described_runs
+    from .results import curves
+    from .results.reference import FILES, described_runs
+    from .study.plan import PROBES, runs_with
 
     loaded, layout = _study(args), _layout(args)
     columns = {"closeups": curves.CLOSEUP_COLUMNS, "audit": curves.AUDIT_COLUMNS, "probes": curves.PROBE_COLUMNS}
@@ -112,6 +119,8 @@ def collect(args: argparse.Namespace) -> None:
     described_runs(loaded, layout)
     runs = [layout.run(run.arm, run.seed) for run in runs_with("train", loaded)]
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
+    tables["right"] = [read_table(folder / "right.csv") for folder in runs]
+    columns["right"] = curves.RIGHT_COLUMNS
     for step, found in tables.items():
         write_parquet(
             layout.table(step), curves.collect([t for t in found if len(t)] or [pd.DataFrame(columns=columns[step])])
@@ -120,10 +129,14 @@ def collect(args: argparse.Namespace) -> None:
 
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
-    from .analysis.results import results
-    from .files import read_table, write_csv, write_json
-    from .provenance import epoch_seconds, provenance
-    from .reference import described_runs
+    from .analysis.right import Right
+    from .analysis.together import apart
+    from .analysis.whole_study import results
+    from .files import read_json, read_table, write_csv, write_json
+    from .results.foretell import FILE
+    from .results.provenance import epoch_seconds, provenance
+    from .results.reference import described_runs
+    from .study.plan import runs_with
 
     loaded, layout = _study(args), _layout(args)
     described = described_runs(loaded, layout)
@@ -132,7 +145,11 @@ def analyse(args: argparse.Namespace) -> None:
     )
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
-    tables, claims = results(loaded, curves, closeups, audit, probes, train_images, seconds)
+    told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
+    right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
+    tables, claims = results(
+        loaded, curves, closeups, audit, probes, train_images, seconds, right, apart(described), told
+    )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
     write_json(layout.claims, claims)
@@ -151,12 +168,12 @@ def figure(args: argparse.Namespace) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
-    from . import reference
     from .report import render
+    from .results import reference
 
     layout, study = _layout(args), _study(args)
-    court, picture = map(reference.committed, (study.companion, study.opening))
-    say(f"rendered by {render(layout.root, layout.report, companion=court, opening=picture)}")
+    mechanisms, picture = map(reference.committed, (study.companion, study.opening))
+    say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
 
 
 def open_page(args: argparse.Namespace) -> None:
@@ -166,11 +183,11 @@ def open_page(args: argparse.Namespace) -> None:
 
 
 def keep(args: argparse.Namespace) -> None:
-    from . import reference, replications
+    from .results import reference
 
     kept = Layout.reference(_study(args).name)
     if args.again is not None:
-        folder = replications.keep(_layout(args), kept, args.again)
+        folder = reference.keep_again(_layout(args), kept, args.again)
         say(f"claims and provenance kept in {folder}; the reference is as it was")
         return
     runs, whole = reference.keep(_layout(args), kept)
@@ -178,9 +195,17 @@ def keep(args: argparse.Namespace) -> None:
     say(f"{runs} runs trained here kept in {kept.root}, {rest}")
 
 
+def prune(args: argparse.Namespace) -> None:
+    from .results import pruning
+
+    layout = _layout(args)
+    found = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
+    print("\n".join(pruning.words(found, done=not args.dry_run)))
+
+
 def verify(args: argparse.Namespace) -> int:
-    from .reference import conclusions
-    from .verify import verify, words
+    from .results.reference import conclusions
+    from .results.verify import verify, words
 
     kept, own = Layout.reference(Path(args.study).stem), _layout(args)
     make = f"make report STUDY={own.root.name}"
@@ -190,7 +215,7 @@ def verify(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace) -> "Study":
-    from .study import load
+    from .study.study import load
 
     return load(args.study, args.studies, args.data_dir, args.depth)
 
@@ -212,14 +237,16 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "audit": (train, "fork one run without a change and compare it bit by bit"),
         "probe": (
             train,
-            "measure in the checkpoints of one run: dead units, curvature, motion, noise, path, landscape",
+            "measure in the checkpoints of one run: dead units, curvature, motion, noise and more",
         ),
+        "foretell": (foretell, "write down what each fork of one seed will do, before the forks are trained"),
         "collect": (collect, "bring the runs of a study into one table"),
         "analyse": (analyse, "tables, claims and provenance of a study"),
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
         "open": (open_page, "open the page of a study in the browser; without a browser, print its address"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
+        "prune": (prune, "remove the checkpoints of a study that other code than this has left"),
         "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
     }
     explain_options.add_to(commands)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import UserError
-from .layout import Layout
-from .study import Study
+from .results.layout import Layout
+from .study.study import Study
 
 OVERVIEW = """\
 errordrops: why training and test error of a ResNet drop suddenly at certain epochs

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from .figures import FIGURES
-from .plan import PROBES
+from .study.plan import PROBES
 
 
 def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
@@ -46,6 +46,8 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument(
             "--from-reference", action="store_true", help="take the run from results/reference if there"
         )
+    if name == "foretell":
+        command.add_argument("seed", type=int)
     if name in ("data", "train", "closeups", "audit", "probe"):
         command.add_argument(
             "--workers",
@@ -60,5 +62,7 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
             metavar="NAME",
             help="leave the reference as it is, and keep claims and provenance alone beside it, as another training",
         )
+    if name == "prune":
+        command.add_argument("--dry-run", action="store_true", help="say what would be freed, and remove nothing")
     if name == "figure":
         command.add_argument("figure", choices=sorted(FIGURES))

@@ -10,25 +10,47 @@ from shlex import quote
 from shutil import which
 from typing import Any
 
-from . import plan, reference, replications
 from .figures import FIGURES
-from .layout import ANALYSIS_TABLES, GALLERY, Layout
-from .study import Study, StudyError, load
+from .results import code, reference
+from .results.layout import ANALYSIS_TABLES, GALLERY, Layout
+from .study import plan
+from .study.study import Study, StudyError, load
 
 PACKAGE = Path(__file__).parent
-BASICS = ("files.py", "layout.py")  # what every step that writes a table rests on
-FIGURE_PARTS = ("__init__", "dots", "measures", "panels", "parts", "theme", "words")  # what figures share
+
+# Where the code of each step begins: what these import is what the step rests on. A run that is taken from the
+# reference is `take`, whatever would have made it.
+ENTRIES = {
+    "data": ("data/imagenet.py", "data/prepare.py"),
+    "train": ("data/stored.py", "training/runs.py"),
+    "closeups": ("data/stored.py", "training/runs.py"),
+    "audit": ("data/stored.py", "training/runs.py"),
+    "probe": ("data/stored.py", "probes/probe_run.py"),
+    "take": ("results/reference.py",),
+    "collect": ("results/curves.py", "results/reference.py"),
+    "analyse": ("analysis/whole_study.py", "results/provenance.py", "results/reference.py"),
+    "figure": ("figures/__init__.py", "figures/theme.py"),
+    "report": ("report/__init__.py", "results/reference.py"),
+    "gallery": ("explain/answer.py", "files.py"),
+}
+# Steps in whose parameters the study's file is, as it resolves.
+KEYED = ("data", "train", "closeups", "audit", "probe", "take")
 
 
-def modules(*names: str, ending: str = "py") -> list[str]:
-    """Paths of package modules, for `input:`: an edit to one reruns what depends on it, and only that.
+def rests_on(step: str, figure: str | None = None) -> tuple[str, ...]:
+    """The package's modules of which an edit makes again what a step makes."""
+    own = (f"figures/{FIGURES[figure].module}",) if figure else ()
+    return code.modules(*ENTRIES[step], *own, keyed=step in KEYED)
 
-    A name that ends in / stands for all modules of that folder.
-    """
-    paths = []
-    for name in names:
-        paths += sorted(PACKAGE.glob(f"{name}*.{ending}")) if name.endswith("/") else [PACKAGE / name]
-    return [_short(path) for path in paths]
+
+def code_of(step: str, figure: str | None = None) -> str:
+    """A digest of these, as a parameter of the rule."""
+    return code.digest(*rests_on(step, figure))
+
+
+def sample() -> list[str]:
+    """The images that come with the package."""
+    return [_short(path) for path in sorted((PACKAGE / "data/sample").glob("*.npz"))]
 
 
 def report_sources() -> list[str]:
@@ -70,9 +92,8 @@ class Workflow:
         return [str(self.gallery())] if self.config.get("logs") or self.gallery().exists() else []
 
     def log_files(self) -> list[str]:
-        """The index of the published logs, and the programs that explain them."""
-        programs = modules("logs/", "explaining/", "analysis/drops.py", "analysis/drop_rule.py")
-        return [str(Path(self.config.get("logs") or ".") / "index.csv"), "benchmarks/logs.py", *programs]
+        """The index of the published logs, and the program that goes through them."""
+        return [str(Path(self.config.get("logs") or ".") / "index.csv"), "benchmarks/logs.py"]
 
     def options(self) -> str:
         """Command-line options that every step takes, quoted for the shell."""
@@ -86,6 +107,10 @@ class Workflow:
     def engine(self) -> str:
         """What will render the page."""
         return "quarto" if which("quarto") else "pandoc"
+
+    def code(self, step: str, study: str, arm: str, seed: str) -> str:
+        """The code of a step of a run, as a parameter of its rule."""
+        return code_of("take" if self.reference_run(study, arm, seed) else step)
 
     def training_options(self, study: str, arm: str, seed: str) -> str:
         taken = " --from-reference" if self.reference_run(study, arm, seed) else ""
@@ -183,35 +208,36 @@ class Workflow:
             )
 
     def figure_inputs(self, study: str, name: str) -> list[str]:
-        """The tables and modules that a figure is made from. Raises StudyError for a figure that there is not."""
+        """The tables that a figure is made from. Raises StudyError for a figure that there is not."""
         if name not in FIGURES:
             raise StudyError(f"no figure {name!r}; there are: {', '.join(sorted(FIGURES))}")
-        tables = [str(self.layout(study).table(table)) for table in FIGURES[name].tables]
-        shared = modules(*[f"figures/{part}.py" for part in FIGURE_PARTS], *BASICS)
-        return [*tables, *shared, *modules(f"figures/{FIGURES[name].module}")]
+        return [str(self.layout(study).table(table)) for table in FIGURES[name].tables]
 
     def parts(self, study: str) -> list[str]:
         """What the page is made from and people look at by itself: figures, tables, claims, provenance."""
         layout = self.layout(study)
         figures = [f"{layout.figure(name)}.{kind}" for name in FIGURES for kind in ("json", "svg")]
-        tables = [str(layout.table(name)) for name in (*ANALYSIS_TABLES, "closeups")]
+        tables = [str(layout.table(name)) for name in (*ANALYSIS_TABLES, "closeups", "right")]
         return [*figures, *tables, str(layout.claims), str(layout.provenance)]
 
     def training_inputs(self, study: str, arm: str, seed: str) -> list[str]:
-        """Data, the training modules, and the run that this one forks from; nothing of that for a reference run."""
+        """Data, and the run that this one forks from; nothing of that for a reference run."""
         known = self.reference_run(study, arm, seed)
         if known:
-            return [str(reference.stored(known, name)) for name in reference.FILES["train"]]
+            there = [reference.stored(known, name) for name in reference.FILES["train"]]
+            return [str(path) for path in there if path.exists()]
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = [str(layout.run(run.parent, seed) / "curve.csv")] if run.parent else []
-        return [str(layout.data), *parent, *modules(*plan.TRAINING_MODULES, "curves.py", "plateau.py", "runs.py")]
+        if self.study(study).arm(arm).role == "fork":  # what it will do is written down before
+            parent.append(str(layout.run(plan.CONTROL, seed) / "foretold.json"))
+        return [str(layout.data), *parent]
 
     def closeup_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what its replays need. Replays that a parent shares are waited for, not made twice."""
         run, layout = self.run(study, arm, seed), self.layout(study)
         parent = run.parent if run.parent and self.run(study, run.parent, seed).closeups else None
         waited = [str(layout.run(parent, seed) / "closeups.csv")] if parent else []
-        return self._replay_inputs(study, arm, seed, "closeups", [*waited, *modules("closeups.py")])
+        return self._replay_inputs(study, arm, seed, "closeups", waited)
 
     def audit_inputs(self, study: str, arm: str, seed: str) -> list[str]:
         """The run itself, and what forks of it need."""
@@ -221,17 +247,17 @@ class Workflow:
         """The run itself and what probes need. Directions of curvature are found once, by the probe of the control."""
         waits = arm != plan.CONTROL or probe != "curvature"
         first = [str(self.layout(study).run(plan.CONTROL, seed) / "probe_curvature.csv")] if waits else []
-        return self._replay_inputs(study, arm, seed, probe, [*first, *modules("mechanism/")])
+        return self._replay_inputs(study, arm, seed, probe, first)
 
     def _replay_inputs(self, study: str, arm: str, seed: str, step: str, more: list[str]) -> list[str]:
         known, layout = self.reference_run(study, arm, seed), self.layout(study)
         own = str(layout.run(arm, seed) / "run.json")
         if known:
             return [own, *(str(reference.stored(known, name)) for name in reference.FILES[step])]
-        return [own, str(layout.data), *more, *modules(*plan.TRAINING_MODULES, "runs.py")]
+        return [own, str(layout.data), *more]
 
     def companion_files(self, study: str) -> list[str]:
-        """The committed results of the studies whose court or first picture the page shows, where they are there."""
+        """The committed results of the studies whose mechanisms or first picture the page shows, if any."""
         asked = self.study(study)
         roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
         kinds = ("*.json", "analysis/*.csv", "figures/*")
@@ -239,7 +265,7 @@ class Workflow:
 
     def replication_files(self, study: str) -> list[str]:
         """Other trainings of the study, kept beside its reference, with which the page compares."""
-        return [str(path) for path in replications.files(Layout.reference(study))]
+        return [str(path) for path in reference.replication_files(Layout.reference(study))]
 
     def study_digest(self, study: str) -> str:
         """What is in a study's file."""

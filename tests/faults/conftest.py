@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from errordrops.layout import Layout
-from errordrops.study import Study
+from errordrops.results.layout import Layout
+from errordrops.study.study import Study
 from networks import tiny
 from steps import Steps
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from errordrops.checkpoints import Store
-from errordrops.layout import Layout
+from errordrops.results.layout import Layout
+from errordrops.training.checkpoints import Store
 
 TIMES = ("seconds_training", "seconds_evaluation", "finished")
 

@@ -14,7 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NEEDED = ["errordrops.cli", "errordrops.runs", "errordrops.closeups", "errordrops.analysis.results"]
+NEEDED = [
+    "errordrops.cli",
+    "errordrops.training.runs",
+    "errordrops.training.closeups",
+    "errordrops.analysis.whole_study",
+]
 NEEDED += ["errordrops.figures.theme", "errordrops.report"]
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 

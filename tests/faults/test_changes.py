@@ -6,10 +6,12 @@ import shutil
 import pytest
 import yaml
 
-from errordrops import cli, numerics, runs, training
+from errordrops import cli
 from errordrops.files import read_table
-from errordrops.study import load
-from errordrops.trainer import Trainer
+from errordrops.study.study import load
+from errordrops.training import loop as training
+from errordrops.training import numerics, runs
+from errordrops.training.trainer import Trainer
 from networks import tiny
 
 pytestmark = pytest.mark.faults

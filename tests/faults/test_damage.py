@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from errordrops import cli
-from errordrops.checkpoints import Store
 from errordrops.files import DamageError, check, read_table, write_parquet
-from errordrops.layout import Layout
+from errordrops.results.layout import Layout
+from errordrops.training.checkpoints import Store
 from networks import tiny
 
 

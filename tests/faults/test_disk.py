@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from errordrops import cli
-from errordrops.layout import Layout
+from errordrops.results.layout import Layout
 from kept import check_store, trained
 from networks import tiny
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from errordrops.study import REPOSITORY
+from errordrops.study.study import REPOSITORY
 from kept import check_store, trained
 from networks import tiny
 from rendered import made  # noqa: F401  a planted study with figures

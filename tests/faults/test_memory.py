@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from errordrops import cli, models
-from errordrops.models import CifarResNet
-from errordrops.schedules import Setting
-from errordrops.trainer import Trainer
+from errordrops import cli
+from errordrops.study.settings import Setting
+from errordrops.training import models
+from errordrops.training.models import CifarResNet
+from errordrops.training.trainer import Trainer
 from networks import FP32, RECIPE, data, tiny, trainer
 
 LARGE = replace(FP32, images_per_pass=100)  # as a GPU does: five ghost groups of 20 at once
@@ -57,7 +58,7 @@ def test_smaller_passes_give_the_same_result(tmp_path, caplog, where, error):
 
 def test_within_rounding_it_is_the_result_of_large_passes(tmp_path, monkeypatch):
     """In float64, to twelve digits: in float32 a ReLU whose input is zero within rounding may go either way."""
-    monkeypatch.setattr("errordrops.trainer.build", lambda *given: models.build(*given).double())
+    monkeypatch.setattr("errordrops.training.trainer.build", lambda *given: models.build(*given).double())
     images = data(tmp_path)
     precise = replace(images, mean=images.mean.double(), std=images.std.double())
     torch.set_default_dtype(torch.float64)

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy, pad, relu
 
-from errordrops.curves import read_run
-from errordrops.plan import find_run
-from errordrops.runs import train_run
+from errordrops.results.curves import read_run
+from errordrops.study.plan import find_run
+from errordrops.training.runs import train_run
 from networks import tiny
 
 

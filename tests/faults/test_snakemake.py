@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from errordrops.layout import Layout
+from errordrops.results.layout import Layout
 from kept import check_store
 from networks import STUDY
 from test_workflow import Place

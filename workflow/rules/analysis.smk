@@ -9,9 +9,9 @@ rule collect:
             + flow.run_files(w.study, "audit")
             + [name for probe in PROBES for name in flow.run_files(w.study, probe)]
         ),
-        modules("curves.py", *BASICS),
     output:
         curves=S.curves,
+        right=S.table("right"),
         closeups=S.closeups,
         audit=S.table("audit"),
         probes=S.table("probes"),
@@ -20,6 +20,7 @@ rule collect:
     conda:
         CONDA
     params:
+        code=code_of("collect"),
         options=flow.options(),
     shell:
         "python -m errordrops collect {wildcards.study} {params.options} > {log} 2>&1"
@@ -30,25 +31,11 @@ rule analyse:
         checked(lambda w: flow.run_files(w.study, "train")),
         checked(lambda w: study_of(w.study).path),
         S.curves,
+        S.table("right"),
         S.closeups,
         S.table("audit"),
         S.table("probes"),
-        modules(
-            "analysis/",
-            "mechanism/toy.py",
-            "arms.py",
-            "batching.py",
-            "curves.py",
-            "plateau.py",
-            "provenance.py",
-            "schedules.py",
-            "study.py",
-            "studychecks.py",
-            "plainyaml.py",
-            "studyfile.py",
-            "twins.py",
-            *BASICS,
-        ),
+        checked(lambda w: flow.run_files(w.study, "foretell")),
     output:
         [S.table(name) for name in ANALYSIS_TABLES],
         S.claims,
@@ -58,6 +45,7 @@ rule analyse:
     conda:
         CONDA
     params:
+        code=code_of("analyse"),
         # its time says nothing where a clock was set back or the file comes from an archive
         study=checked(lambda w: flow.study_digest(w.study)),
         options=flow.options(),

@@ -8,19 +8,19 @@ import jsonschema
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-from errordrops.clock import bring_to_present
-from errordrops.layout import ANALYSIS_TABLES, Layout
-from errordrops.lock import take_over
-from errordrops.plan import PROBES
 from errordrops.progress.briefing import EVENT, asked, briefing
-from errordrops.study import StudyError
+from errordrops.results.clock import bring_to_present
+from errordrops.results.layout import ANALYSIS_TABLES, Layout
+from errordrops.results.lock import take_over
+from errordrops.study.plan import PROBES
+from errordrops.study.study import StudyError
 from errordrops.workflow import (
-    BASICS,
     PACKAGE,
     Workflow,
-    modules,
+    code_of,
     put_this_python_first,
     report_sources,
+    sample,
 )
 
 CONDA = "../envs/errordrops.yaml"

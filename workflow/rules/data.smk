@@ -1,11 +1,9 @@
 # The data set of a study: fetched, checked, subsets drawn, one file.
-DATA_MODULES = ["cifar_folder", "folder", "imagenet", "prepare", "shards", "sources"]
 
 
 rule data:
     input:
-        modules(*[f"data/{name}.py" for name in DATA_MODULES]),
-        modules("data/sample/", ending="npz"),
+        sample(),
     output:
         S.data,
     log:
@@ -14,6 +12,7 @@ rule data:
         CONDA
     threads: lambda w: flow.data_cores(w.study)
     params:
+        code=code_of("data"),
         dataset=lambda w: dict(study_of(w.study).dataset),
         options=flow.options(),
     shell:

@@ -13,6 +13,7 @@ rule figure:
     conda:
         CONDA
     params:
+        code=lambda w: code_of("figure", w.figure),
         options=flow.options(),
     shell:
         "python -m errordrops figure {wildcards.study} {wildcards.figure} {params.options} > {log} 2>&1"

@@ -7,7 +7,6 @@ rule report:
         checked(lambda w: flow.companion_files(w.study)),
         checked(lambda w: flow.replication_files(w.study)),
         flow.gallery_inputs(),
-        modules("report/"),
         report_sources(),
     output:
         S.report,
@@ -16,6 +15,7 @@ rule report:
     conda:
         CONDA
     params:
+        code=code_of("report"),
         options=flow.options(),
         # Quarto that was installed later renders the page anew
         engine=flow.engine(),
@@ -35,6 +35,7 @@ if config.get("logs"):
         conda:
             CONDA
         params:
+            code=code_of("gallery"),
             logs=quote(config["logs"]),
         shell:
             "python benchmarks/logs.py {params.logs} --out {output} > {log} 2>&1"

@@ -7,6 +7,7 @@ rule train:
     output:
         curve=RUN / "curve.csv",
         description=RUN / "run.json",
+        right=RUN / "right.csv",
     log:
         RUN / "train.log",
     # runs wait for runs; close-ups can fill in
@@ -17,6 +18,7 @@ rule train:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("train", w.study, w.arm, w.seed)),
         key=checked(lambda w: flow.run_key(w.study, w.arm, w.seed)),
         numerics=checked(lambda w: flow.numerics(w.study)),
         options=flow.options(),
@@ -24,6 +26,23 @@ rule train:
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
     shell:
         "{params.launch} -m errordrops train {wildcards.study} {wildcards.arm} {wildcards.seed} {params.options} {params.training} >> {log} 2>&1"
+
+
+# What each fork of a seed will do, from arm none alone: the forks wait for it.
+rule foretell:
+    input:
+        S.run("none", "{seed}") / "curve.csv",
+        modules("results/foretell.py", "study/forks.py"),
+    output:
+        S.run("none", "{seed}") / "foretold.json",
+    log:
+        S.run("none", "{seed}") / "foretell.log",
+    conda:
+        CONDA
+    params:
+        options=flow.options(),
+    shell:
+        "python -m errordrops foretell {wildcards.study} {wildcards.seed} {params.options} > {log} 2>&1"
 
 
 rule closeups:
@@ -39,6 +58,7 @@ rule closeups:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("closeups", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
@@ -61,6 +81,7 @@ rule probe:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("probe", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),
@@ -81,6 +102,7 @@ rule audit:
     resources:
         **flow.training_resources(),
     params:
+        code=checked(lambda w: flow.code("audit", w.study, w.arm, w.seed)),
         options=flow.options(),
         training=checked(lambda w: flow.training_options(w.study, w.arm, w.seed)),
         launch=lambda w: flow.launch(w.study, w.arm, w.seed),

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import Study
-from .claims import interval_of
-from .intervals import t_interval
-from .judged import JUDGED
+from ..results.intervals import t_interval
+from ..results.verdicts import FAILS, NOTHING, at_least, claim, overruled
+from ..study.study import Study
+from .claims import BESIDE, interval_of
+from .effects import best
+from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
-from .verdicts import NOTHING, at_least, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -39,8 +40,8 @@ def noise(study: Study, tables: Tables) -> Claims:
         value, slope = (float(fits[column].get(what, math.nan)) for column in ("r2", "slope"))
         seeds = tables["plateaus" if what == "first plateau" else "noise_drops"]["seed"].nunique() or None
         words = f"{statement} over the dose arms (means over seeds), and rises with it: R2 of a straight line."
-        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, n=seeds)
-        found.append(made | ({"holds": False} if slope <= 0 else {}))
+        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, kind="fit", n=seeds)
+        found.append(overruled(made, FAILS, "the line does not rise") if slope <= 0 else made)
     trend = _dose_trend(tables["noise_drops"])
     found.append(
         claim(
@@ -79,7 +80,7 @@ def variance(study: Study, tables: Tables) -> Claims:
     for arm in study.schedules:
         if arm.rule not in ("step", "batch") or arm.factor != study.factor:
             continue
-        row = table[(table["arm"] == arm.name) & (table["index"] == 1) & (table["metric"] == metric)]
+        row = of_reading(table[(table["arm"] == arm.name) & (table["index"] == 1)], "error")
         if len(row):
             found.append(
                 claim(
@@ -125,31 +126,36 @@ def reversal(study: Study, tables: Tables) -> Claims:
         -margin,
         margin,
         n=len(table) or None,
-        equivalence=True,
+        kind="equivalence",
     )
-    return [*_rise(study, tables["placebo_summary"]), returned]
+    return [*_rise(study, tables["effects_summary"]), returned]
 
 
 def _rise(study: Study, effects: pd.DataFrame) -> Claims:
-    """reversal.m2.rise, for a study that states a threshold and has placebos there."""
+    """reversal.m2.rise, for a study that states a threshold and has a control there: training loss over up to five
+    epochs, beside the run that keeps the low rate.
+    """
     split, metric, unit = JUDGED["loss"]
-    own = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["control"] == "placebos")]
-    own = own[(own["split"] == split) & (own["metric"] == metric)]
-    if "reversal_rise" not in study.claims or own.empty:
+    own = effects[(effects["arm"] == "reversal") & (effects["index"] == 2) & (effects["span"] == "level")]
+    row = best(of_reading(own, "loss"))
+    if "reversal_rise" not in study.claims or row.empty:
         return []
-    least, row = study.claims["reversal_rise"], own[own["after"] == own["after"].max()]
-    m, after, n = (int(row[name].iloc[0]) for name in ("milestone", "after", "n"))
+    least, m, epochs, n = (
+        study.claims["reversal_rise"],
+        *(int(row[key].iloc[0]) for key in ("milestone", "epochs", "n")),
+    )
     return [
         claim(
             "reversal.m2.rise",
-            f"The rate restored after epoch {m}, training loss in epoch {m + after} is more than {least:g} nats above "
-            "the mean of the active placebos, which go on with the low rate.",
+            f"The rate restored after epoch {m}, training loss over the {epochs} epochs after it is more than "
+            f"{least:g} nats above that of {BESIDE[row['control'].iloc[0]]}.",
             f"{split} {metric}",
             unit,
             interval_of(row, "effect"),
             low=least,
             milestone=m,
             n=n,
+            control=row["control"].iloc[0],
         )
     ]
 
@@ -207,7 +213,7 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
     """
     (split, metric, unit), most = JUDGED["error"], study.claims["plateau_early"]
     table = tables["sweep"]
-    early = table[(table["at"] < study.claims["predicted_from"]) & (table["metric"] == metric)]
+    early = of_reading(table[table["at"] < study.claims["predicted_from"]], "error")
     anyway = early.loc[early["cut"] == "placebo", "fall"].mean()
     dates = ", ".join(map(str, sorted(early["at"].unique())))
     found = []
@@ -224,7 +230,8 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
                 t_interval(gains) if len(gains) else NOTHING,
                 high=most,
                 n=len(gains) or None,
-                equivalence=True,
+                kind="equivalence",
+                confidence=0.95,
             )
         )
     return found

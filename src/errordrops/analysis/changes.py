@@ -1,19 +1,25 @@
-"""The change of error at each milestone, beside that of the arm that changes nothing.
+"""The change of error at each milestone, beside that of the arm that goes on without it.
 
 Two readings: in the first epoch after it (a drop is sudden), and as a shift of level, means over several epochs before
 and after (it lasts; one epoch of a run at a high learning rate is a noisy reading).
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from ..curves import wide
-from ..schedules import shared_epochs
-from ..study import CONTROL, Study
-from .intervals import summarise
+from ..results.curves import wide
+from ..results.intervals import summarise
+from ..study.arms import control_of
+from ..study.settings import shared_epochs
+from ..study.study import CONTROL, Study
+from .effects import held
+from .levels import LEVEL_EPOCHS, mean_over, windows
 
-LEVEL_EPOCHS = 5
-COLUMNS = "study arm index milestone seed split metric before after change change_none difference".split()
+__all__ = ["LEVEL_EPOCHS", "comparable", "milestone_changes", "milestone_summary", "of_study", "windows"]
+
+COLUMNS = "study arm index milestone seed split metric control before after change change_control difference".split()
 
 
 def study_milestones(study: Study) -> dict[str, list[int]]:
@@ -35,61 +41,65 @@ def comparable(study: Study) -> set[str]:
     }
 
 
+def controls(study: Study, epochs: int) -> dict[tuple[str, int], str]:
+    """For each (arm, milestone) the arm that has its past and goes on without the change for as many epochs as are
+    read, where there is one.
+    """
+    found = {}
+    for arm in study.schedules:
+        others = [other for other in study.arms if other.role in ("schedule", "hold") and not other.plateau]
+        own = arm.milestones if arm.sudden else []
+        for m, (_, post) in zip(own, windows(own, len(arm.settings), epochs), strict=True):
+            control = control_of(arm, m, others)
+            if control is not None and held(control, m) >= len(post):
+                found[arm.name, m] = control.name
+    return found
+
+
 def of_study(study: Study, curves: pd.DataFrame, epochs: int) -> pd.DataFrame:
-    """`milestone_changes` of a study: all arms at their own milestones, paired where pairing means something."""
-    changes = milestone_changes(curves, study_milestones(study), study.epochs, epochs)
-    alone = ~changes["arm"].isin(comparable(study))
-    changes.loc[alone, "difference"] = np.nan
-    changes.loc[alone & (changes["arm"] != CONTROL), "change_none"] = np.nan
-    return changes
-
-
-def windows(milestones: list[int], last: int, epochs: int) -> list[tuple[range, range]]:
-    """For each milestone the epochs before and after it, up to `epochs` each, not reaching into other phases."""
-    edges = [0, *milestones, last]
-    return [
-        (range(max(start + 1, m - epochs + 1), m + 1), range(m + 1, min(end, m + epochs) + 1))
-        for start, m, end in zip(edges, milestones, edges[2:], strict=False)
-    ]
+    """`milestone_changes` of a study: all arms at their own milestones, each beside the control of that change."""
+    return milestone_changes(curves, study_milestones(study), study.epochs, epochs, controls(study, epochs))
 
 
 def milestone_changes(
-    curves: pd.DataFrame, milestones: dict[str, list[int]], last: int, epochs: int = 1
+    curves: pd.DataFrame,
+    milestones: dict[str, list[int]],
+    last: int,
+    epochs: int = 1,
+    controls: Mapping[tuple[str, int], str] | None = None,
 ) -> pd.DataFrame:
     """One row per arm, milestone, seed, split and metric; `last` is the last epoch of the study.
 
     `before` and `after` are means over up to `epochs` epochs on either side, `change` is after - before, in points or
-    nats; `change_none` is the change of arm none with the same seed over the same epochs; `difference` = change -
-    change_none. Paired by seed: up to its first milestone an arm and arm none are one run. NaN where a run ended
-    before, or there is no arm none.
+    nats; `control` is the arm that goes on without this change (by (arm, milestone) in `controls`), `change_control`
+    its change over the same epochs, same seed; `difference` = change - change_control. NaN where a run ended before, or
+    there is no control.
     """
-    about_error = curves["metric"].str.match("error|loss") & curves["arm"].isin([*milestones, CONTROL])
+    controls = {(arm, m): CONTROL for arm, at in milestones.items() for m in at} if controls is None else controls
+    about_error = curves["metric"].str.match("error|loss") & curves["arm"].isin([*milestones, *controls.values()])
     table = wide(curves[about_error]).reindex(columns=range(last + 1))
     study = curves["study"].iloc[0]
-    by_epoch = dict(
-        zip(table.index, table.to_numpy(float), strict=True)
-    )  # plain arrays: many times faster to look into
+    # plain arrays: many times faster to look into
+    by_epoch = dict(zip(table.index, table.to_numpy(float), strict=True))
     rows = []
     for (arm, seed, split, metric), values in by_epoch.items():
-        control = by_epoch.get((CONTROL, seed, split, metric))
         at = milestones.get(arm, [])
         # the control has no phases that a window could reach into
         spans = [w for m in at for w in windows([m], last, epochs)] if arm == CONTROL else windows(at, last, epochs)
         for index, (m, (pre, post)) in enumerate(zip(at, spans, strict=True), start=1):
-            before, after = (_mean(values, window) for window in (pre, post))
-            without = np.nan if control is None else _mean(control, post) - _mean(control, pre)
-            paired = np.nan if arm == CONTROL else after - before - without
-            row = (study, arm, index, m, seed, split, metric, before, after, after - before, without, paired)
-            rows.append(row)
+            name = None if arm == CONTROL else controls.get((arm, m))
+            control = by_epoch.get((name, seed, split, metric))
+            start, end = mean_over(values, pre), mean_over(values, post)
+            without = np.nan if control is None else mean_over(control, post) - mean_over(control, pre)
+            if arm == CONTROL:
+                without = end - start
+            paired = np.nan if arm == CONTROL else end - start - without
+            head = (study, arm, index, m, seed, split, metric, name if control is not None else None)
+            rows.append((*head, start, end, end - start, without, paired))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _mean(values: np.ndarray, window: range) -> float:
-    """NaN if an epoch is missing: a mean over other epochs would be another number."""
-    return float(values[window.start : window.stop].mean())
-
-
 def milestone_summary(changes: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with 95 % t-intervals of change, change_none and difference; n seeds have all that is there."""
+    """Means over seeds with 95 % t-intervals of change, change_control and difference; n seeds have all that is there."""
     by = "study arm index milestone split metric".split()
-    return summarise(changes, by, ["change", "change_none", "difference"])
+    return summarise(changes, by, ["change", "change_control", "difference"])

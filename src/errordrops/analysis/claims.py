@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..schedules import shared_epochs
-from ..study import CONTROL, Arm, Study
-from .changes import LEVEL_EPOCHS, comparable
-from .intervals import Interval
-from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, at_least, claim
+from ..results.intervals import Interval
+from ..results.verdicts import at_least, claim
+from ..study.settings import shared_epochs
+from ..study.study import CONTROL, Arm, Study
+from . import effects
+from .changes import comparable
+from .judged import JUDGED, WORDS, of_reading
 
 READINGS = {"": "error", "_loss": "loss"}  # ending of the key in the study file: what is judged
 
@@ -53,61 +54,58 @@ def points_of(study: Study, key: str, index: int) -> float | None:
 
 def interval_of(row: pd.DataFrame, column: str) -> Interval:
     """Mean and interval that a summary's single row holds for a column; nothing for no row."""
-    if not len(row):
-        return NOTHING
-    return Interval(*(float(row[name].iloc[0]) for name in (column, f"{column}_low", f"{column}_high")))
+    return effects.of_row(row, column)
 
 
-def milestone_claims(study: Study, summaries: dict[str, pd.DataFrame], placebo: pd.DataFrame) -> list[dict[str, Any]]:
+def milestone_claims(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]]:
     """ARM.mI.drop and .level (test error), .drop_loss and .level_loss (training loss) for each arm and milestone.
 
-    The whole interval of the paired difference lies below minus the stated points. The difference is to the mean of the
-    active placebos where the study has them, else to the one run of arm none with the same seed. `summaries` holds the
-    tables of milestone_summary over one epoch (drop) and several (level), `placebo` that of placebo_summary. A study
-    with placebos claims nothing about later milestones that have none: since its first change such an arm has a past
-    of its own.
+    The whole interval of the effect, arm less the control of that change, lies below minus the stated points, in the
+    first epoch (drop) or over up to five (level). `summary`: the table of effects.summary.
     """
-    found, has_placebos = [], bool((placebo["control"] == "placebos").any())
-    for kind, summary in summaries.items():
+    found = []
+    for span in effects.SPANS:
         for ending, name in READINGS.items():
-            key = f"{kind}{ending}"
+            key = f"{span}{ending}"
             if ending and key not in study.claims:
                 continue
             split, metric, unit = JUDGED[name]
+            rows = of_reading(summary[summary["span"] == span], name)
             for arm in changed_arms(study):
                 for index, m in enumerate(arm.milestones, start=1):
                     points = points_of(study, key, index)
-                    rows = placebo[
-                        (placebo["arm"] == arm.name)
-                        & (placebo["milestone"] == m)
-                        & (placebo["control"] == "placebos")
-                        & (placebo["metric"] == metric)
-                        & (placebo["split"] == split)
-                    ]
-                    if index > 1 and has_placebos and not len(rows):
-                        continue  # no past in common with arm none, and no placebo to say what would have happened
-                    if len(rows):
-                        row = rows[rows["after"] == (1 if kind == "drop" else rows["after"].max())]
-                        interval, words = interval_of(row, "effect"), _placebo_words(kind, m, row)
-                    else:
-                        same = summary[(summary["split"] == split) & (summary["metric"] == metric)]
-                        row = same[(same["arm"] == arm.name) & (same["milestone"] == m)]
-                        interval, words = interval_of(row, "difference"), _none_words(kind, m)
-                    more = f"by more than {points:g} {unit} " if points else ""
-                    found.append(
-                        claim(
-                            f"{arm.name}.m{index}.{key}",
-                            f"Arm {arm.name} ({arm.description}{_one_with(study, arm, m)}). "
-                            + words.format(what=WORDS[name], more=more),
-                            f"{split} {metric}",
-                            unit,
-                            interval,
-                            high=None if points is None else 0.0 - points,
-                            milestone=m,
-                            n=int(row["n"].iloc[0]) if len(row) else None,
-                        )
+                    row = effects.best(rows[(rows["arm"] == arm.name) & (rows["index"] == index)])
+                    control = row["control"].iloc[0] if len(row) else None
+                    made = claim(
+                        f"{arm.name}.m{index}.{key}",
+                        f"Arm {arm.name} ({arm.description}{_one_with(study, arm, m)}). "
+                        + _words(span, m, WORDS[name], points, unit, row),
+                        f"{split} {metric}",
+                        unit,
+                        interval_of(row, "effect"),
+                        high=None if points is None else 0.0 - points,
+                        milestone=m,
+                        n=int(row["n"].iloc[0]) if len(row) else None,
+                        control=control,
+                        epoch=m + 1 if span == "drop" else None,
                     )
+                    found.append(made | {"over": row["over"].iloc[0] if len(row) else None})
     return found
+
+
+BESIDE = {
+    "placebo": "the mean of its active placebos, which go on without the change",
+    "hold": "the same run without this change",
+    "none": f"arm {CONTROL}, the same run without the change",
+}
+
+
+def _words(span: str, m: int, what: str, points: float | None, unit: str, row: pd.DataFrame) -> str:
+    epochs = int(row["epochs"].iloc[0]) if len(row) else effects.SPANS[span]
+    when = f"In epoch {m + 1}, the first after the change" if span == "drop" else f"Over the {epochs} epochs after {m}"
+    beside = BESIDE[row["control"].iloc[0]] if len(row) else "a run without the change"
+    more = f"by more than {points:g} {unit} " if points else ""
+    return f"{when}, {what} is {more}lower than in {beside}."
 
 
 def _one_with(study: Study, arm: Arm, m: int) -> str:
@@ -121,31 +119,13 @@ def _one_with(study: Study, arm: Arm, m: int) -> str:
     return ""
 
 
-def _none_words(kind: str, m: int) -> str:
-    if kind == "drop":
-        return f"In epoch {m + 1}, the first after milestone {m}, {{what}} falls {{more}}further than in arm none."
-    return (
-        f"Mean of up to {LEVEL_EPOCHS} epochs after milestone {m} beside as many before: "
-        "{what} falls {more}further than in arm none."
-    )
-
-
-def _placebo_words(kind: str, m: int, row: pd.DataFrame) -> str:
-    epoch = m + (int(row["after"].iloc[0]) if len(row) else 1)
-    first = ", the first after milestone" if epoch == m + 1 else ", after milestone"
-    return (
-        f"In epoch {epoch}{first} {m}, {{what}} is {{more}}lower than the mean of the active placebos, "
-        "which go on without the change."
-    )
-
-
 def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
     """ARM.mI.beyond_placebos: in how many seeds the arm lies below every single placebo in the first epoch."""
     if "beyond_placebos" not in study.claims:
         return []
     split, metric, _ = JUDGED["error"]
     found = []
-    first = placebo[(placebo["after"] == 1) & (placebo["control"] == "placebos") & (placebo["metric"] == metric)]
+    first = of_reading(placebo[(placebo["after"] == 1) & (placebo["control"] == "placebos")], "error")
     for arm in changed_arms(study):
         for index, m in enumerate(arm.milestones, start=1):
             row = first[(first["arm"] == arm.name) & (first["milestone"] == m)]
@@ -160,8 +140,11 @@ def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
                     "share of seeds",
                     float(row["beyond_all"].iloc[0]),
                     points_of(study, "beyond_placebos", index),
+                    kind="share",
                     milestone=m,
                     n=int(row["n"].iloc[0]),
+                    control="placebo",
+                    epoch=m + 1,
                 )
             )
     return found

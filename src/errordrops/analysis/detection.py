@@ -3,17 +3,22 @@
 import numpy as np
 import pandas as pd
 
-from ..study import Arm, Study
-from .drop_rule import AFTER
-from .drops import find_drops
+from ..detector.drop_rule import AFTER
+from ..detector.drops import find_drops
+from ..study.study import Arm, Study
 from .judged import JUDGED, milestones_trained, noise_falls, series, updates_per_epoch
 
 READINGS = [(split, metric) for split, metric, _ in JUDGED.values()] + [("test", "error")]
 COLUMNS = "study arm seed split metric kind epoch size ratio confidence milestone deviation prompt".split()
 
 
+def watched(study: Study) -> list[Arm]:
+    """The arms whose curves the detector sees: schedules, those with drawn dates, holds."""
+    return [arm for arm in study.arms if arm.role in ("schedule", "drawn", "hold")]
+
+
 def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
-    """One row per drop, rise or recovery that `find_drops` reports, in every schedule's curves of test error, training
+    """One row per drop, rise or recovery that `find_drops` reports, in the watched arms' curves of test error, training
     loss (both with recomputed statistics) and the raw test error.
 
     milestone is the nearest one that the run was trained with, deviation = epoch - (milestone + 1); both NaN for a run
@@ -21,12 +26,12 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     remembers about 1 / (1 - momentum), so that with fewer a drop takes that many updates, not one epoch. counted: drops
     whose change is prompt or which come before it (early has no such excuse), once for runs that had been one.
     """
-    trained, updates = milestones_trained(curves), updates_per_epoch(curves)
+    trained, updates = milestones_trained(curves, study), updates_per_epoch(curves)
     smooth = {arm.name for arm in study.schedules if not arm.sudden and arm.plateau is None}
     rows = []
     for split, metric in READINGS:
         table = series(curves, split, metric)
-        for arm in study.schedules:
+        for arm in watched(study):
             for seed in arm.seeds:
                 if (arm.name, seed) not in table.index:
                     continue
@@ -36,7 +41,7 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                 for drop in found:
                     m = min(own, key=lambda m: abs(drop.epoch - m - 1)) if own else np.nan
                     seen = drop.kind, drop.epoch, drop.size, drop.ratio, drop.confidence
-                    prompt = _prompt(arm, updates.get((arm.name, seed, m + 1), 0))
+                    prompt = is_prompt(arm, seed, updates.get((arm.name, seed, m + 1), 0))
                     rows.append((study.name, arm.name, seed, split, metric, *seen, m, drop.epoch - m - 1, prompt))
     return with_counted(study, pd.DataFrame(rows, columns=COLUMNS))
 
@@ -48,11 +53,11 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
     there, in an epoch of enough updates (prompt, as above), with as many epochs left as a lasting drop needs. counted:
     those expected, once for runs that had been one.
     """
-    trained, updates, falls = milestones_trained(curves), updates_per_epoch(curves), noise_falls(curves)
+    trained, updates, falls = milestones_trained(curves, study), updates_per_epoch(curves), noise_falls(study, curves)
     drops = found[found["kind"] == "drop"]
     at = {key: set(group["epoch"]) for key, group in drops.groupby(["arm", "seed", "split", "metric"])}
     rows = []
-    for arm in study.schedules:
+    for arm in watched(study):
         if not arm.sudden and arm.plateau is None:
             continue
         for seed in arm.seeds:
@@ -60,8 +65,9 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
                 seen = at.get((arm.name, seed, split, metric), set())
                 for index, m in enumerate(trained.get((arm.name, seed), []), start=1):
                     near = any(abs(epoch - m - 1) <= 1 for epoch in seen)
-                    prompt = _prompt(arm, updates.get((arm.name, seed, m + 1), 0))
-                    expected = prompt and (arm.name, seed, m) in falls and len(arm.settings) >= m + AFTER
+                    prompt = is_prompt(arm, seed, updates.get((arm.name, seed, m + 1), 0))
+                    long = len(arm.for_seed(seed).settings) >= m + AFTER
+                    expected = prompt and (arm.name, seed, m) in falls and long
                     row = (study.name, arm.name, seed, split, metric, index, m, m + 1 in seen, near, expected)
                     rows.append(row)
     table = pd.DataFrame(rows, columns="study arm seed split metric index milestone exact near expected".split())
@@ -82,13 +88,13 @@ def once(study: Study, rows: pd.DataFrame, wanted: pd.Series) -> np.ndarray:
     counted = np.zeros(len(rows), dtype=bool)
     for i in np.flatnonzero(wanted.to_numpy(dtype=bool)):
         row = rows.iloc[i]
-        arm = study.arm(row["arm"])
+        arm = study.arm(row["arm"]).for_seed(row["seed"])
         past = arm.name if arm.plateau else arm.settings[: int(row["milestone"]) + 1]
         key = (past, row["seed"], row["split"], row["metric"], row["milestone"])
         counted[i] = first.setdefault(key, arm.name) == arm.name
     return counted
 
 
-def _prompt(arm: Arm, updates: float) -> bool:
+def is_prompt(arm: Arm, seed: int, updates: float) -> bool:
     """Whether so many updates are enough for momentum to forget."""
-    return bool(updates >= 3 / (1 - arm.settings[0].momentum) - 1e-9)
+    return bool(updates >= 3 / (1 - arm.for_seed(seed).settings[0].momentum) - 1e-9)

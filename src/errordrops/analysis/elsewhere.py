@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..study import CONTROL, Arm, Study
-from .changes import LEVEL_EPOCHS, comparable
+from ..detector.drop_rule import AFTER
+from ..detector.drops import find_drops
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import CONTROL, Arm, Study
+from .changes import comparable
 from .claims import READINGS
-from .drop_rule import AFTER
-from .drops import find_drops
-from .intervals import t_interval
-from .judged import JUDGED, WORDS, judged_series
-from .verdicts import NOTHING, claim
+from .judged import JUDGED, WORDS, judged_series, of_reading
+from .levels import LEVEL_EPOCHS, falls
 
 COLUMNS = "study arm milestone seed split metric fall largest_elsewhere after beyond".split()
 PLANTED_COLUMNS = "study split metric size planted found".split()
@@ -26,15 +27,6 @@ def _arms(study: Study) -> list[Arm]:
     """Rate cut or larger batch by the study's factor, one run with arm none until the first milestone."""
     began = comparable(study)
     return [a for a in study.schedules if a.rule in ("step", "batch") and a.factor == study.factor and a.name in began]
-
-
-def falls(values: np.ndarray, first: int) -> dict[int, float]:
-    """For each m from `first` on the fall of level after epoch m: mean of the LEVEL_EPOCHS up to m less the mean of as
-    many after it. values[e] is that of epoch e. Only where both sides are whole.
-    """
-    n = LEVEL_EPOCHS
-    last = len(values) - 1 - n
-    return {m: values[m - n + 1 : m + 1].mean() - values[m + 1 : m + n + 1].mean() for m in range(first, last + 1)}
 
 
 def elsewhere(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
@@ -70,7 +62,7 @@ def planted(study: Study, curves: pd.DataFrame, changes: pd.DataFrame) -> pd.Dat
     rows, cuts = [], [arm.name for arm in _arms(study) if arm.rule == "step"]
     for name, table in judged_series(curves).items():
         split, metric, _ = JUDGED[name]
-        own = changes[(changes["metric"] == metric) & changes["arm"].isin(cuts[:1]) & (changes["index"] == 1)]
+        own = of_reading(changes[changes["arm"].isin(cuts[:1]) & (changes["index"] == 1)], name)
         size, m = -own["difference"].mean(), own["milestone"].min()
         quiet = table[table.index.get_level_values("arm") == CONTROL]
         if not size > 0 or quiet.empty:
@@ -97,7 +89,7 @@ def elsewhere_claims(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
         split, metric, unit = JUDGED[name]
         least = study.claims[key]
         for arm in _arms(study):
-            mine = table[(table["arm"] == arm.name) & (table["metric"] == metric)]
+            mine = of_reading(table[table["arm"] == arm.name], name)
             beyond = mine["beyond"]
             m = arm.milestones[0]
             made.append(
@@ -112,6 +104,7 @@ def elsewhere_claims(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
                     low=least,
                     milestone=m,
                     n=len(beyond) or None,
+                    control="none",
                 )
             )
     return made

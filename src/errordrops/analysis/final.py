@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from ..batching import nominal_updates, updates_per_epoch
-from ..study import Study
-from .intervals import t_interval
+from ..results.intervals import t_interval
+from ..study.batching import nominal_updates, updates_per_epoch
+from ..study.study import Study
 
 COLUMNS = "study arm split metric epoch n mean low high updates updates_nominal examples".split()
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import Study
+from ..results.intervals import t_interval
+from ..results.verdicts import NOTHING, claim
+from ..study.study import Study
 from .claims import interval_of
-from .intervals import t_interval
-from .judged import JUDGED
+from .judged import JUDGED, of_reading
 from .sweep import beyond_placebo
-from .verdicts import NOTHING, claim
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -40,7 +40,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
     margin = study.claims["predicted_intercept"]
     found = []
     for cut, words in (("rate", "the learning rate is cut"), ("batch", "the batch size is increased")):
-        row = table[(table["cut"] == cut) & (table["metric"] == metric) & (table["memory"] == "short")]
+        row = of_reading(table[(table["cut"] == cut) & (table["memory"] == "short")], "loss")
         start = (
             f"Where {words} after epoch {first} or later, training loss falls in the next epoch by what "
             "loss(weights) - loss(averaged weights) was before: "
@@ -56,7 +56,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 low=bounds[0],
                 high=bounds[1],
                 n=n,
-                equivalence=True,
+                kind="slope",
             ),
             claim(
                 f"predicted.{cut}.intercept",
@@ -67,7 +67,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 -margin,
                 margin,
                 n=n,
-                equivalence=True,
+                kind="slope",
             ),
         ]
     return found
@@ -131,9 +131,8 @@ def images_gain(study: Study, tables: Tables) -> Claims:
 
 def _swept(tables: Tables, first: int) -> pd.DataFrame:
     """Training loss in the cut sweep, dates from `first` on."""
-    split, metric, _ = JUDGED["loss"]
-    table = tables["sweep"]
-    return table[(table["split"] == split) & (table["metric"] == metric) & (table["at"] >= first)]
+    table = of_reading(tables["sweep"], "loss")
+    return table[table["at"] >= first]
 
 
 def _beside_placebos(

@@ -3,12 +3,19 @@
 import numpy as np
 import pandas as pd
 
+from ..study.study import Study
+
 # name in ids of claims: (split, metric, unit)
 JUDGED = {
     "error": ("test", "error_recomputed", "points"),
     "loss": ("train_eval", "loss_recomputed", "nats"),
 }
-WORDS = {"error": "test error", "loss": "training loss"}
+WORDS = {"error": "test error", "loss": "training loss", "running": "running training loss"}
+# loss of the training batches as they are met: sharpest where the noise of the weights stays high
+RUNNING = ("train", "loss", "nats")
+READINGS = JUDGED | {"running": RUNNING}
+
+KEPT = 0.05  # batches are whole numbers: noise that falls by less than this is kept
 
 
 def series(curves: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
@@ -17,34 +24,66 @@ def series(curves: pd.DataFrame, split: str, metric: str) -> pd.DataFrame:
     return chosen.pivot(index=["arm", "seed"], columns="epoch", values="value")
 
 
+def of_reading(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of a table with columns split and metric that are about a reading, by its name: never of another split
+    that has the same metric.
+    """
+    split, metric, _ = READINGS[name]
+    return table[(table["split"] == split) & (table["metric"] == metric)]
+
+
 def judged_series(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """`series` of test error and training loss, by their names in JUDGED."""
     return {name: series(curves, split, metric) for name, (split, metric, _) in JUDGED.items()}
 
 
-def settings(curves: pd.DataFrame) -> pd.DataFrame:
-    """One row per arm, seed and epoch from 1: learning_rate, batch_size, update (cumulative), as they were trained."""
+def settings(curves: pd.DataFrame, study: Study | None = None) -> pd.DataFrame:
+    """One row per arm, seed and epoch from 1: learning_rate, batch_size, update (cumulative), as they were trained;
+    with a study also noise, the factor by which its arms multiply the covariance of the gradient.
+    """
     columns = ["arm", "seed", "epoch", "learning_rate", "batch_size", "update"]
-    return curves.loc[curves["epoch"] > 0, columns].drop_duplicates(["arm", "seed", "epoch"]).reset_index(drop=True)
+    trained = curves.loc[curves["epoch"] > 0, columns].drop_duplicates(["arm", "seed", "epoch"]).reset_index(drop=True)
+    return trained if study is None else trained.assign(noise=_noise_factors(study, trained))
 
 
-def milestones_trained(curves: pd.DataFrame) -> dict[tuple[str, int], list[int]]:
-    """For each (arm, seed) the epochs completed when learning rate or batch size changed, as they were trained."""
+def _noise_factors(study: Study, trained: pd.DataFrame) -> list[float]:
+    """Of each row: from the study's settings, since curves do not have it; 1 where a rule decides during training."""
+    planned: dict[tuple[str, int], list[float]] = {}
+    for arm in study.arms:
+        for seed in arm.seeds:
+            planned[arm.name, seed] = [] if arm.plateau else [s.noise for s in arm.for_seed(seed).settings]
+    rows = zip(trained["arm"], trained["seed"], trained["epoch"], strict=True)
+    return [_entry(planned.get((arm, seed), []), epoch) for arm, seed, epoch in rows]
+
+
+def _entry(factors: list[float], epoch: int) -> float:
+    return factors[epoch - 1] if epoch <= len(factors) else 1.0
+
+
+def milestones_trained(curves: pd.DataFrame, study: Study | None = None) -> dict[tuple[str, int], list[int]]:
+    """For each (arm, seed) the epochs completed when learning rate or batch size changed (with a study also the noise
+    factor), as they were trained.
+    """
     found = {}
-    for key, run in settings(curves).groupby(["arm", "seed"], sort=False):
+    for key, run in settings(curves, study).groupby(["arm", "seed"], sort=False):
         run = run.sort_values("epoch")
-        changed = (run[["learning_rate", "batch_size"]].diff().abs().sum(axis=1) > 0).to_numpy()
+        watched = [name for name in ("learning_rate", "batch_size", "noise") if name in run]
+        changed = (run[watched].diff().abs().sum(axis=1) > 0).to_numpy()
         found[key] = [int(epoch) - 1 for epoch in run["epoch"].to_numpy()[changed]]
     return found
 
 
-def noise_falls(curves: pd.DataFrame) -> set[tuple[str, int, int]]:
-    """The (arm, seed, m) of milestones, as they were trained, at which learning rate / batch size falls."""
-    found = set()
-    for (arm, seed), run in settings(curves).groupby(["arm", "seed"], sort=False):
+def noise_falls(study: Study, curves: pd.DataFrame) -> dict[tuple[str, int, int], float]:
+    """The (arm, seed, m) at which learning rate x noise factor / batch size falls, as it was trained, and to which
+    share. Where the rate is cut and its noise put back nothing falls.
+    """
+    found = {}
+    for (arm, seed), run in settings(curves, study).groupby(["arm", "seed"], sort=False):
         run = run.sort_values("epoch")
-        noise = run["learning_rate"] / run["batch_size"]
-        found |= {(arm, seed, int(epoch) - 1) for epoch in run["epoch"][noise.diff() < 0]}
+        noise = run["learning_rate"] * run["noise"] / run["batch_size"]
+        for epoch, share in zip(run["epoch"], noise / noise.shift(), strict=True):
+            if share < 1 - KEPT:
+                found[arm, seed, int(epoch) - 1] = float(share)
     return found
 
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from ..study import CONTROL, Study
+from ..study.study import CONTROL, Study
 from .judged import JUDGED, series
+from .levels import before, mean_over
 
-EPOCHS = 5
 COLUMNS = "study seed before before_none before_gain end end_step end_gain".split()
 
 
@@ -18,13 +18,13 @@ def low_rate(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     if not {"low", "step", CONTROL} <= there or not study.milestones:
         return pd.DataFrame(columns=COLUMNS)
     table, rows, m = series(curves, *JUDGED["error"][:2]), [], study.milestones[0]
-    spans = [range(max(1, last - EPOCHS + 1), last + 1) for last in (m, study.epochs)]
+    spans = [before(last) for last in (m, study.epochs)]
     for seed in study.arm("low").seeds:
         if not {("low", seed), ("step", seed), (CONTROL, seed)} <= set(table.index):
             continue
-        before, end = (table.loc[("low", seed), span].mean(skipna=False) for span in spans)
+        early, end = (mean_over(table.loc[("low", seed)], span) for span in spans)
         none, step = (
-            table.loc[(arm, seed), span].mean(skipna=False) for arm, span in zip((CONTROL, "step"), spans, strict=True)
+            mean_over(table.loc[(arm, seed)], span) for arm, span in zip((CONTROL, "step"), spans, strict=True)
         )
-        rows.append((study.name, seed, before, none, none - before, end, step, end - step))
+        rows.append((study.name, seed, early, none, none - early, end, step, end - step))
     return pd.DataFrame(rows, columns=COLUMNS)

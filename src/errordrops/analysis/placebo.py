@@ -7,10 +7,10 @@ spread is what chance does; one unchanged run would be a noisy control (Bouthill
 import numpy as np
 import pandas as pd
 
-from ..arms import Arm
-from ..study import CONTROL, Study
+from ..results.intervals import summarise
+from ..study.arms import Arm
+from ..study.study import CONTROL, Study
 from .changes import comparable
-from .intervals import summarise
 from .judged import JUDGED, judged_series
 
 AFTER = (1, 2, 5)

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from ..study import CONTROL, Study
-from .changes import LEVEL_EPOCHS
-from .intervals import summarise, t_interval
+from ..results.intervals import summarise, t_interval
+from ..study.study import CONTROL, Study
 from .judged import JUDGED, series
+from .levels import LEVEL_EPOCHS, before, fall
 
 COLUMNS = "study arm measure n mean low high published source".split()
 OPTIMIZER_COLUMNS = "study optimizer of arm seed epoch error change change_control difference".split()
@@ -60,8 +60,7 @@ def optimizers(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _level_change(run: pd.Series, m: int) -> float:
-    after = run.reindex(range(m + 1, m + LEVEL_EPOCHS + 1)).mean(skipna=False)
-    return float(after - run.reindex(range(max(1, m - LEVEL_EPOCHS + 1), m + 1)).mean(skipna=False))
+    return -fall(run, before(m), range(m + 1, m + LEVEL_EPOCHS + 1))
 
 
 def optimizer_summary(table: pd.DataFrame) -> pd.DataFrame:

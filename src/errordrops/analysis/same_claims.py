@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from ..study import CONTROL, Study
-from .equivalence import REFERENCE, pairs
-from .intervals import Interval, t_interval
-from .judged import JUDGED, WORDS
-from .verdicts import NOTHING, at_least, claim
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import FAILS, NOTHING, at_least, claim, overruled
+from ..study.study import CONTROL, Study
+from .judged import JUDGED, WORDS, of_reading
+from .same_curve import REFERENCE, pairs
 
 Claims = list[dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -28,7 +28,7 @@ def equivalent(study: Study, tables: Tables) -> Claims:
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_{name}", 0.0)  # 0 is no margin: the schema forbids it
         for arm in pairs(study) if margin else ():
-            differences = table[(table["arm"] == arm) & (table["metric"] == metric)]["difference"]
+            differences = of_reading(table[table["arm"] == arm], name)["difference"]
             found.append(
                 claim(
                     f"{arm}.equivalent.{name}",
@@ -40,7 +40,7 @@ def equivalent(study: Study, tables: Tables) -> Claims:
                     -margin,
                     margin,
                     n=len(differences) or None,
-                    equivalence=True,
+                    kind="equivalence",
                 )
             )
     return found
@@ -54,7 +54,7 @@ def same_curve(study: Study, tables: Tables) -> Claims:
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_curve_{name}", 0.0)
         for arm in pairs(study) if margin else ():
-            band = table[(table["arm"] == arm) & (table["axis"] == "epoch") & (table["metric"] == metric)]
+            band = of_reading(table[(table["arm"] == arm) & (table["axis"] == "epoch")], name)
             if len(band):
                 largest = band.loc[band["difference"].abs().idxmax(), "difference"]
                 interval = Interval(largest, band["low"].min(skipna=False), band["high"].max(skipna=False))
@@ -71,9 +71,10 @@ def same_curve(study: Study, tables: Tables) -> Claims:
                 -margin,
                 margin,
                 n=int(band["n"].min()) if len(band) else None,
-                equivalence=True,
+                kind="equivalence",
+                confidence=0.95,
             )
-            found.append(made | ({"holds": False} if beyond else {}))  # one epoch that surely differs is enough
+            found.append(overruled(made, FAILS, "at one epoch at least it surely differs") if beyond else made)
     return found
 
 
@@ -98,7 +99,7 @@ def faster(study: Study, tables: Tables) -> Claims:
             high=most,
             n=len(ratios),
         )
-        found.append(made | ({"holds": False} if ratios.isna().any() else {}))
+        found.append(overruled(made, FAILS, "a seed never gets there") if ratios.isna().any() else made)
     return found
 
 
@@ -116,6 +117,7 @@ def audit(tables: Tables) -> Claims:
             "share of forks",
             share,
             1.0,
+            kind="every",
             n=len(table),
         )
     ]

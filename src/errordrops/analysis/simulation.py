@@ -5,7 +5,7 @@ claims use, tried on random numbers whose truth is known.
 import numpy as np
 import pandas as pd
 
-from .intervals import t_interval
+from ..results.intervals import t_interval
 
 ROUNDS = 2000
 SEEDS = (3, 4, 5, 8)

@@ -7,8 +7,8 @@ loss(weights) - loss(average) before the cut predicts the drop.
 import pandas as pd
 from scipy import stats
 
-from ..study import Study
-from .intervals import summarise
+from ..results.intervals import summarise
+from ..study.study import Study
 from .judged import JUDGED, series
 
 COLUMNS = "study at cut seed split metric before after fall foretold foretold_long".split()

@@ -4,10 +4,10 @@ Drawn once an epoch on the processor, so that every device sees the same images 
 images at once on the training device.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad as pad_images
 
 from ..randomness import number_of
+from .draw import of_seed
 
 CHUNK = 8192  # images augmented at once: bounds memory, costs no time
 
@@ -91,14 +92,27 @@ class Data:
         """The training images of an epoch, in its order and augmented."""
         return Epoch(self, seed, epoch, order)
 
+    def augmented(self, sample: Subset, draw: int) -> Images:
+        """The images of a sample, each augmented once as in training; equal for equal numbers `draw`."""
+        drawn = Augmentation.draw(self, len(sample), torch.Generator().manual_seed(draw))
+        return Images(drawn.applied(sample.images, slice(None)), sample.labels)
+
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 to float32 (n, C, H, W) in channels-last layout: (x - mean) / std."""
         return ((images.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
 
-def load(path: Path, device: torch.device, pad: int, flip: bool) -> Data:
-    """Load a prepared file (see `prepare`) onto a device."""
-    stored = {name: tensor.to(device) for name, tensor in load_file(path).items()}
+def load(path: Path, device: torch.device, dataset: Mapping[str, Any], seed: int) -> Data:
+    """Load a prepared file (see `prepare`) onto a device: for a study whose seeds draw images of their own those of
+    `seed`. `dataset` is the study's, with pad and flip.
+    """
+    stored = load_file(path)
+    if dataset.get("subset") == "seed":
+        whole = {kind: stored[f"train_{kind}"] for kind in ("images", "labels")}
+        for half, order in of_seed(dataset, whole["labels"].numpy(), seed).items():
+            stored |= {f"{half}_{kind}": tensor[torch.from_numpy(order)] for kind, tensor in whole.items()}
+    stored = {name: tensor.to(device) for name, tensor in stored.items()}
+    pad, flip = dataset["pad"], dataset["flip"]
 
     def part(name: str) -> Images:
         return Images(stored[f"{name}_images"], stored[f"{name}_labels"])
@@ -122,17 +136,37 @@ def shift_and_flip(images: Tensor, rows: Tensor, columns: Tensor, flipped: Tenso
     return mirrored.clone(memory_format=torch.channels_last)  # not `contiguous`, which keeps one channel as it is
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """How each of n images is shifted and mirrored: offsets (2, n) int64 in 0..2 pad, flipped (n,) bool."""
+
+    offsets: Tensor
+    flipped: Tensor
+    pad: int
+
+    @classmethod
+    def draw(cls, data: Data, n: int, draw: torch.Generator) -> "Augmentation":
+        """Drawn for n images as a data set is augmented."""
+        device = data.train.images.device
+        offsets = torch.randint(0, 2 * data.pad + 1, (2, n), generator=draw).to(device)
+        flipped = (torch.rand(n, generator=draw) < 0.5).to(device) & data.flip
+        return cls(offsets, flipped, data.pad)
+
+    def applied(self, images: Tensor, part: slice) -> Tensor:
+        """Images (m, C, H, W) shifted and mirrored as the m images `part` of the n are to be."""
+        return shift_and_flip(images, self.offsets[0, part], self.offsets[1, part], self.flipped[part], self.pad)
+
+
 class Epoch:
     """The training images of one epoch in their order, augmented; read once, front to back."""
 
     def __init__(self, data: Data, seed: int, epoch: int, order: int = 0):
         fresh = [order] if order else []
         draw = torch.Generator().manual_seed(number_of("order and augmentation", seed, epoch, *fresh))
-        n, device = len(data.train), data.train.images.device
+        n = len(data.train)
         self._data = data
-        self._order = torch.randperm(n, generator=draw).to(device)
-        self._offsets = torch.randint(0, 2 * data.pad + 1, (2, n), generator=draw).to(device)
-        self._flipped = (torch.rand(n, generator=draw) < 0.5).to(device) & data.flip
+        self._order = torch.randperm(n, generator=draw).to(data.train.images.device)
+        self._augmentation = Augmentation.draw(data, n, draw)
 
     def _chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
         data = self._data
@@ -141,8 +175,7 @@ class Epoch:
             index = self._order[part]
             images = data.train.images[index]
             if data.pad or data.flip:
-                rows, columns = self._offsets[0, part], self._offsets[1, part]
-                images = shift_and_flip(images, rows, columns, self._flipped[part], data.pad)
+                images = self._augmentation.applied(images, part)
             yield images, data.train.labels[index]
 
     def pieces(self, sizes: list[int], wanted: Sequence[bool] | None = None) -> Iterator[tuple[Tensor, Tensor]]:

@@ -18,29 +18,8 @@ from safetensors.numpy import save
 
 from ..files import DamageError, damaged, write_bytes
 from . import sources
+from .draw import VALIDATION_SEED, stratified_order
 from .sources import DataError
-
-SUBSET_SEED = 0
-VALIDATION_SEED = 1
-
-
-def stratified_order(labels: np.ndarray, size: int, seed: int = SUBSET_SEED) -> np.ndarray:
-    """Indices of a random subset of `size` in which each class has its share, in random order.
-
-    Classes get floor(size x share) images, the rest goes to the largest remainders. A leading part of the result is a
-    simple random sample of it.
-    """
-    # RandomState's streams are frozen for all versions of NumPy, which Generator's are not
-    random = np.random.RandomState(seed)
-    shuffled = random.permutation(len(labels))
-    if size == len(labels):
-        return shuffled
-    classes, counts = np.unique(labels, return_counts=True)
-    exact = counts * size / len(labels)
-    take = np.floor(exact).astype(int)
-    take[np.argsort(take - exact, kind="stable")[: size - take.sum()]] += 1
-    chosen = [shuffled[labels[shuffled] == c][:n] for c, n in zip(classes, take, strict=True)]
-    return random.permutation(np.concatenate(chosen))
 
 
 def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -61,7 +40,8 @@ def normalisation(images: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray
 
 def chosen(dataset: Mapping[str, Any], labels: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
     """What of each half a study uses: {"train": indices, "test": indices} and, where asked for, "validation" of the
-    training half. Leading and trailing parts of each are random samples of it.
+    training half. Leading and trailing parts of each are random samples of it. Where each seed draws images of its own
+    (`draw.of_seed`, when they are loaded) "train" is the whole training half.
 
     Raises DataError for more images than there are, or a class that a subset lacks.
     """
@@ -87,6 +67,8 @@ def chosen(dataset: Mapping[str, Any], labels: Mapping[str, np.ndarray], source:
             f"dataset: {len(classes['train'])} classes are left in the training set and {len(classes['test'])} in the "
             "test set; take more images (train_size, test_size)"
         )
+    if dataset.get("subset") == "seed":
+        return {"train": np.arange(len(labels["train"])), "test": orders["test"]}
     return orders
 
 
@@ -104,13 +86,13 @@ def prepare(dataset: Mapping[str, Any], out: Path, say: Callable[[str], None] = 
     arrays["mean"], arrays["std"] = normalisation(arrays["train_images"], dataset["normalisation"])
     if not (arrays["std"] > 0).all():
         raise DataError(f"{source}: a channel of the training pictures has one value everywhere; nothing to learn from")
-    validation = {"validation_images": len(arrays["validation_labels"])} if "validation_labels" in arrays else {}
+    validation = {"validation_images": dataset["validation_size"]} if dataset.get("validation_size") else {}
     facts = {
         "name": dataset["name"],
         "source": source,
         **({"label": label} if label else {}),
         "checksum": checksum(arrays),
-        "train_images": len(arrays["train_labels"]),
+        "train_images": dataset["train_size"] if dataset.get("subset") == "seed" else len(arrays["train_labels"]),
         "test_images": len(arrays["test_labels"]),
         **validation,
         "classes": int(arrays["train_labels"].max()) + 1,

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from ..analysis.intervals import summarise
+from ..results.intervals import summarise
 from . import parts, theme, words
 from .measures import CUTS, STYLES, over_seeds
 

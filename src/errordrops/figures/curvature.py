@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.intervals import Interval, t_interval
+from ..results.intervals import Interval, t_interval
 from . import parts, theme, words
 
 MOMENTS = ("before", "during", "after", "later")

@@ -6,7 +6,7 @@ import math
 import altair as alt
 import pandas as pd
 
-from ..analysis.intervals import t_interval
+from ..results.intervals import t_interval
 from . import parts, theme, words
 
 MOMENTS = ("before", "after", "later")

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.intervals import t_interval
+from ..results.intervals import t_interval
 from . import parts, theme
 
 WIDTH, SMALL, LOW, HIGH = 530, 150, 240, 420

@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from ..analysis.intervals import t_interval
+from ..results.intervals import t_interval
 from . import theme
 
 MEASURES = {  # name -> (split, metric, unit, decimals); all with recomputed batch-norm statistics

@@ -5,8 +5,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from ..analysis.intervals import t_interval
-from ..analysis.noise import line
+from ..analysis.noise_fits import line
+from ..results.intervals import t_interval
 from . import parts, theme, words
 
 KINDS = {"nothing changes": "triangle-up", "learning rate divided": "circle", "batch enlarged": "square"}

@@ -7,8 +7,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.intervals import t_interval
 from ..analysis.judged import JUDGED, flow_time, settings
+from ..results.intervals import t_interval
 from . import parts, theme, words
 
 ARM, CUT = "reversal", "step"

@@ -4,8 +4,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.equivalence import REFERENCE
-from ..analysis.intervals import t_interval
+from ..analysis.same_curve import REFERENCE
+from ..results.intervals import t_interval
 from . import parts, theme, words
 
 WIDTH, ROW = 370, 24

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..analysis.intervals import Interval, t_interval
+from ..results.intervals import Interval, t_interval
 from . import parts, theme, words
 
 HEIGHT, COLUMNS = 230, 3

@@ -7,7 +7,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from ..mechanism import toy
+from ..analysis import noisy_quadratic as toy
+from ..study.settings import stability_limit
 from . import parts, theme, words
 
 CURVATURES = np.array([float(f"{h:.3g}") for h in np.geomspace(1e-3, 5, 14)])
@@ -49,7 +50,8 @@ def sliders() -> dict[str, alt.Parameter]:
 
 
 # The functions from here to `excess` are the formula. Given `alt.expr` and `alt.datum` they write it as Vega
-# expressions, given NUMPY and numbers they evaluate it. Moments are E x^2, E x v, E v^2 as in mechanism/toy.py.
+# expressions, given NUMPY and numbers they evaluate it. Moments are E x^2, E x v, E v^2 of the last step v = -a b, with
+# the buffer b of mechanism/toy.py; where the rate changes, v is scaled with it, as b holds no rate.
 
 
 def rest(h, rate, batch_factor):
@@ -103,14 +105,16 @@ def excess(place, f, milestone, rate_factor, batch_factor) -> dict:
         "vv": lambda: place.wave0 * m - place.last0,
         "d": lambda: 2 * START / place.h,  # E x^2 above rest at the start; at velocity zero
         "s": lambda: -place.speed0,
-        # moments at the milestone, less those of the new rest
+        # moments at the milestone, the step there taken at the new rate, less those of the new rest
         "dxx": lambda: place.rest0 - place.rest1
         + (place.xx0 * place.xx0 * place.d + place.xx0 * place.xv0 * place.s + place.xv0 * place.xv0 * place.s),
-        "dxv": lambda: (place.speed0 - place.speed1) / 2
+        "xv": lambda: place.speed0 / 2
         + (place.xx0 * place.vx * place.d + (place.xx0 * place.vv + place.xv0 * place.vx) * place.s / 2)
         + place.xv0 * place.vv * place.s,
-        "dvv": lambda: place.speed0 - place.speed1
+        "vvv": lambda: place.speed0
         + (place.vx * place.vx * place.d + place.vx * place.vv * place.s + place.vv * place.vv * place.s),
+        "dxv": lambda: place.xv * (rates[1] / RATE) - place.speed1 / 2,
+        "dvv": lambda: place.vvv * (rates[1] / RATE) * (rates[1] / RATE) - place.speed1,
         "x2": lambda: place.rest1
         + (place.xx1 * place.xx1 * place.dxx + 2 * place.xx1 * place.xv1 * place.dxv)
         + place.xv1 * place.xv1 * place.dvv,
@@ -214,7 +218,7 @@ def text(found: list[str]) -> tuple[str, list[str], str, str]:
     title = "A model to play with: less noise lets the excess loss of a noisy quadratic fall to a lower rest"
     subtitle = ["Model, not measured: move the sliders below for the change of rate or batch and its date"]
     subtitle += [f"Measured ratio in this study: {'; '.join(found)}"] if found else []
-    share = CURVATURES[-1] / toy.stability_limit(RATE, MOMENTUM)
+    share = CURVATURES[-1] / stability_limit(RATE, MOMENTUM)
     low, high = f"{CURVATURES[0]:g}", f"{CURVATURES[-1]:g}"
     caption = (
         f"Noisy quadratic under SGD with momentum: {len(CURVATURES)} directions, curvatures h from {low} to {high}, "
@@ -223,9 +227,8 @@ def text(found: list[str]) -> tuple[str, list[str], str, str]:
         "(after the change divided by the batch factor, rounded down). Noise variance of the gradient: proportional "
         "to h (divided by the batch factor), scaled so that excess loss at rest is 1. Each direction starts "
         f"{START:g} above rest. Levels at rest and the approach to them are exact at ends of epochs (by powers of one "
-        "update's matrix; Python's toy.excess_curve gives the same at every update). Velocity outlives a cut of the "
-        "rate: "
-        "v' = m v - a g. So after a strong cut with few updates an epoch the loss can stay high, or rise, at first."
+        "update's matrix; Python's toy.excess_curve gives the same at every update). As in torch, the momentum buffer "
+        "sums gradients and holds no rate, so a cut of the rate shortens the very next step."
     )
     if found:
         caption += (

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..plan import Run
-from ..schedules import milestones
+from ..study.plan import Run
+from ..study.settings import milestones
 from ..workflow import Workflow
 
 EVENT = "errordrops"  # the attribute of a log record that carries the briefing

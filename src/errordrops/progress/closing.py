@@ -7,9 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..results.verdicts import FAILS, HOLDS, PRIMARY, verdict
+
 DROP = re.compile(r"([a-z][a-z0-9_-]*)\.m(\d+)\.drop")  # ids are names that stay
 SHOWN = ("step", "batch", "hybrid", "restored", "swap")
-UNDECIDED = ("undecided", "not decided", "not tested")
 
 
 def closing(study: str, page: Path) -> list[str]:
@@ -42,20 +43,12 @@ def _fall(change: float) -> str:
 
 def held(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line: how many of the primary claims hold, of all where none is called primary."""
-    primary = [claim for claim in claims if claim.get("rank") == "primary"]
+    primary = [claim for claim in claims if claim.get("rank") == PRIMARY]
     counted = primary or list(claims)
     if not counted:
         return []
     verdicts = [verdict(claim) for claim in counted]
     kind = "primary claims" if primary else "claims"
-    holds, fails = verdicts.count("holds"), verdicts.count("fails")
+    holds, fails = verdicts.count(HOLDS), verdicts.count(FAILS)
     rest = len(verdicts) - holds - fails
     return [f"{holds} of {len(verdicts)} {kind} hold, {fails} do not, {rest} are not decided"]
-
-
-def verdict(claim: Mapping[str, Any]) -> str:
-    """`holds`, `fails` or `undecided`."""
-    stated = claim.get("verdict")
-    if stated in UNDECIDED or claim["holds"] is None:
-        return "undecided"
-    return "holds" if claim["holds"] else "fails"

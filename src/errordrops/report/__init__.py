@@ -11,8 +11,11 @@ from pathlib import Path
 import yaml
 
 from ..figures import FIGURES
-from . import about, charts, court, engines, evidence, gallery, handson, papers, parts, replicated, summary, tables
-from .study import ReportError, Study, read
+from . import about, charts, engines, evidence, gallery, handson, papers, replicated, summary
+from . import explanations_section as explanations
+from . import findings as parts
+from . import page_tables as tables
+from .material import ReportError, Study, read
 from .text import first_open, fold
 
 __all__ = ["ReportError", "generated", "render", "report_sources"]
@@ -40,7 +43,7 @@ def unmet() -> list[dict[str, str]]:
 def generated(
     study: Study, engine: str, companion: Study | None = None, opening: Study | None = None
 ) -> dict[str, str]:
-    """Every part that the document includes: file name to Markdown. `companion`: the study whose court it shows,
+    """Every part that the document includes: file name to Markdown. `companion`: the study whose mechanisms it shows,
     `opening` the one whose picture it begins with, if not its own.
     """
     pieces = {
@@ -56,8 +59,8 @@ def generated(
         "claims": parts.claims(study),
         "failed": evidence.failed(study, unmet()),
         "evidence": evidence.evidence(study, texts("cause")),
-        "court": court.court(study, companion, texts("court")),
-        "undecided": court.undecided(study, companion, texts("court")),
+        "court": explanations.court(study, companion, texts("court")),
+        "undecided": explanations.undecided(study, companion, texts("court")),
         "papers": papers.papers(study),
         "gallery": gallery.gallery(study),
         "simulated": fold("How far intervals and tests can be trusted", evidence.simulated(study)),
@@ -104,7 +107,7 @@ def render(
 ) -> str:
     """Render results/STUDY (`study_dir`) to the page `out`; returns the engine, such as `quarto 1.9.38`.
 
-    `companion` is the folder of the study whose court the page shows where its own has none, `opening` that of the
+    `companion` is the folder of the study whose mechanisms the page shows where its own has none, `opening` that of the
     study whose picture it begins with, if there are such.
     `engine` is `quarto` or `pandoc`; without it Quarto is used where it is found. The document is staged and
     rendered in `study_dir`/report/.build, which stays there after a failure. Raises ReportError if a file is

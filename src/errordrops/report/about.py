@@ -1,9 +1,9 @@
 """The generated sentences about how the study was made: data, origin, commands, last line. Pure."""
 
-from ..layout import NAME
-from ..overview import duration
+from ..results.costs import duration
+from ..results.layout import NAME
 from .effects import best_metric
-from .study import Study
+from .material import Study
 from .text import count, count_range, missing, plain, short
 
 CITED = {"fashion": "@xiao2017", "cifar": "@krizhevsky2009"}

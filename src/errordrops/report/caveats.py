@@ -1,7 +1,8 @@
 """What numbers do not say by themselves: what the blind detector misses, what slope and prediction share. Pure."""
 
-from ..analysis.intervals import t_interval
-from .study import Study
+from ..results.intervals import t_interval
+from ..results.verdicts import decided
+from .material import Study
 from .text import count, interval, listed, number
 
 
@@ -35,7 +36,7 @@ def silence(study: Study) -> str:
         f"in {int(row.found)} of {int(row.planted)} trials, so its silence there says "
         f"{'little' if row.found < row.planted / 2 else 'something'}."
     )
-    more = [c["id"] for c in study.claims if str(c["id"]).endswith(".m1.elsewhere") and c["holds"]]
+    more = [c["id"] for c in study.claims if str(c["id"]).endswith(".m1.elsewhere") and decided(c)]
     return told + (
         f" What says more: from the milestone on the level of arm *none* falls after no epoch as far as at the change "
         f"(`{more[0]}`)."

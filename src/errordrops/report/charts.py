@@ -1,14 +1,13 @@
 """Figures as Quarto figure divs, and the one script that draws them all. Pure but for reading the script."""
 
 import base64
-import functools
-import json
 import re
 from pathlib import Path
 
+from ..figures.embedding import bundle, cell, spec_json
 from .about import slug
-from .study import Study
-from .text import cell, floating, folded, plain
+from .material import Study
+from .text import floating, folded, plain
 
 LARGEST_SVG = 300_000  # characters; a larger picture is not worth carrying for readers without scripts
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
@@ -19,14 +18,6 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' data:; style-src 'unsafe-inline' data:; img-src data: blob:; "
     "font-src data:; base-uri 'none'; form-action 'none'"
 )
-
-
-def spec_json(spec: dict) -> str:
-    """The specification for a script element: no `<`, so neither `</script>` nor
-    `{{<` nor `<!--` can occur.
-    """
-    bare = {key: value for key, value in spec.items() if key != "usermeta"}
-    return json.dumps(bare, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def identifier(name: str) -> str:
@@ -81,13 +72,3 @@ def header(sources: Path) -> str:
     script = (sources / "charts.js").read_text()
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     return f"{policy}\n<script>{bundle()}</script>\n<script>\n{script}</script>\n"
-
-
-@functools.cache
-def bundle() -> str:
-    """The libraries as one script; made once a process, since that takes seconds."""
-    import vl_convert  # 40 MB of compiled code that only a render needs
-
-    code = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")
-    # inside a script element these would end it or open a comment; both only occur within strings
-    return re.sub(r"</(?=script)", r"<\\/", code, flags=re.IGNORECASE).replace("<!--", "<\\!--")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .study import Study
+from .material import Study
 from .text import missing, number, short
 
 MANY = 8  # an arm that changes this often (a cosine) has no milestones to speak of
@@ -102,7 +102,7 @@ def effect(row: pd.Series, arm: str, m: int, what: str, mark: str) -> Effect:
     """From a row of milestone_summary.csv."""
     change, control, difference = (
         (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
-        for name in ("change", "change_none", "difference")
+        for name in ("change", "change_control", "difference")
     )
     return Effect(arm, m, what, mark, int(row["n"]), change, control, difference)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from .study import ReportError
+from .material import ReportError
 
 LONGEST = 300  # seconds; a render takes 1 with Pandoc and about 10 with Quarto
 INCLUDE = re.compile(r"^\{\{< include (\S+) >\}\}\s*$", re.MULTILINE)

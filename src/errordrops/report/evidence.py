@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ..analysis.verdicts import HOLDS_OPEN, OPEN, verdict
+from ..results.verdicts import FAILS, verdict
 from . import charts
 from .caveats import landed, returned, unseen
 from .effects import own_milestones
-from .study import Study
+from .findings import outcomes
+from .material import Study
 from .text import count, first_open, fold, interval, listed, number, plain
 
 CAVEATS = {
@@ -106,35 +107,33 @@ def part(study: Study, topic: Topic, text: str) -> str:
 
 
 def verdicts(study: Study, topic: Topic) -> str:
-    """How many of the topic's claims hold, fail and are left open; each with its number, folded."""
+    """How the topic's claims came out; each with its number, folded."""
     mine = [c for c in study.claims if re.fullmatch(topic.claims, str(c.get("id", "")))]
     if not mine:
         return unclaimed(study, topic)
-    holds, fails = (sum(c.get("holds") is verdict for c in mine) for verdict in (True, False))
-    lead = f"**{holds} of {count(len(mine), 'claim')}** about it {'holds' if holds == 1 else 'hold'}"
-    lead += open_ones(mine, HOLDS_OPEN)
-    lead += f", {fails} {'fails' if fails == 1 else 'fail'}{open_ones(mine)}" if fails else ""
-    lead += f", {undecided} undecided" if (undecided := len(mine) - holds - fails) else ""
+    fails = any(verdict(c) == FAILS for c in mine)
+    lead = f"Of {count(len(mine), 'claim')} about it {outcomes(mine)}"
     lead += " (@tbl-claims; [why](#sec-failed))." if fails else " (@tbl-claims)."
     listing = "\n".join(f"- {told_claim(c)}" for c in mine)
     return f"{lead}\n\n{fold('Each of these claims with its number', listing)}"
 
 
 def failed(study: Study, unmet: Sequence[Mapping[str, str]]) -> str:
-    """Why claims failed: a point for each reason, with the claims that it explains. `unmet` has the reasons
+    """Why claims do not hold: a point for each reason, with the claims that it explains. `unmet` has the reasons
     (report/cause/unmet.yaml), each with a pattern of ids; the first that matches counts.
     """
-    fails = [str(c["id"]) for c in study.claims if c.get("holds") is False]
+    fails = [str(c["id"]) for c in study.claims if verdict(c) == FAILS]
     if not fails:
-        return "<!-- no claim failed -->\n"
+        return "<!-- no claim was found not to hold -->\n"
     reasons = {id: next((r["why"].strip() for r in unmet if re.fullmatch(r["claims"], id)), UNKNOWN) for id in fails}
     found = [
         f"- {listed([plain(id) for id in fails if reasons[id] == why])}: {why}"
         for why in dict.fromkeys(reasons.values())
     ]
-    told = f"{count(len(fails), 'claim')} failed{open_ones(study.claims)}, for {count(len(found), 'reason')}."
+    verb = "does" if len(fails) == 1 else "do"
+    told = f"{count(len(fails), 'claim')} {verb} not hold, for {count(len(found), 'reason')}."
     why = fold("Why, reason by reason", "\n".join(found))
-    return f"### Why claims failed {{#sec-failed}}\n\n{told}\n\n{why}"
+    return f"### Why claims do not hold {{#sec-failed}}\n\n{told}\n\n{why}"
 
 
 def unclaimed(study: Study, topic: Topic) -> str:
@@ -147,20 +146,12 @@ def unclaimed(study: Study, topic: Topic) -> str:
     return UNJUDGED
 
 
-def open_ones(claims: Sequence[Mapping], which: str = OPEN) -> str:
-    """` (6 open)`: how many of the failed claims (or of those that hold) have an interval that reaches over the
-    threshold; else nothing.
-    """
-    n = sum(verdict(c) == which for c in claims)
-    return f" ({n} open)" if n else ""
-
-
 def told_claim(claim: dict) -> str:
     """`step.m1.drop: −3.2 points (−4.1 to −2.2); holds`, in Markdown."""
     digits = 3 if claim.get("unit") in ("nats", "nats per nat", "share", "R2") else 2
     value = interval(claim.get("value"), claim.get("ci_low"), claim.get("ci_high"), digits)
     unit = "" if claim.get("value") is None else f" {plain(claim.get('unit') or '')}"
-    return f"`{claim.get('id')}`: {value}{unit}; {verdict(claim).replace('fails', '**fails**')}"
+    return f"`{claim.get('id')}`: {value}{unit}; {verdict(claim).replace(FAILS, f'**{FAILS}**')}"
 
 
 def simulated(study: Study) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from .study import Study
+from .material import Study
 from .text import NOTHING, cell, count, floating, fold, short, table
 
 SUMS = ("visible", "found", "exact", "blind", "attributed", "other", "blamed")

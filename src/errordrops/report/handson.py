@@ -5,8 +5,8 @@ Markdown out.
 from collections.abc import Mapping
 
 from . import charts
-from .court import hearing
-from .study import Study
+from .explanations_section import hearing
+from .material import Study
 
 FIGURES = ("error_by_epoch", "slider", "toy")
 
@@ -14,7 +14,7 @@ FIGURES = ("error_by_epoch", "slider", "toy")
 def section(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
     """Heading and the figures that there are, each below its paragraph of `texts` (report/try by name).
 
-    A figure is that of the study, the toy model that of the study whose court, with the formula, the page shows.
+    A figure is that of the study, the toy model that of the study whose mechanisms, with the formula, the page shows.
     """
     heard = hearing(study, companion)
     owners = dict.fromkeys(FIGURES, study) | ({"toy": heard.study} if heard else {})

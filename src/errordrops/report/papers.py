@@ -2,8 +2,8 @@
 
 from ..figures.words import OPTIMIZERS
 from . import charts
-from .study import Study
-from .tables import stacked
+from .material import Study
+from .page_tables import stacked
 from .text import cell, floating, number, plain, table
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..analysis.verdicts import verdict
-from ..circumstances import differences
-from ..replications import Replication
-from ..verify import OUTCOMES, agrees, compare
-from .study import Study
+from ..results.reference import Replication
+from ..results.verdicts import verdict
+from ..results.verify import OUTCOMES, agrees, compare, differences
+from .material import Study
 from .text import NOTHING, cell, count, floating, fold, interval, listed, plain, table
 
 TOLD = ("reversed", "thresholds", "size", "power")  # outcomes that readers want to see claim by claim

@@ -2,15 +2,15 @@
 Markdown out.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..analysis.changes import LEVEL_EPOCHS
-from ..layout import Layout
+from ..results.layout import Layout
+from ..results.verdicts import decided
 from . import effects as fx
 from .about import model_on_data
-from .study import Study
+from .material import Study
 from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
@@ -48,9 +48,9 @@ def why(study: Study) -> str:
     it; nothing for a study that tests it and in which it does not hold.
     """
     if study.has("sweep_fits"):
-        holds = any(c["id"] == "predicted.rate.slope" and c["holds"] for c in study.claims)
+        holds = any(c["id"] == "predicted.rate.slope" and decided(c) for c in study.claims)
         return f"{BEST} noise, which hid better weights ([tested](#sec-cause))." if holds else ""
-    if study.has("court"):
+    if study.has("causes"):
         return ""
     page = Layout.of(TESTED, "results/reference").report.as_posix()
     return f"{BEST} the noise of the gradient, which hid better weights (study {TESTED}: `{page}`)."
@@ -85,7 +85,7 @@ def reading(study: Study, own: list[fx.Effect]) -> str:
 
 def tiles(study: Study) -> str:
     """The first numbers, in the order of `KINDS`, whose claims hold, as HTML; a comment where there are none."""
-    claims = {str(claim.get("id")): claim for claim in study.claims if claim.get("holds") is True}
+    claims = {str(claim.get("id")): claim for claim in study.claims if decided(claim)}
     found = [tile for kind in KINDS for tile in kind(study, claims)][:MOST]
     if not found:
         return "<!-- no claim of the kinds that the summary shows holds in this study -->"
@@ -133,16 +133,15 @@ def measure(arms: list[str], study: Study) -> str:
 
 def told(e: fx.Effect, what: str, claim: dict) -> str:
     """What was measured, when, how the error was read, and beside what."""
-    statement = str(claim.get("statement"))
-    placebos = "active placebos" in statement
-    beside = "active placebos: runs that go on without" if placebos else "runs without it"
+    beside = "active placebos: runs that go on without" if claim.get("control") == "placebo" else "runs without it"
     read = " (statistics recomputed)" if str(claim.get("metric")).endswith("recomputed") else ""
     if what == "drop":
         return f"of test error{read} in epoch {e.milestone + 1}, the first after {e.what}, beside {beside}"
-    if epoch := re.search(r"In (epoch \d+)", statement) if placebos else None:
-        return f"of test error{read} in {epoch[1]}, after {e.what}, beside {beside}"
-    epochs = f"mean of up to {LEVEL_EPOCHS} epochs after {e.what} less that before"
-    return f"of test error{read}, {epochs}, beside {beside}"
+    if claim.get("epoch"):
+        return f"of test error{read} in epoch {claim['epoch']}, after {e.what}, beside {beside}"
+    if "control" not in claim:  # a record of before there were fields for it
+        return f"of test error{read} after {e.what}, beside runs without it"
+    return f"of test error{read}, mean of up to {LEVEL_EPOCHS} epochs after {e.what}, beside {beside}"
 
 
 def detection(study: Study, claims: dict) -> Iterator[Tile]:

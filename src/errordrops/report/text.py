@@ -4,9 +4,10 @@ Whatever comes from a file passes through `plain` (in running text) or `cell` (i
 an arm cannot become markup, a citation or a Quarto shortcode.
 """
 
-import html
 import math
 from collections.abc import Iterable, Sequence
+
+from ..figures.embedding import cell as cell
 
 MINUS, NOTHING = "\u2212", "\u2013"
 
@@ -17,13 +18,6 @@ def plain(value: object) -> str:
     """
     words = " ".join(str(value).split())
     return "".join(c if c.isalnum() or c in " ,;/" else f"&#{ord(c)};" for c in words)
-
-
-def cell(value: object) -> str:
-    """Text for the inside of an HTML element or attribute; braces too, since Quarto looks for
-    shortcodes in raw HTML.
-    """
-    return html.escape(" ".join(str(value).split())).replace("{", "&#123;").replace("}", "&#125;")
 
 
 def missing(value: object) -> bool:

@@ -1,0 +1,50 @@
+"""Training logs of other people's programs: read as they are, and turned into curves and settings.
+
+`registry` finds the reader by looking at the bytes; each reader (tables, jsons, console, caffe, events, folders) hands
+over a table of records; `words` says what columns mean by their names; `axis` finds epochs or steps and restarts;
+`curves` makes the points that are judged.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from . import registry
+from .log_curves import Curve, Log, understand
+from .records import LogError, NotThisFormat, NotUnderstood, Records
+from .text_tables import numbers
+from .unknown import NoCurve
+
+__all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]
+
+
+def read_log(path: str | Path, columns: dict[str, str] | None = None) -> Log:
+    """The log in a file or folder. `columns` says what columns are that their names don't tell, such as
+    {"top_one": "test accuracy", "t": "epoch"}.
+
+    Raises LogError (a UserError) for what cannot be read or understood.
+    """
+    return understand(registry.read(Path(path), frozenset(columns or ())), str(path), columns)
+
+
+def read_frame(frame: pd.DataFrame, columns: dict[str, str] | None = None) -> Log:
+    """The log in a table: a row per epoch, evaluation or step, oldest first. Raises as `read_log`."""
+    if not isinstance(frame, pd.DataFrame):
+        raise LogError(f"a log is a path or a pandas DataFrame, not a {type(frame).__name__}")
+    frame = frame.reset_index() if frame.index.name else frame.reset_index(drop=True)
+    if frame.empty:
+        raise LogError("the table has no rows")
+    frame.columns = [str(name) for name in frame.columns]
+    if frame.columns.has_duplicates:
+        raise LogError("two columns of the table have the same name")
+    read = {name: numbers(frame[name]) for name in frame.columns}
+    records = Records(
+        "table", pd.DataFrame({n: v for n, (v, _) in read.items()}), {n for n, (_, p) in read.items() if p}
+    )
+    try:
+        registry.understood(records, Path("the table"), frozenset(columns or ()))
+    except NotUnderstood as error:
+        raise registry.unknown("the table", error, frozenset(columns or ())) from error
+    except NotThisFormat as error:
+        raise LogError(f"the table cannot be explained: {error}") from error
+    return understand(records, "the table", columns)

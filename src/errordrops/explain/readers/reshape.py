@@ -1,0 +1,102 @@
+"""Tables in other shapes brought into one: a row per time, a column per metric.
+
+Long tables (a column names the metric, as MLflow exports them, or the split), Weights & Biases' columns that carry the
+run's name, TensorBoard's exports of one curve, which only their file name names.
+"""
+
+import re
+
+import pandas as pd
+
+from .column_names import SPLITS, meaning
+
+KEYS = {"key", "metric", "metric_name", "metricname", "name", "tag", "variable", "measure", "metrics"}
+VALUES = {"value", "values", "metric_value", "val"}
+SPLIT_COLUMNS = {"split", "phase", "mode", "set", "subset", "stage", "dataset", "data", "type", "partition"}
+
+
+def reshaped(table: pd.DataFrame, stem: str) -> tuple[pd.DataFrame, list[str]]:
+    """(the table in the one shape, or as it was; notes)."""
+    table, notes = without_run(table)
+    return _in_columns(table, stem), notes
+
+
+def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
+    """A column per metric."""
+    names = {str(name).strip().lower(): name for name in table.columns}
+    key = next((names[n] for n in names if n in KEYS and is_text(table[names[n]])), None)
+    value = next((names[n] for n in names if n in VALUES), None)
+    split = next((names[n] for n in names if n in SPLIT_COLUMNS and is_split(table[names[n]])), None)
+    if value is not None and key is not None:
+        which = table[key].astype(str)
+        if split is not None:
+            which = table[split].astype(str) + " " + which
+        return pivoted(table, {which_name: rows for which_name, rows in table.groupby(which, sort=False)}, {value: ""})
+    if split is not None:
+        metrics = {c: c for c in table.columns if (m := meaning(str(c))) and m.role == "metric"}
+        if metrics:
+            groups = dict(list(table.groupby(table[split].astype(str), sort=False)))
+            return pivoted(table, groups, metrics)
+    if value is not None and not any((m := meaning(str(c))) and m.role == "metric" for c in table.columns):
+        name = re.sub(r"^run-.*?-?tag-", "", stem)
+        if (m := meaning(name)) and m.role in ("metric", "lr"):
+            return table.rename(columns={value: name})
+    return table
+
+
+def is_text(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def is_split(column: pd.Series) -> bool:
+    """Whether all that a column holds is train, val, test, ..., two of them or more."""
+    found = {str(value).strip().lower() for value in column.dropna().unique()[:20]}
+    return len(found) > 1 and found <= set(SPLITS)
+
+
+def pivoted(table: pd.DataFrame, groups: dict[str, pd.DataFrame], values: dict[str, str]) -> pd.DataFrame:
+    """One row per epoch or step (without one, per place within the group); a column per group and value, and the
+    settings. `values`: column to the name that it keeps behind the group's."""
+    roles = {c: m for c in table.columns if (m := meaning(str(c)))}
+    times = [c for c, m in roles.items() if m.role in ("epoch", "step") and pd.api.types.is_numeric_dtype(table[c])]
+    settings = [c for c, m in roles.items() if m.role in ("lr", "batch")]
+    index = next((c for c in times if roles[c].role == "epoch"), times[0] if times else None)
+    columns = {}
+    for name, rows in groups.items():
+        at = rows[index] if index is not None else pd.Series(range(1, len(rows) + 1), index=rows.index)
+        for column, kept in values.items():
+            series = pd.Series(rows[column].to_numpy(), index=at.to_numpy())
+            columns[f"{name} {kept}".strip()] = series[series.index.notna()].groupby(level=0).last()
+    if index is not None:
+        for column in settings:
+            series = pd.Series(table[column].to_numpy(), index=table[index].to_numpy())
+            columns[str(column)] = series[series.index.notna()].groupby(level=0).last()
+    wide = pd.concat(columns, axis=1).sort_index()
+    wide.insert(0, str(index) if index is not None else "record", wide.index)
+    return wide.reset_index(drop=True)
+
+
+def without_run(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Weights & Biases exports `RUN - METRIC`, with the lowest and highest beside it: of several runs the one with the
+    most values is kept, under the names of its metrics; notes say which."""
+    runs: dict[str, list[str]] = {}
+    for column in table.columns:
+        run, dash, metric = str(column).partition(" - ")
+        if (
+            dash
+            and metric
+            and (str(column).endswith(("__MIN", "__MAX")) or f"{column}__MIN" in table.columns or meaning(metric))
+        ):
+            runs.setdefault(run, []).append(column)
+    if not runs:
+        return table, []
+    kept = max(runs, key=lambda run: int(table[runs[run]].notna().sum().sum()))
+    dropped = [column for run, columns in runs.items() if run != kept for column in columns]
+    dropped += [column for column in runs[kept] if str(column).endswith(("__MIN", "__MAX"))]
+    names = {column: str(column).partition(" - ")[2] for column in runs[kept] if column not in dropped}
+    if len(set(names.values()) | set(table.columns)) < len(names) + len(table.columns):
+        return table, []
+    left = [run for run in runs if run != kept]
+    told = f"; {', '.join(left[:6])}{f' and {len(left) - 6} more' if len(left) > 6 else ''} not"
+    notes = [f"the table holds {len(runs)} runs; {kept} is judged{told}: give it one run to hear about another"]
+    return table.drop(columns=dropped).rename(columns=names), notes if left else []

@@ -1,0 +1,51 @@
+"""Logs of which no column is understood as a curve: what is said about them, and what `--list` shows."""
+
+import shlex
+
+from .column_names import Meaning, meaning
+from .records import LogError, Records
+
+ROLES = {"lr": "learning rate", "batch": "batch size", "batches": "batches per epoch", "reduced": "learning rate"}
+SHOWN = 30  # columns that a message names
+
+
+class NoCurve(LogError):
+    """No column is a curve. source: the log's name. columns: (name, what it was taken for or empty) of each."""
+
+    def __init__(self, source: str, records: Records, given: dict[str, Meaning]) -> None:
+        names = [str(name) for name in records.table.columns]
+        found = {name: given.get(name) or meaning(name) for name in names}
+        self.source, self.format, self.records = source, records.format, len(records.table)
+        self.columns = [(name, taken(found[name])) for name in names]
+        super().__init__(
+            f"name the columns of {source} with {example(self.columns)}: none of them is understood as a curve "
+            f"({listed(names)}); --list shows what was understood"
+        )
+
+
+def taken(found: Meaning | None) -> str:
+    """What a column that is no curve was taken for."""
+    return "" if found is None else ROLES.get(found.role, found.role)
+
+
+def listed(names: list[str]) -> str:
+    """Names for a message, without signs that a terminal would obey."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(printable(name) for name in names[:SHOWN]) + more
+
+
+def printable(name: str) -> str:
+    return "".join(sign for sign in name if sign.isprintable())
+
+
+def example(columns: list[tuple[str, str]]) -> str:
+    """`--column 'top=test accuracy' --column t=epoch` with names of the log that are not understood."""
+    free = [printable(name) for name, what in columns if not what] or ["NAME"]
+    timed = any(what in ("epoch", "step") for _, what in columns)
+    options = [f"{free[-1]}=test accuracy", *([f"{free[0]}=epoch"] if len(free) > 1 and not timed else [])]
+    return "--column NAME=MEANING, for instance " + " ".join(f"--column {shlex.quote(option)}" for option in options)
+
+
+def without(name: str, records: Records) -> LogError:
+    """The error for a column that the user names and the log lacks."""
+    return LogError(f"there is no column {name!r}; the log has: {listed([str(c) for c in records.table.columns])}")

@@ -1,0 +1,104 @@
+"""Error and loss of a model, measured twice: with running batch-norm statistics, and with statistics recomputed; and
+which images it gets right, epoch by epoch: what an epoch corrects, and whether averaged weights knew it.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ..data.epoch import Data, Subset
+from ..randomness import number_of
+from .batchnorm import recomputed_statistics
+from .numerics import Numerics
+
+
+@dataclass(frozen=True)
+class Answers:
+    """For each image of a subset the cross-entropy in nats (n,) and whether the answer was right (n,)."""
+
+    losses: Tensor
+    right: Tensor
+
+    def summary(self, suffix: str = "") -> dict[str, float]:
+        """{"error": percent, "loss": mean in nats}, with a suffix to the names."""
+        exact = self.losses if self.losses.device.type == "mps" else self.losses.double()
+        return {
+            f"error{suffix}": 100 * (~self.right).sum().item() / len(self.right),
+            f"loss{suffix}": exact.mean().item(),
+        }
+
+
+def _batches(data: Data, subset: Subset, size: int) -> Iterator[Tensor]:
+    return map(data.normalise, subset.batches(size))
+
+
+@torch.inference_mode()
+def answers(model: nn.Module, data: Data, subset: Subset, numerics: Numerics) -> Answers:
+    """What a model says to a subset, in evaluation mode."""
+    was_training = model.training
+    model.eval()
+    with numerics.autocast():
+        batches = _batches(data, subset, numerics.evaluation_batch)
+        logits = torch.cat([model(images).float() for images in batches])
+    model.train(was_training)
+    losses = cross_entropy(logits, subset.labels, reduction="none")
+    return Answers(losses, logits.argmax(1) == subset.labels)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Over which training images batch-norm statistics are recomputed: the first `images`, as they are, or augmented as
+    in training by a draw of its own (`seed`). Padding brings black borders into training, which shift the statistics.
+    """
+
+    images: int
+    seed: int | None = None
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any]) -> "Statistics":
+        """As a recipe (see `plan.recipe`) has it."""
+        evaluation = recipe["evaluation"]
+        return cls(evaluation["statistics_images"], recipe["seed"] if evaluation.get("statistics") else None)
+
+    def sample(self, data: Data) -> Subset:
+        """Those images."""
+        sample = data.train.first(self.images)
+        return sample if self.seed is None else data.augmented(sample, number_of("statistics", self.seed))
+
+
+def recomputed(model: nn.Module, data: Data, statistics: Statistics, numerics: Numerics):
+    """Context in which the model's batch-norm statistics are those of training images, see `Statistics`."""
+    batches = _batches(data, statistics.sample(data), 2 * numerics.evaluation_batch)
+    return recomputed_statistics(model, batches, numerics.autocast)
+
+
+def pack(right: np.ndarray) -> str:
+    """A bool array (n,) as text."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def unpack(text: str, n: int) -> np.ndarray:
+    """The inverse of `pack`."""
+    return np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=n).astype(bool)
+
+
+def corrections(before: Mapping[str, np.ndarray], right: np.ndarray) -> dict[str, float]:
+    """Percent of all images. `before` holds what the weights ("recomputed") and their average ("averaged") got right
+    after the previous epoch, `right` what the weights get right now; all bool (n,).
+
+    foreseen: the weights had it wrong and the average right; corrected: wrong before and right now;
+    corrected_foreseen: both. corrected_foreseen / corrected is the share of the corrected images that the average knew.
+    """
+    wrong = ~before["recomputed"]
+    found = {
+        "foreseen": wrong & before["averaged"],
+        "corrected": wrong & right,
+        "corrected_foreseen": wrong & right & before["averaged"],
+    }
+    return {name: 100 * float(mask.mean()) for name, mask in found.items()}
