@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "results/reference"
 TEXTS = ("README.md", "docs/results.md", "docs/speed.md")
 BLOCK = re.compile(r"(<!-- table (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-ORDER = ("smoke", "quick", "evidence", "mechanism", "photographs")  # then the papers' own
+ORDER = ("smoke", "quick", "evidence", "mechanism", "photographs", "photographs-forks")  # then the papers' own
 MAIN = re.compile(r"(step|batch)\.m\d+\.(drop|level)")  # shown where a study ranks no claim as primary
 GPU_STUDIES = 100_000.0  # seconds on two cores from which on a study wants a GPU
 
