@@ -7,9 +7,8 @@ import pandas as pd
 
 from ..results.foretell import predicted
 from ..study.study import CONTROL, Study
-from . import excess_loss as excess
+from . import excess_loss, fork_claims, mechanism_claims
 from . import foretold_falls as foretold
-from . import fork_claims, mechanism_claims
 from . import fork_effects as forks
 from . import judged_mechanisms as mechanisms
 from .right import Right
@@ -29,9 +28,9 @@ def of_forks(
     seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
     known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
     scored = foretold.scored(study, effects, known)
-    fitted, less = foretold.fits(scored), excess.excess(study, effects)
+    fitted, less = foretold.fits(scored), excess_loss.excess(study, effects)
     made = fork_claims.fork_claims(study, effects, right)
-    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
+    made += foretold.foretold_fork_claims(study, scored, fitted) + excess_loss.excess_claims(study, less)
     made += mechanism_claims.probe_claims(study, tables)
     means = forks.summary(study, effects, right)
     judged = mechanisms.mechanisms(study, effects, made)

@@ -11,11 +11,12 @@ from ..study.plan import Run
 from ..study.study import Study
 from ..training import processes
 from ..training.runs import Session
+from . import batch_sharpness as sharpness
 from . import displacement as motion
 from . import gradient_noise as noise
 from . import hessian as curvature
 from . import loss_map as landscape
-from . import path, relaxation, sharpness, units
+from . import path, relaxation, units
 from .subject import Subject
 
 PROBES = {
