@@ -93,8 +93,8 @@ docs: $(VENV)/.dev
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 lock: $(VENV)/.dev
 	$(COMPILE) --extra dev pyproject.toml -o requirements-dev.lock
-	$(COMPILE) --extra build --extra tensorboard --extra train -c requirements-dev.lock pyproject.toml -o requirements.lock
-	$(COMPILE) --extra build --extra tensorboard -c requirements-dev.lock pyproject.toml -o requirements-report.lock
+	$(COMPILE) --extra build --extra tensorboard --extra train --extra workflow -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(COMPILE) --extra build --extra tensorboard --extra workflow -c requirements-dev.lock pyproject.toml -o requirements-report.lock
 
 # Known vulnerabilities of the pinned packages, asked of PyPI; what cannot be asked about is a failure, too.
 audit: $(VENV)/.dev

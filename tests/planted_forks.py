@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS
+from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS, pack
 from errordrops.study.batching import updates_per_epoch
 from errordrops.study.forks import relative_noise
 from errordrops.study.study import Study, load

@@ -13,13 +13,13 @@ from errordrops.analysis import (
     detection,
     detector_claims,
     drawn,
-    effects,
     family,
     kept_claims,
     landing,
     same_curve,
     sweep,
 )
+from errordrops.analysis import control_effects as effects
 from errordrops.analysis.right import Right
 from errordrops.study import study as studies
 from planted_study import curves

@@ -6,10 +6,9 @@ from dataclasses import astuple
 import numpy as np
 import pandas as pd
 
-from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS
+from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS, pack
 from errordrops.study.batching import updates_per_epoch
 from errordrops.study.study import Study
-from errordrops.training.evaluation import pack
 
 IMAGES = 1000
 HEIGHT = 10.0  # what the noise of the base setting adds

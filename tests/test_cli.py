@@ -176,3 +176,24 @@ def test_numbers_of_the_command_must_be_above_0(capsys, option):
     with pytest.raises(SystemExit) as stopped:
         cli.main(["plan", "smoke", option])
     assert stopped.value.code == 2 and "must be a number above 0" in capsys.readouterr().err
+
+
+def test_where_explain_alone_is_installed_studies_say_what_they_need():
+    code = "import sys; sys.modules['yaml'] = None; from errordrops.cli import main; sys.exit(main(sys.argv[1:]))"
+    asked = [sys.executable, "-c", code]
+    answer = subprocess.run([*asked, "plan", "smoke", "--json"], capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "errordrops plan: studies need packages that are not installed: pip install 'errordrops[workflow]'\n"
+    )
+    answer = subprocess.run([*asked, "explain", "--help"], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0 and "--milestones" in answer.stdout
+
+
+def test_explain_imports_nothing_that_it_is_not_installed_with():
+    code = (
+        "import sys; from errordrops.explain import answer, chart, command, page; "
+        "sys.exit(', '.join({'scipy', 'yaml', 'snakemake', 'torch', 'pypandoc'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from errordrops.results.curves import pack, unpack
 from errordrops.study.plan import AVERAGED_TEST, AVERAGES
 from errordrops.study.settings import Setting
-from errordrops.training.evaluation import corrections, pack, unpack
+from errordrops.training.evaluation import corrections
 from errordrops.training.loop import train
 from networks import keys, plain_logits, store, trainer
 

@@ -7,6 +7,7 @@ import pytest
 from errordrops.analysis import crossed, quotients
 from errordrops.analysis.cause_claims import r2
 from errordrops.analysis.right import Right, stacked
+from errordrops.results.curves import pack
 from errordrops.results.intervals import t_interval
 from errordrops.training.evaluation import pack
 

@@ -27,7 +27,8 @@ def bounds(requirements):
 
 def test_conda_users_get_the_same_packages_and_bounds():
     extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["train"], *extras["build"], *extras["tensorboard"]]
+    used = ("workflow", "train", "build", "tensorboard")
+    wanted = [*PROJECT["dependencies"], *(package for extra in used for package in extras[extra])]
     expected = {CONDA_NAMES.get(name, name): bound for name, bound in bounds(wanted).items() if name not in ONLY_PIP}
     *listed, by_pip = ENVIRONMENT["dependencies"]
     assert by_pip == {"pip": ["-e ."]}, "the package itself, from this folder"

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 import planted_study
-from errordrops.analysis import cause_claims, effects, foretold_claims, low_rate, placebo, same_claims, sweep
+from errordrops.analysis import cause_claims, foretold_claims, low_rate, placebo, same_claims, sweep
+from errordrops.analysis import control_effects as effects
 from errordrops.analysis import epoch_variance as variance
 from errordrops.analysis import noise_fits as noise
 from errordrops.analysis import same_curve as equivalence

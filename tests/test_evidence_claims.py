@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from errordrops.analysis import cause_claims, effects
+from errordrops.analysis import cause_claims
+from errordrops.analysis import control_effects as effects
 from errordrops.analysis.whole_study import results
 from errordrops.results import verdicts
 from errordrops.results.curves import AUDIT_COLUMNS, CLOSEUP_COLUMNS, PROBE_COLUMNS

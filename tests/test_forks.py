@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 import planted_forks as planted
-from errordrops.analysis import excess_loss, foretold, fork_claims, fork_results, forks, mechanisms
+from errordrops.analysis import excess_loss, fork_claims, fork_results
+from errordrops.analysis import foretold_falls as foretold
+from errordrops.analysis import fork_effects as forks
+from errordrops.analysis import judged_mechanisms as mechanisms
 from errordrops.analysis.right import Right
 from errordrops.results import foretell
 from errordrops.results.layout import Layout

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import planted_ladder
-from errordrops.analysis import counted_drops, detection, effects, judged, kept_claims
+from errordrops.analysis import control_effects as effects
+from errordrops.analysis import counted_drops, detection, judged, kept_claims
 from planted_ladder import STUDY, made, world
 from planted_study import draw
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .study.study import Study
 
 
+NEEDED_BY_STUDIES = ("jsonschema", "pyarrow", "scipy", "yaml")  # `pip install .` alone is for explain
+
+
 def say(message: str) -> None:
     """One line to the log, at once."""
     print(message, flush=True)
@@ -252,13 +255,25 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
     explain_options.add_to(commands)
     if list(asked[:1]) == ["explain"]:
         return parser
-    from . import study_options
-
+    try:
+        from . import study_options
+    except ModuleNotFoundError as error:  # explain alone is installed
+        if error.name not in NEEDED_BY_STUDIES:
+            raise
+        for name, (_, purpose) in steps.items():
+            command = commands.add_parser(name, help=purpose)
+            command.add_argument("more", nargs=argparse.REMAINDER)
+            command.set_defaults(function=_needs_more)
+        return parser
     for name, (function, purpose) in steps.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(function=function)
         study_options.add_to(command, name)
     return parser
+
+
+def _needs_more(args: argparse.Namespace) -> None:
+    raise UserError("studies need packages that are not installed: pip install 'errordrops[workflow]'")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -28,6 +28,7 @@ ENTRIES = {
     "audit": ("data/stored.py", "training/runs.py"),
     "probe": ("data/stored.py", "probes/probe_run.py"),
     "take": ("results/reference.py",),
+    "foretell": ("results/foretell.py",),
     "collect": ("results/curves.py", "results/reference.py"),
     "analyse": (
         "analysis/together.py",
@@ -41,7 +42,7 @@ ENTRIES = {
     "gallery": ("explain/answer.py", "files.py"),
 }
 # Steps in whose parameters the study's file is, as it resolves.
-KEYED = ("data", "train", "closeups", "audit", "probe", "take")
+KEYED = ("data", "train", "closeups", "audit", "probe", "take", "foretell")
 
 
 def rests_on(step: str, figure: str | None = None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from scipy import stats
 from ..results.intervals import Interval
 from ..results.verdicts import LEVEL, NOTHING, claim
 from ..study.study import Study
-from . import effects
+from . import control_effects as effects
 from .crossed import variance
 from .judged import JUDGED, WORDS, of_reading
 from .quotients import fieller, fieller_p

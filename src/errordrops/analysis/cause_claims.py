@@ -10,7 +10,7 @@ from ..results.intervals import Interval, t_interval
 from ..results.verdicts import FAILS, NOTHING, claim, overruled
 from ..study.study import Study
 from .claims import BESIDE, interval_of
-from .effects import best
+from .control_effects import best
 from .judged import JUDGED, of_reading
 from .noise_fits import line
 from .quotients import ENOUGH, over_seeds

@@ -14,7 +14,7 @@ from ..results.intervals import summarise
 from ..study.arms import control_of
 from ..study.settings import shared_epochs
 from ..study.study import CONTROL, Study
-from .effects import held
+from .control_effects import held
 from .levels import LEVEL_EPOCHS, mean_over, windows
 
 __all__ = ["LEVEL_EPOCHS", "comparable", "milestone_changes", "milestone_summary", "of_study", "windows"]

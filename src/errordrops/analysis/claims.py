@@ -8,7 +8,7 @@ from ..results.intervals import Interval
 from ..results.verdicts import at_least, claim
 from ..study.settings import shared_epochs
 from ..study.study import CONTROL, Arm, Study
-from . import effects
+from . import control_effects as effects
 from .changes import comparable
 from .judged import JUDGED, WORDS, of_reading
 

@@ -14,7 +14,7 @@ from ..results.verdicts import NOTHING, claim
 from ..study.families import PLACEBO
 from ..study.study import CONTROL, Study
 from .fork_claims import SPAN
-from .forks import UNIT, all_forks
+from .fork_effects import UNIT, all_forks
 from .judged import RUNNING
 from .quotients import fieller, fieller_p
 

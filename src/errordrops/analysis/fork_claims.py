@@ -9,7 +9,7 @@ from ..results.intervals import Interval, t_interval
 from ..results.verdicts import NOTHING, claim
 from ..study.study import CONTROL, Study
 from .crossed import crossed_interval
-from .forks import UNIT, Fork, all_forks, crossed, paired
+from .fork_effects import UNIT, Fork, all_forks, crossed, paired
 from .judged import READINGS, RUNNING
 from .quotients import fieller, fieller_p
 from .right import Right

@@ -7,7 +7,10 @@ import pandas as pd
 
 from ..results.foretell import predicted
 from ..study.study import CONTROL, Study
-from . import excess_loss, foretold, fork_claims, forks, mechanism_claims, mechanisms
+from . import excess_loss, fork_claims, mechanism_claims
+from . import foretold_falls as foretold
+from . import fork_effects as forks
+from . import judged_mechanisms as mechanisms
 from .right import Right
 
 

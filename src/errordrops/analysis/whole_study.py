@@ -30,7 +30,7 @@ from . import (
     simulation,
     sweep,
 )
-from . import effects as changed
+from . import control_effects as changed
 from . import epoch_variance as variance
 from . import noise_fits as noise
 from . import probe_readings as mechanism

@@ -98,7 +98,7 @@ def text(
     rows: pd.DataFrame, both: pd.DataFrame, fits: pd.DataFrame, errors: pd.DataFrame
 ) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    from ..analysis.foretold import interval_of
+    from ..analysis.foretold_falls import interval_of
 
     slope = interval_of(fits, "all", "level")
     title = "What each fork does, against what was foretold of it"

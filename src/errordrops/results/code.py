@@ -12,9 +12,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1]
 
-# What a study's file resolves to is in the key of each run, so what resolves it is not asked again, but for these two,
-# which decide while a run is trained. Nor is the version, of which no number of a run comes.
-RESOLVED, DECIDING = ("study/", "__init__.py"), {"study/batching.py", "study/plateau.py"}
+# What a study's file resolves to is in the key of each run, so what resolves it is not asked again, but for these,
+# which decide while a step is at work. Nor is the version, of which no number of a run comes.
+RESOLVED, DECIDING = ("study/", "__init__.py"), {"study/batching.py", "study/forks.py", "study/plateau.py"}
 
 
 @cache

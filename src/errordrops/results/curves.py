@@ -7,10 +7,12 @@ and effective_rate (see trainer.py). Rows run from epoch
 0 (before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
 """
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..errors import UserError
@@ -18,7 +20,7 @@ from ..files import read_table
 from ..study.settings import Setting, milestones
 
 COLUMNS = "study arm seed epoch update examples learning_rate batch_size split metric value".split()
-# one row per epoch after a run's first change: which test images were right, see corrections.pack
+# one row per epoch after a run's first change: which test images were right, see `pack`
 RIGHT_COLUMNS = "study arm seed epoch right".split()
 # one row per evaluation within an epoch, see closeups.py
 CLOSEUP_COLUMNS = (
@@ -81,3 +83,13 @@ def collect(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def wide(curves: pd.DataFrame) -> pd.DataFrame:
     """One row per (arm, seed, split, metric), one column per epoch. Raises ValueError if a value is there twice."""
     return curves.pivot(index=["arm", "seed", "split", "metric"], columns="epoch", values="value")
+
+
+def pack(right: np.ndarray) -> str:
+    """A bool array (n,) as text."""
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def unpack(text: str, n: int) -> np.ndarray:
+    """The inverse of `pack`."""
+    return np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=n).astype(bool)

@@ -2,7 +2,6 @@
 which images it gets right, epoch by epoch: what an epoch corrects, and whether averaged weights knew it.
 """
 
-import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,16 +75,6 @@ def recomputed(model: nn.Module, data: Data, statistics: Statistics, numerics: N
     """Context in which the model's batch-norm statistics are those of training images, see `Statistics`."""
     batches = _batches(data, statistics.sample(data), 2 * numerics.evaluation_batch)
     return recomputed_statistics(model, batches, numerics.autocast)
-
-
-def pack(right: np.ndarray) -> str:
-    """A bool array (n,) as text."""
-    return base64.b64encode(np.packbits(right).tobytes()).decode()
-
-
-def unpack(text: str, n: int) -> np.ndarray:
-    """The inverse of `pack`."""
-    return np.unpackbits(np.frombuffer(base64.b64decode(text), dtype=np.uint8), count=n).astype(bool)
 
 
 def corrections(before: Mapping[str, np.ndarray], right: np.ndarray) -> dict[str, float]:

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
+from ..results.curves import pack, unpack
 from ..study.settings import Setting
 from .checkpoints import Store
-from .evaluation import corrections, pack, unpack
+from .evaluation import corrections
 from .numerics import describe
 from .trainer import Trainer
 

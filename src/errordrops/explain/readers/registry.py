@@ -166,6 +166,11 @@ def _unpacked(path: Path, opened: Callable[..., Any]) -> bytes:
 def _parquet(path: Path) -> Records:
     try:
         table = pd.read_parquet(path)
+    except ImportError as error:
+        raise LogError(
+            f"{path} is a Parquet file, which needs the package pyarrow: pip install 'errordrops[parquet]', or export "
+            "it as CSV"
+        ) from error
     except (ValueError, OSError, KeyError) as error:
         raise LogError(f"{path} is a Parquet file that cannot be read: {error}") from error
     table.columns = [str(name) for name in table.columns]

@@ -14,7 +14,7 @@ from ..results.foretell import SPLIT, WEIGHTS
 from ..results.intervals import Interval, t_interval
 from ..results.verdicts import NOTHING, claim, share
 from ..study.study import Study
-from .forks import all_forks
+from .fork_effects import all_forks
 
 METRIC = f"{SPLIT} {WEIGHTS}"
 COLUMNS = "study fork seed date noise changed span foretold low high measured covered constant".split()

@@ -17,7 +17,7 @@ from ..results.verdicts import FAILS, HOLDS, NOTHING, OPEN, SECONDARY, UNTESTED,
 from ..study.families import PLACEBO
 from ..study.study import Study
 from .fork_claims import in_nats, of_seeds, share_of_effect
-from .forks import all_forks
+from .fork_effects import all_forks
 from .judged import READINGS, RUNNING
 
 CAUSES = (
