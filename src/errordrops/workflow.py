@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from shutil import which
 from typing import Any
 
 from .figures import FIGURES
@@ -109,6 +110,10 @@ class Workflow:
         if self.config.get("depth"):
             pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
+
+    def engine(self) -> str:
+        """What will render the page."""
+        return "quarto" if which("quarto") else "pandoc"
 
     def code(self, step: str, study: str, arm: str, seed: str) -> str:
         """The code of a step of a run, as a parameter of its rule."""

@@ -64,6 +64,7 @@ FIGURES = {
         Figure("thrown", ("probes",)),
         Figure("motion", ("probes", "mechanism_summary")),
         Figure("curvature", ("probes",)),
+        Figure("sharpness", ("probes",)),
         Figure("dead_units", ("probes", "undying", "mechanism_summary")),
         Figure("landscape", ("probes",)),
         Figure("toy", ("mechanism_summary",)),
