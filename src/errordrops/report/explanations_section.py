@@ -160,7 +160,7 @@ def laws(study: Study) -> str:
     head = ["Arm", *(f"{cell(law)}, {'of the rate' if counts == 'rate' else 'of g'}" for law, counts in columns)]
     caption = (
         "Annealing law [@tissue2024] and multi-power law [@luo2025], fitted on two arms: root mean square, in nats, of "
-        "what they miss in running training loss. Both speak of the rate; with g in its place, of batches as well"
+        "what they miss in running training loss. They speak of the rate; with g in its place, of batches as well"
     )
     return floating("tbl-laws", table(head, body), caption, " .court")
 
