@@ -4,13 +4,19 @@
 #   make report STUDY=quick FROM=reference   analysis, figures and page from the committed runs: no torch, no training
 #   make report DATA_DIR=/my/fashion-mnist   a folder that already holds the data set
 #   make report STUDY=he2015-cifar10 DEPTH=56  another depth of the network
-#   make report CORES=4                      how many cores to use (all of them if not told)
+#   make report CORES=4                      how many cores to use (all of them if not stated)
+#   make report QUARTO=1                     install Quarto into the environment, and let it render the page
+#   make report TORCH_INDEX=ADDRESS          torch from another index, for a build without CUDA (docs/install.md)
+#   make report LOGGER=snakemake             Snakemake's own messages instead of the progress
 PYTHON ?= python3
 STUDY ?= quick
 FROM ?=
 DATA_DIR ?=
 DEPTH ?=
 CORES ?= all
+QUARTO ?=
+TORCH_INDEX ?=
+LOGGER ?=
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -20,10 +26,9 @@ NEEDS := $(if $(filter reference,$(FROM)),report,train)
 
 .PHONY: report test test-faults test-slurm lint format docs lock audit bench clean
 
-report: $(VENV)/.$(NEEDS)
-	@echo "Each job writes a log; what a run has left tells results/$(STUDY)/runs/ARM/seedN/train.log"
-	$(BIN)/snakemake --cores $(CORES) --config $(SETTINGS)
-	@echo "The report is here: results/$(STUDY)/report/index.html"
+# Snakemake prints the path of the page last
+report: $(VENV)/.$(NEEDS) $(if $(QUARTO),$(VENV)/.quarto)
+	@$(BIN)/snakemake --cores $(CORES) $(if $(LOGGER),--logger-errordrops-off) --config $(SETTINGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -66,14 +71,23 @@ $(VENV)/.%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in ((3, 11), (3, 12), (3, 13)))' \
 	    || { echo "errordrops needs Python 3.11, 3.12 or 3.13; $(PYTHON) is another. Try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing the pinned packages of $(filter %.lock,$^) into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(filter %.lock,$^)
+	@$(BIN)/python -P src/errordrops/installing.py $(filter %.lock,$^) $(TORCH_INDEX)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-# the tables of config/README.md, from the schemas
+# PyPI's quarto-cli downloads Quarto itself when it is installed, so it needs the network.
+$(VENV)/.quarto: $(VENV)/.$(NEEDS)
+	@echo "Installing Quarto into $(VENV) (PyPI's quarto-cli fetches it, about 130 MB) ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check 'quarto-cli>=1.6' >$(VENV)/quarto.log 2>&1 \
+	    && $(BIN)/quarto --version >/dev/null \
+	    || { echo "Quarto could not be installed. Is there a network? The reason: $(VENV)/quarto.log"; \
+	         echo "Without QUARTO=1 the Pandoc that comes with this package renders the page."; exit 1; }
+	@touch $@
+
+# the tables of config/README.md, from the schemas, and those of README.md and docs/, from committed results
 docs: $(VENV)/.dev
 	$(BIN)/python docs/config_readme.py
+	$(BIN)/python docs/tables.py
 
 # Names, versions and hashes only: any package index that carries these files will do.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -16,6 +16,18 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
+# for the progress display (src/errordrops/progress): what is to be done
+onstart:
+    logger.info(
+        "",
+        extra={
+            EVENT: briefing(
+                flow, workflow.dag.needrun_jobs(), workflow.dag.targetjobs
+            )
+        },
+    )
+
+
 # small steps, not worth a cluster's queue
 localrules:
     all,

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import terminal
 from errordrops.figures import FIGURES
 from errordrops.results import curves
 from errordrops.results.layout import ANALYSIS_TABLES, Layout
@@ -26,7 +27,7 @@ class Place:
     """A copy of the project in which snakemake is called."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.output = folder, ""
         for name in COPIED:
             source = REPOSITORY / name
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
@@ -67,9 +68,16 @@ class Place:
 def place(tmp_path_factory) -> Place:
     """A copy in which the smoke study has been run."""
     made = Place(tmp_path_factory.mktemp("project"))
-    code, output = made.snakemake("--config", "study=smoke")
-    assert code == 0, output
+    code, made.output = made.snakemake("--config", "study=smoke")
+    assert code == 0, made.output
     return made
+
+
+def test_into_a_file_goes_a_line_for_each_run_and_one_a_minute(place):
+    """The whole of it is tests/screens/file.txt."""
+    lines = [line for line in place.output.splitlines() if not line.startswith("after ")]
+    assert terminal.same(terminal.masked("\n".join(lines), place.folder), "file"), place.output
+    assert len(lines) < 20 and "\x1b" not in place.output
 
 
 def test_the_smoke_study_makes_every_file(place):

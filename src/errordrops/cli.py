@@ -176,6 +176,12 @@ def report(args: argparse.Namespace) -> None:
     say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
 
 
+def open_page(args: argparse.Namespace) -> None:
+    from .front import open_page
+
+    say(open_page(_study(args), args.results))
+
+
 def keep(args: argparse.Namespace) -> None:
     from .results import reference
 
@@ -238,6 +244,7 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         "analyse": (analyse, "tables, claims and provenance of a study"),
         "figure": (figure, "draw one figure of a study"),
         "report": (report, "render the page of a study"),
+        "open": (open_page, "open the page of a study in the browser; without a browser, print its address"),
         "keep": (keep, "copy what is small of a study's results to results/reference"),
         "prune": (prune, "remove the checkpoints of a study that other code than this has left"),
         "verify": (verify, "compare the claims of your results with the reference's; exit code 0: agrees, 1: does not"),
@@ -257,12 +264,20 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; a user's mistake is one line on standard error and exit code 1 (verify: 2, as 1 is an answer)."""
     asked = sys.argv[1:] if argv is None else argv
+    if not asked:
+        from .front import OVERVIEW
+
+        print(OVERVIEW)
+        return 0
     args = _parser(asked).parse_args(asked)
     try:
         return args.function(args) or 0
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except KeyboardInterrupt:
+        print(f"errordrops {args.step}: stopped by the user; what was finished is kept", file=sys.stderr)
+        return 130
     except (UserError, OSError) as error:
         print(f"errordrops {args.step}: {error}", file=sys.stderr)
         return 2 if args.step == "verify" else 1

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from shutil import which
 from typing import Any
 
 from .figures import FIGURES
@@ -22,12 +23,19 @@ PACKAGE = Path(__file__).parent
 ENTRIES = {
     "data": ("data/imagenet.py", "data/prepare.py"),
     "train": ("data/stored.py", "training/runs.py"),
+    "foretell": ("results/foretell.py",),
     "closeups": ("data/stored.py", "training/runs.py"),
     "audit": ("data/stored.py", "training/runs.py"),
     "probe": ("data/stored.py", "probes/probe_run.py"),
     "take": ("results/reference.py",),
     "collect": ("results/curves.py", "results/reference.py"),
-    "analyse": ("analysis/whole_study.py", "results/provenance.py", "results/reference.py"),
+    "analyse": (
+        "analysis/together.py",
+        "analysis/whole_study.py",
+        "results/foretell.py",
+        "results/provenance.py",
+        "results/reference.py",
+    ),
     "figure": ("figures/__init__.py", "figures/theme.py"),
     "report": ("report/__init__.py", "results/reference.py"),
     "gallery": ("explain/answer.py", "files.py"),
@@ -102,6 +110,10 @@ class Workflow:
         if self.config.get("depth"):
             pairs["--depth"] = self.config["depth"]
         return " ".join(f"{name} {quote(str(value))}" for name, value in pairs.items())
+
+    def engine(self) -> str:
+        """What will render the page."""
+        return "quarto" if which("quarto") else "pandoc"
 
     def code(self, step: str, study: str, arm: str, seed: str) -> str:
         """The code of a step of a run, as a parameter of its rule."""

@@ -5,7 +5,10 @@ from pathlib import Path
 from shlex import quote
 
 import jsonschema
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
 
+from errordrops.progress.briefing import EVENT, asked, briefing
 from errordrops.results.clock import bring_to_present
 from errordrops.results.layout import ANALYSIS_TABLES, Layout
 from errordrops.results.lock import take_over
@@ -20,7 +23,10 @@ from errordrops.workflow import (
     sample,
 )
 
-CONDA = "../../environment.yml"
+CONDA = "../envs/errordrops.yaml"
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    # that environment has what the package needs; the package itself is here
+    shell.prefix(f"export PYTHONPATH={quote(str(PACKAGE.parent))}; ")
 put_this_python_first()
 
 
@@ -62,6 +68,10 @@ checked(flow.check_torch)(config["study"])
 if workflow.is_main_process:
     bring_to_present(
         layout(config["study"]).root, Path(config["studies"]), PACKAGE, Path("report")
+    )
+    # for the progress display, where there is nothing to do
+    logger.info(
+        "", extra={EVENT: {"asked": lambda: asked(flow, workflow.dag.targetjobs)}}
     )
 S = layout("{study}")
 RUN = S.run("{arm}", "{seed}")

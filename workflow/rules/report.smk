@@ -17,6 +17,8 @@ rule report:
     params:
         code=code_of("report"),
         options=flow.options(),
+        # Quarto that was installed later renders the page anew
+        engine=flow.engine(),
     shell:
         "python -m errordrops report {wildcards.study} {params.options} > {log} 2>&1"
 
