@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from errordrops.analysis import effects, kept_claims
+
 MILESTONES = (10, 20)
 EPOCHS, IMAGES = 30, 9600
 SETTINGS = {  # (learning rate, batch size) in the three phases
@@ -169,6 +171,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "milestone_levels": changes(5),
         "milestone_levels_summary": changes_summary(5),
         "final": final(),
+        "effects": pd.DataFrame(columns=effects.COLUMNS),
+        "kept": pd.DataFrame(columns=kept_claims.COLUMNS),
     }
 
 

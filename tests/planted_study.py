@@ -9,7 +9,7 @@ import pandas as pd
 from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS
 from errordrops.study.batching import updates_per_epoch
 from errordrops.study.study import Study
-from errordrops.training.corrections import pack
+from errordrops.training.evaluation import pack
 
 IMAGES = 1000
 HEIGHT = 10.0  # what the noise of the base setting adds

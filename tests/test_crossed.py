@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from errordrops.training.corrections import pack
 
 from errordrops.analysis import crossed, quotients
+from errordrops.analysis.cause_claims import r2
 from errordrops.analysis.right import Right, stacked
 from errordrops.results.intervals import t_interval
+from errordrops.training.evaluation import pack
 
 
 def tables(rng, rounds, seeds=8, images=300, sd_seed=0.3, sd_image=4.0, sd_cell=6.0, mean=-2.0):
@@ -23,7 +24,7 @@ def covered(interval, truth):
 
 @pytest.mark.parametrize("components", [{}, {"sd_image": 0.0}, {"sd_seed": 0.0}, {"seeds": 3, "sd_image": 1.0}])
 def test_crossed_intervals_cover_the_truth(components):
-    """2,000 studies: at least 95 % but for two standard errors; t with seeds - 1 degrees of freedom errs to the wide."""
+    """2,000 studies: 95 % but for two standard errors; t with seeds - 1 degrees of freedom errs to the wide."""
     rng = np.random.default_rng(7)
     found = [covered(crossed.crossed_interval(table), -2.0) for table in tables(rng, 2000, **components)]
     assert np.mean(found) > 0.94
@@ -87,3 +88,12 @@ def test_right_bits_give_the_error_of_the_curve():
     assert found.tolist() == (100.0 * (bits["none", 0, 11].astype(int) - bits["step", 0, 11])).tolist()
     assert right.difference(("step", 0), [("none", 0)], [13]) is None and Right().wrong(("step", 0), [1]) is None
     assert stacked([found, None]) is None and stacked([found, found]).shape == (2, 13)
+
+
+def test_r2_of_doses_has_an_interval_from_six_seeds_on():
+    rng = np.random.default_rng(13)
+    rows = [(f"dose-{g}", seed, g, 0.2 + 0.1 * g + rng.normal(0, 0.01)) for g in (1.0, 0.5, 0.2) for seed in range(8)]
+    points = pd.DataFrame(rows, columns=["arm", "seed", "noise", "level"])
+    found = r2(points)
+    assert 0.9 < found.low < found.mean <= found.high <= 1
+    assert np.isnan(r2(points[points["seed"] < 3]).low) and r2(points[points["seed"] < 3]).mean > 0.9

@@ -1,4 +1,4 @@
-"""The primary claims as one family: Holm's correction, what is stated and never made, runs that do not belong together."""
+"""The primary claims as one family: Holm, what is stated and never made, runs that do not belong together."""
 
 import json
 import subprocess

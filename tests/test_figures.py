@@ -260,3 +260,16 @@ def test_close_ups_of_arms_that_are_not_headlines_are_left_out(tables):
     schedules = pd.concat([tables["schedules"].assign(headline=True), own.assign(headline=False)])
     both = spec("closeup", tables | {"closeups": pd.concat([tables["closeups"], extra]), "schedules": schedules})
     assert both["title"] == spec("closeup", tables)["title"] and "early" not in both["description"]
+
+
+def test_the_cliffs_have_the_runs_without_the_change_and_with_the_noise_put_back_beside_them(tables):
+    curves = tables["curves"]
+    extra = [curves[(curves["arm"] == "step")].assign(arm=name) for name in ("hold-step-20", "restored")]
+    effect = {"study": "planted", "arm": "step", "control": ["none", "hold"], "milestone": [10, 20]}
+    effect |= {"beside": ["none", "hold-step-20"], "seed": 0}
+    kept = {"study": "planted", "arm": ["restored"], "milestone": 20, "cutter": "step", "seed": 0}
+    more = {"effects": pd.DataFrame(effect), "kept": pd.DataFrame(kept), "curves": pd.concat([curves, *extra])}
+    chart = spec("cliffs", tables | more)
+    assert "without the change (none and hold-step-20)" in chart["usermeta"]["caption"]
+    assert "arm restored, which cuts the rate and puts the noise back" in chart["usermeta"]["caption"]
+    assert "Thin grey" not in spec("cliffs", tables)["usermeta"]["caption"]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import planted_forks as planted
-from errordrops.analysis import excess, foretold, fork_claims, fork_results, forks, mechanisms
+from errordrops.analysis import excess_loss, foretold, fork_claims, fork_results, forks, mechanisms
 from errordrops.analysis.right import Right
 from errordrops.results import foretell
 from errordrops.results.layout import Layout
@@ -166,8 +166,8 @@ def test_a_constant_besides_the_noise_is_found():
         noise = own.learning_rate / base.learning_rate / (own.batch_size / base.batch_size)
         return noise - (0.4 if own.learning_rate != base.learning_rate else 0)
 
-    table = excess.excess(STUDY, forks.effects(STUDY, planted.curves(cost=cost)))
-    found = {made["id"]: made for made in excess.excess_claims(STUDY, table)}
+    table = excess_loss.excess(STUDY, forks.effects(STUDY, planted.curves(cost=cost)))
+    found = {made["id"]: made for made in excess_loss.excess_claims(STUDY, table)}
     assert found["excess.zero"]["verdict"] == "does not hold" and found["excess.batch"]["verdict"] == "does not hold"
 
 

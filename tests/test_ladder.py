@@ -1,4 +1,4 @@
-"""The primary claims in planted worlds: they hold where noise makes the drops, and each fails where its part is not so."""
+"""The primary claims in planted worlds: they hold where noise makes the drops; each fails where its part is not so."""
 
 import json
 

@@ -32,7 +32,6 @@ rule train:
 rule foretell:
     input:
         S.run("none", "{seed}") / "curve.csv",
-        modules("results/foretell.py", "study/forks.py"),
     output:
         S.run("none", "{seed}") / "foretold.json",
     log:
@@ -40,6 +39,7 @@ rule foretell:
     conda:
         CONDA
     params:
+        code=code_of("foretell"),
         options=flow.options(),
     shell:
         "python -m errordrops foretell {wildcards.study} {wildcards.seed} {params.options} > {log} 2>&1"

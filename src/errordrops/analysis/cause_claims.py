@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..results.intervals import t_interval
-from ..results.verdicts import FAILS, NOTHING, at_least, claim, overruled
+from ..results.intervals import Interval, t_interval
+from ..results.verdicts import FAILS, NOTHING, claim, overruled
 from ..study.study import Study
 from .claims import BESIDE, interval_of
 from .effects import best
 from .judged import JUDGED, of_reading
+from .noise_fits import line
+from .quotients import ENOUGH, over_seeds
 from .sweep import beyond_placebo
 
 Claims = list[dict[str, Any]]
@@ -31,16 +33,28 @@ def noise(study: Study, tables: Tables) -> Claims:
     dose.trend: at the first milestone a stronger cut gives a deeper fall, seed by seed.
     """
     fits, least = tables["noise_fits"].set_index("what"), study.claims["noise_r2"]
-    found = []
-    statements = {"first plateau": ("noise.plateau", "Training loss at the end of the first plateau is linear in g")}
+    falls = tables["noise_drops"]
+    falls = falls.assign(noise=falls["noise_before"] - falls["noise_after"], level=falls["fall"])
+    lines = {"first plateau": ("noise.plateau", "Training loss at the end of the first plateau is linear in g")}
     for index in range(1, len(study.milestones) + 1):
         words = f"The fall of training loss at milestone {index} is linear in the change of g"
-        statements[f"drop at milestone {index}"] = (f"noise.m{index}.drops", words)
-    for what, (id, statement) in statements.items():
-        value, slope = (float(fits[column].get(what, math.nan)) for column in ("r2", "slope"))
-        seeds = tables["plateaus" if what == "first plateau" else "noise_drops"]["seed"].nunique() or None
-        words = f"{statement} over the dose arms (means over seeds), and rises with it: R2 of a straight line."
-        made = at_least(id, words, "train_eval loss_recomputed", "R2", value, least, kind="fit", n=seeds)
+        lines[f"drop at milestone {index}"] = (f"noise.m{index}.drops", words)
+    found = []
+    for place, (what, (id, words)) in enumerate(lines.items()):
+        points = falls[falls["index"] == place] if place else tables["plateaus"]
+        slope = float(fits["slope"].get(what, math.nan))
+        made = claim(
+            id,
+            f"{words} over the dose arms (means over seeds), and rises with it: R2 of a straight line (interval by "
+            "resampling seeds).",
+            "train_eval loss_recomputed",
+            "R2",
+            NOTHING if math.isnan(slope) else r2(points),
+            low=least,
+            n=points["seed"].nunique() or None,
+            kind="fit",
+            reason=f"R2 has an interval from {ENOUGH} seeds on" if points["seed"].nunique() < ENOUGH else None,
+        )
         found.append(overruled(made, FAILS, "the line does not rise") if slope <= 0 else made)
     trend = _dose_trend(tables["noise_drops"])
     found.append(
@@ -57,6 +71,19 @@ def noise(study: Study, tables: Tables) -> Claims:
         )
     )
     return found
+
+
+def r2(points: pd.DataFrame) -> Interval:
+    """R2 of the line through the arms' means of level against noise, with its bootstrap interval over seeds; points:
+    arm, seed, noise, level.
+    """
+    levels = points.pivot(index="seed", columns="arm", values="level").dropna()
+    noise = points.groupby("arm")["noise"].mean()[levels.columns]
+
+    def of(seeds: np.ndarray) -> float:
+        return line(noise, levels.loc[seeds].mean())[2]
+
+    return over_seeds(of, levels.index.to_numpy())
 
 
 def _dose_trend(drops: pd.DataFrame) -> list[float]:

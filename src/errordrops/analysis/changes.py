@@ -100,6 +100,8 @@ def milestone_changes(
 
 
 def milestone_summary(changes: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds with 95 % t-intervals of change, change_control and difference; n seeds have all that is there."""
+    """Means over seeds with 95 % t-intervals of change, change_control and difference; n seeds have all that is
+    there.
+    """
     by = "study arm index milestone split metric".split()
     return summarise(changes, by, ["change", "change_control", "difference"])

@@ -1,4 +1,4 @@
-"""The primary claims of a study as one family: which they are, and what is left of them when they are judged together."""
+"""The primary claims of a study as one family: which they are, and what is left of them when judged together."""
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase

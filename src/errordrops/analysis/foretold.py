@@ -39,9 +39,10 @@ def scored(study: Study, effects: pd.DataFrame, told: Mapping[int, Mapping[str, 
         if known is None or row.fork == "placebo":
             continue
         fork, fall = forks[row.fork, row.seed], -row.effect
-        covered = float(known["low"] <= fall <= known["high"]) if row.span == "level" else np.nan
+        low, high = (np.nan if known[end] is None else known[end] for end in ("low", "high"))
+        covered = float(low <= fall <= high) if row.span == "level" and np.isfinite(low) else np.nan
         head = study.name, row.fork, row.seed, row.date, fork.noise, fork.changed, row.span
-        rows.append((*head, known["fall"], known["low"], known["high"], fall, covered, np.nan))
+        rows.append((*head, known["fall"], low, high, fall, covered, np.nan))
     table = pd.DataFrame(rows, columns=COLUMNS)
     groups = table.groupby(["fork", "span"])["measured"]
     n = groups.transform("size")

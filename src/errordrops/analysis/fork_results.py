@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..results.foretell import predicted
 from ..study.study import CONTROL, Study
-from . import excess, foretold, fork_claims, forks, mechanism_claims, mechanisms
+from . import excess_loss, foretold, fork_claims, forks, mechanism_claims, mechanisms
 from .right import Right
 
 
@@ -25,9 +25,9 @@ def of_forks(
     seeds = sorted({fork.seed for fork in forks.all_forks(study)} & set(effects["seed"]))
     known = {seed: told.get(seed) or predicted(study, seed, curves[_of_none(curves, seed)]) for seed in seeds}
     scored = foretold.scored(study, effects, known)
-    fitted, less = foretold.fits(scored), excess.excess(study, effects)
+    fitted, less = foretold.fits(scored), excess_loss.excess(study, effects)
     made = fork_claims.fork_claims(study, effects, right)
-    made += foretold.foretold_fork_claims(study, scored, fitted) + excess.excess_claims(study, less)
+    made += foretold.foretold_fork_claims(study, scored, fitted) + excess_loss.excess_claims(study, less)
     made += mechanism_claims.probe_claims(study, tables)
     means = forks.summary(study, effects, right)
     judged = mechanisms.mechanisms(study, effects, made)

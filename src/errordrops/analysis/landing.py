@@ -58,7 +58,7 @@ def by_date(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def landing_claims(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
-    """predicted.CUT.landing and predicted.landing (both cuts), predicted.CUT.skill; where the study states thresholds."""
+    """predicted.CUT.landing and predicted.landing (both cuts), predicted.CUT.skill: those with thresholds."""
     made = []
     first = study.claims.get("predicted_from", 1)
     rows = of_reading(table[table["at"] >= first], "loss")

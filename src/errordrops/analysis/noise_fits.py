@@ -29,7 +29,8 @@ def dose_arms(study: Study) -> list[str]:
 
 
 def plateaus(study: Study, curves: pd.DataFrame, train_images: int) -> pd.DataFrame:
-    """Training loss at the end of the first plateau after the first milestone, one row per dose arm and seed.
+    """Training loss at the end of the first plateau after the first milestone, as far as all dose arms go, one row per
+    dose arm and seed.
 
     Seeds that all dose arms have; noise is g relative to the base setting's.
     """
@@ -38,6 +39,7 @@ def plateaus(study: Study, curves: pd.DataFrame, train_images: int) -> pd.DataFr
         return pd.DataFrame(columns=PLATEAU_COLUMNS)
     m = study.milestones[0]
     end = study.milestones[1] if len(study.milestones) > 1 else study.epochs
+    end = min(end, *(len(study.arm(name).settings) for name in names))  # an epoch that all of them have
     table = series(curves, *JUDGED["loss"][:2])
     seeds = set.intersection(*(set(study.arm(name).seeds) for name in names))
     base = noise_scale(study.base, train_images)

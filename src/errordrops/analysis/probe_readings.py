@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..results.intervals import summarise
 from ..study.forks import probed_epoch
-from ..study.settings import Setting
+from ..study.settings import Setting, stability_limit
 from ..study.study import CONTROL, Study, StudyError
 from . import noisy_quadratic as toy
 from .changes import LEVEL_EPOCHS
@@ -179,7 +179,7 @@ def predicted(study: Study, arm: str, seed: int, found: Found) -> dict[str, floa
     own = study.arm(arm).for_seed(seed).settings
     before, after, later = own[m - 1], own[m], own[m + study.probes["after"][-1] - 1]
     # what lies beyond the limit of the full batch has no rest; the Hessian's sample is not the batches'
-    steepest = min(toy.stability_limit(each.learning_rate, each.momentum) for each in (before, after, later))
+    steepest = min(stability_limit(each.learning_rate, each.momentum) for each in (before, after, later))
     kept = (curvature > 0) & (curvature < steepest)
     h, s = curvature[kept], noise[kept]
     if not len(h):

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,14 @@ import pandas as pd
 
 from ..errors import UserError
 from . import schedule as schedules
+from .changes import Change, Schedule
+from .effects import Decay, Effect, decays
 from .events import explained
 from .moments import Event
 from .readers import Curve, Log, read_frame, read_log
-from .schedule import Change, Schedule
 
 EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone offset why found".split()
+EFFECT_COLUMNS = "milestone label what curve size low high resolved".split()
 CHANGE_COLUMNS = "milestone label what before after".split()
 
 
@@ -25,14 +27,16 @@ class Explanation:
     """What happened in a log and why; printed, it is the answer in plain words.
 
     `drops`, `rises`, `recoveries` (falls that only end a spike), `missed` (changes of the schedule without a visible
-    drop) and `curves` (all points) are tables; `to_dict` is what `--json` prints; `save` writes .html, .png, .svg or
-    .json.
+    drop), `effects` (of each change on each curve, with an interval) and `curves` (all points) are tables; `to_dict`
+    is what `--json` prints; `save` writes .html, .png, .svg or .json.
     """
 
     log: Log
     schedule: Schedule
     events: list[Event]
     unseen: list[Change]
+    measured: list[Effect] = field(default_factory=list)
+    decays: list[Decay] = field(default_factory=list)
 
     def _events(self, kind: str) -> pd.DataFrame:
         return pd.DataFrame([event_facts(e) for e in self.events if e.kind == kind], columns=EVENT_COLUMNS)
@@ -58,6 +62,11 @@ class Explanation:
         return pd.DataFrame([change_facts(c) for c in self.unseen], columns=CHANGE_COLUMNS)
 
     @property
+    def effects(self) -> pd.DataFrame:
+        """How far each curve's level shifts at each change of the schedule, with the 95 % interval; positive = fell."""
+        return pd.DataFrame([effect_facts(e) for e in self.measured], columns=EFFECT_COLUMNS)
+
+    @property
     def curves(self) -> pd.DataFrame:
         """Every point of every curve that was understood: columns curve, epoch (ordinal), label, value, judged."""
         frames = [
@@ -81,9 +90,12 @@ class Explanation:
             "rises": [event_facts(e) for e in self.events if e.kind == "rise"],
             "recoveries": [event_facts(e) for e in self.events if e.kind == "recovery"],
             "missed": [change_facts(c) for c in self.unseen],
+            "effects": [effect_facts(e) for e in self.measured],
             "schedule": {"kind": self.schedule.kind, "source": self.schedule.source or None, "changes": changes},
             "curves": [curve_facts(c) for c in self.log.curves],
-            "notes": list(self.log.notes),
+            "runs": self.log.runs,
+            "run": self.log.run,
+            "notes": [*self.schedule.notes, *self.log.notes],
         }
 
     def to_json(self) -> str:
@@ -109,19 +121,22 @@ class Explanation:
 
 
 def explain(
-    log: str | Path | pd.DataFrame,
+    log: str | Path | pd.DataFrame | list[str | Path],
     *,
     milestones: Sequence[float] | None = None,
     lr_schedule: str | None = None,
     columns: Mapping[str, str] | None = None,
     steps_per_epoch: float | None = None,
+    run: int | None = None,
 ) -> Explanation:
     """Find the sudden drops of a training log and say what explains each.
 
-    log: a file, a folder, or a table with a row per epoch, evaluation or step. milestones: numbers of completed epochs
-    after which the learning rate (or the batch size) was changed, if the log does not tell. lr_schedule: the same as
-    `step:30:0.1`, `multistep:30,60:0.1`, `constant`, `cosine`. columns: what columns are that their names don't tell,
-    such as {"top_one": "test accuracy"}. steps_per_epoch: for milestones in a log that counts steps.
+    log: a file, a folder, a list of files of one run (train.log, test.log), or a table with a row per epoch,
+    evaluation or step. milestones: numbers of completed epochs after which the learning rate (or the batch size) was
+    changed, if the log does not tell. lr_schedule: the same as `step:30:0.1`, `multistep:30,60:0.1`, `constant`,
+    `cosine`. columns: what columns are that their names don't tell, such as {"top_one": "test accuracy"}.
+    steps_per_epoch: for milestones, and for passes over the data, in a log that counts steps. run: which of several
+    runs in the log, from 1; the last complete one if not given.
 
     Raises UserError (a log that cannot be read or understood, a milestone outside it).
     """
@@ -130,7 +145,9 @@ def explain(
     if steps_per_epoch is not None and not 0 < steps_per_epoch < math.inf:
         raise UserError(f"steps per epoch is {steps_per_epoch}; it must be a positive number")
     named = dict(columns or {})
-    read = read_frame(log, named) if isinstance(log, pd.DataFrame) else read_log(log, named)
+    read = read_frame(log, named, run) if isinstance(log, pd.DataFrame) else read_log(log, named, run)
+    if steps_per_epoch is not None:
+        read = replace(read, per_epoch=steps_per_epoch)
     if milestones is not None:
         numbers = list(milestones)
         if not all(isinstance(m, int | float) and math.isfinite(m) for m in numbers):
@@ -140,7 +157,7 @@ def explain(
         found = schedules.parse(lr_schedule, read, steps_per_epoch)
     else:
         found = schedules.from_log(read)
-    return Explanation(read, found, *explained(read, found))
+    return Explanation(read, found, *explained(read, found), decays(read))
 
 
 def finite(value: float | None, digits: int = 6) -> float | int | None:
@@ -168,7 +185,7 @@ def event_facts(event: Event) -> dict[str, Any]:
         "label": finite(event.label, 12),
         "curve": event.curve.name,
         "size": finite(event.size),
-        "ratio": finite(event.ratio),
+        "ratio": None if event.curve.shifted or not event.ratio >= 0 else finite(event.ratio),
         "confidence": round(event.confidence, 3),
         "cause": event.cause,
         "milestone": finite(milestone(event), 12),
@@ -186,6 +203,21 @@ def change_facts(change: Change) -> dict[str, Any]:
         "what": change.what,
         "before": finite(change.before),
         "after": finite(change.after),
+    }
+
+
+def effect_facts(effect: Effect) -> dict[str, Any]:
+    """The shift of a curve's level at a change, with its interval; none where it could not be judged."""
+    change, seen = effect.change, effect.shift
+    return {
+        "milestone": finite(change.milestone, 12),
+        "label": finite(change.label, 12),
+        "what": change.what,
+        "curve": effect.curve.name,
+        "size": finite(seen.size if seen else None, 4),
+        "low": finite(seen.low if seen else None, 4),
+        "high": finite(seen.high if seen else None, 4),
+        "resolved": bool(seen and seen.resolved),
     }
 
 

@@ -1,74 +1,129 @@
 """What a drop or rise can be that is at no change of the schedule, said only as far as the curves show it."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
 
-from .moments import NEARBY, SIDE, Event
-from .readers import Curve, Log
-from .schedule import Schedule
+from ..figures.words import joined
+from .changes import Change, Schedule
+from .clauses import Moved, moved
+from .moments import NEARBY, SIDE, Event, at_once
+from .passes import Passes
+from .readers import Log
+from .readers.said import AUGMENTATION, RESTART
+from .wording import ordinal
 
 PERIODIC = 5
-FEW_EPOCHS = 12  # of so few epochs each is a pass that shows
+LAST_EPOCHS = (10, 15, 20)  # before the end, at which detectors switch mosaic off by default
+DETECTS = ("mAP", "box", "dfl", "iou", "cls")  # words of curves of an object detector
 
-TRAIN_FELL = (
-    "only training fell, held-out data {how}: the training task became easier (augmentation, mixup, label smoothing or "
-    "dropout reduced or switched off), or a term left the loss, or the network began to memorise"
+TRAINING_ONLY = (
+    "; training alone is easier when augmentation, mixup, label smoothing or dropout is reduced or switched off"
 )
-TRAIN_ROSE = (
-    "only training rose, held-out data {how}: the training task became harder (stronger augmentation, a larger "
-    "resolution), or a term entered the loss"
-)
-HELD_ALONE = (
-    "only held-out data moved, training did not: what is evaluated changed (averaged weights, batch-norm statistics, "
-    "resolution, the data)"
-)
+TRAINING_HARDER = "; training alone is harder when augmentation or resolution is raised, or when a term enters the loss"
+HELD_ALONE = "; what is evaluated may have changed (averaged weights, batch-norm statistics, the resolution, the data)"
 HELD_FELL = (
-    "held-out data fell while training rose: the training task became harder or nearer to the test (resolution raised, "
-    "augmentation changed), or a term entered the loss"
+    "; the training task may have become harder or nearer to the test (resolution, augmentation, a term of the loss)"
 )
-HELD_ROSE = (
-    "held-out data rose while training fell: training left the test behind (augmentation switched off, another data "
-    "set, over-fitting)"
-)
+HELD_ROSE = "; training may have left the test behind (augmentation switched off, other data, over-fitting)"
 WHAT_ELSE = "look for what else changed here: another setting, the data, the resolution, a restart"
+OR_A_PASS = ", or a new pass over the data (the log tells no epochs)"
 
 
-def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule) -> Event:
+def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, passes: Passes) -> Event:
     """The event with its cause, which is not the schedule as far as that is known."""
     if event.kind == "recovery":
         return replace(event, cause="recovery from a spike", why=_spike(event, schedule))
-    if (period := _period(event, events)) is not None:
-        why = f"it comes back every {period:,.6g} {event.unit}s: a rhythm of the training, such as passes over the data"
-        return replace(event, cause="periodic", why=f"{why} in one order")
+    if (restart := _said(event, log, RESTART)) is not None:
+        why = f'the log says here that training was resumed ("{restart}"), perhaps with other settings'
+        return replace(event, cause="restart", why=why)
     if any(_near_label(event, label) for label in log.axis.restarts):
         why = "the log goes back to an earlier epoch or step here: training was resumed, perhaps with other settings"
         return replace(event, cause="restart", why=why)
-    if event.kind == "drop" and _new_pass(event, log):
-        why = "a new pass over the data begins here: the network has seen these examples before"
+    if (closed := _said(event, log, AUGMENTATION)) is not None:
+        return replace(event, cause="augmentation switched off", why=f'the log says so here: "{closed}"')
+    nth = ordinal(passes.number(event) or 0)
+    if passes.begins(event) and event.curve.name in passes.means:
+        why = (
+            f"the log prints the mean of the loss since the epoch began, and here, in the {nth} epoch, that mean "
+            f"starts anew; "
+            "the loss itself goes on without a stair, so there is no cause to look for in the data or the schedule"
+        )
+        return replace(event, cause="mean starts anew", why=why)
+    if event.kind == "drop" and passes.begins(event):
+        why = (
+            f"the {nth} pass over the data begins here, so the network has seen these examples before; with few epochs "
+            "training loss falls in a stair at each"
+        )
         return replace(event, cause="new epoch", why=why)
+    if (period := _period(event, events)) is not None:
+        why = f"it comes back every {period:,.6g} {event.unit}s: a rhythm of the training, such as passes over the data"
+        return replace(event, cause="periodic", why=f"{why} in one order")
     if event.kind == "rise" and _diverged(event, log):
         return replace(event, cause="divergence", why="from here on the training loss is not finite: training diverged")
-    moved = _others(event, log)
-    cause, why = _apart(event, moved)
-    told = {e.curve.name for e in events if e.kind == event.kind and _together(e, event)}
-    same = [f"{name} {'fell' if m < 0 else 'rose'} as well" for name, m in moved.items() if m and name not in told]
+    others = [m for curve in log.judged if curve is not event.curve and (m := moved(curve, event)) is not None]
+    told = {e.curve.name for e in events if e.kind == event.kind and at_once(e, event)}
+    same = clauses([m for m in others if m.way and m.curve.name not in told], -1 if event.kind == "drop" else 1)
+    if switched := _switched_off(event, others, log):
+        return replace(event, cause="augmentation switched off?", why=f"{_denied(event, schedule, log)}; {switched}")
+    cause, why = _apart(event, others)
     if not schedule.known:
         more = [why] if why else same
-        return replace(event, cause="unknown", why="; ".join(["the log tells no learning rate", *more]))
+        ends = "the log tells no learning rate" + ("" if passes.known else OR_A_PASS_UNKNOWN)
+        return replace(event, cause="unknown", why="; ".join([ends, *more]))
     if cause:
-        return replace(event, cause=cause, why=why)
-    source = f" ({schedule.source})" if schedule.source else ""
-    here = f"moves gradually{source}" if "smooth" in schedule.kind else f"does not change here{source}"
-    return replace(event, cause="not the schedule", why="; ".join([f"the schedule {here}", *same, WHAT_ELSE]))
+        return replace(event, cause=cause, why=f"{_denied(event, schedule, log)}; {why}")
+    more = WHAT_ELSE + ("" if passes.known or event.kind == "rise" else OR_A_PASS)
+    return replace(event, cause="not the schedule", why="; ".join([_denied(event, schedule, log), *same, more]))
 
 
-def _together(one: Event, other: Event) -> bool:
-    """Whether two events are one and the same, so that neither need be told of the other."""
-    rows = other.curve.rows
-    before, after = rows[max(0, other.point - 2)], rows[min(len(rows) - 1, other.point + 1)]
-    return bool(before <= one.curve.rows[one.point] <= after)
+OR_A_PASS_UNKNOWN = " and no epochs; a change of the rate or a new pass over the data would look like this"
+
+
+def clauses(others: list[Moved], way: int) -> list[str]:
+    """`test error fell as well`, `test error rose at the same time`, each from the curve's own values."""
+    return [f"{m.curve.name} {m.word} {'as well' if m.way == way else 'at the same time'}" for m in others]
+
+
+def _denied(event: Event, schedule: Schedule, log: Log) -> str:
+    """That the schedule does not explain an event, as far as that is so at its place."""
+    here = [c for c in schedule.changes if _at(event, c)]
+    if here:
+        change = here[0]
+        way = "rises" if change.cut is False else "falls"
+        noise = "more" if change.cut is False else "less"
+        return (
+            f"the {change.what} changes here, but it {way}, which brings {noise} noise and does not explain a "
+            f"{'fall' if event.kind == 'drop' else 'rise'}"
+        )
+    if "smooth" in schedule.kind and _moves(event, log):
+        return "the learning rate moves gradually here"
+    return "the schedule does not change here"
+
+
+def _moves(event: Event, log: Log) -> bool:
+    """Whether the rate moves around an event; true where the log does not hold the rate."""
+    told = [log.settings[name] for name in ("learning rate", "reductions") if name in log.settings]
+    if not told:
+        return True
+    rows, values = max(told, key=lambda setting: len(np.unique(setting[1])))
+    near = event.curve.rows[max(0, event.point - SIDE) : event.point + SIDE]
+    seen = values[np.maximum(np.searchsorted(rows, near, side="right") - 1, 0)]
+    return bool(np.ptp(seen) > 1e-6 * seen.max())
+
+
+def _at(event: Event, change: Change) -> bool:
+    first, last = change.points(event.curve)
+    return first - NEARBY <= event.point <= last + NEARBY
+
+
+def _said(event: Event, log: Log, kind: str) -> str | None:
+    """What the log says of a kind just before an event, in the interval between two points of its curve or one
+    beside."""
+    rows = event.curve.rows
+    start, end = rows[max(0, event.point - 1 - NEARBY)], rows[min(len(rows) - 1, event.point)]
+    texts = [what.text for row, what in log.said if what.kind == kind and start <= row <= end]
+    return texts[-1] if texts else None
 
 
 def _spike(event: Event, schedule: Schedule) -> str:
@@ -87,6 +142,7 @@ def _period(event: Event, events: list[Event]) -> float | None:
     labels = np.array([e.label for e in events if e.kind == event.kind and e.curve is event.curve and e.change is None])
     if len(labels) < PERIODIC:
         return None
+    labels = np.unique(labels)
     gaps = np.diff(labels)
     usual = float(np.median(gaps))
     near = np.abs(gaps / usual - np.round(gaps / usual)) < 0.1
@@ -100,17 +156,6 @@ def _near_label(event: Event, label: float) -> bool:
     return abs(event.point - at) <= NEARBY
 
 
-def _new_pass(event: Event, log: Log) -> bool:
-    """Whether a training curve falls where one of few epochs ends."""
-    completed = log.axis.completed
-    if log.axis.whole or completed is None or event.curve.split != "train" or np.nanmax(completed) > FEW_EPOCHS:
-        return False
-    rows = event.curve.rows
-    before = completed[rows[max(0, event.point - 1 - NEARBY)]]
-    after = completed[rows[min(len(rows) - 1, event.point + NEARBY)]]
-    return math.floor(after + 1e-6) > math.floor(before + 1e-6)
-
-
 def _diverged(event: Event, log: Log) -> bool:
     """Whether a training curve ends, for lack of finite values, where a held-out curve rises and goes on."""
     start, rows = event.curve.rows[event.point - 1], event.curve.rows
@@ -118,55 +163,56 @@ def _diverged(event: Event, log: Log) -> bool:
     return event.curve.split != "train" and any(rows[max(0, event.point - 3)] <= end <= start + 1 for end in ends)
 
 
-def shift(curve: Curve, point: int) -> tuple[float, float]:
-    """(how far the logarithm of a curve moves at a point beyond its trend, the same in noise deviations).
-
-    Negative = fell. Zero where the point is too near an end."""
-    y = np.log(np.maximum(curve.values, 1e-6 * max(curve.values.max(), 1e-12)))
-    before, after = y[max(0, point - SIDE) : point], y[point : point + SIDE]
-    if len(before) < 3 or len(after) < 3:
-        return 0.0, 0.0
-    steps = np.diff(y[max(0, point - 24) : point + 24])
-    noise = max(1e-4, 1.4826 * float(np.median(np.abs(steps - np.median(steps)))) / math.sqrt(2))
-    earlier = y[max(0, point - 2 * SIDE) : max(0, point - SIDE)]
-    trend = float(np.median(before) - np.median(earlier)) if len(earlier) >= 3 else 0.0
-    moved = float(np.median(after) - np.median(before)) - trend
-    return moved, moved / noise
-
-
-def _others(event: Event, log: Log) -> dict[str, int | None]:
-    """The other judged curves, by name: -1 where one fell with the event, 1 where it rose, 0 where it clearly did
-    neither, None where its noise does not tell."""
-    row = event.curve.rows[event.point]
-    size = abs(shift(event.curve, event.point)[0])
-    out: dict[str, int | None] = {}
-    for curve in log.judged:
-        if curve is event.curve:
-            continue
-        point = int(np.searchsorted(curve.rows, row, side="left"))
-        near = [shift(curve, p) for p in (point - 1, point, point + 1) if p > 0]
-        moved, deviations = max(near, key=lambda found: abs(found[1]), default=(0.0, 0.0))
-        if abs(deviations) > 3 and abs(moved) > 0.01:
-            out[curve.name] = int(np.sign(moved))
-        else:
-            out[curve.name] = 0 if abs(moved) < size / 4 else None
-    return out
+def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
+    """Of a detector whose curves fall together 10, 15 or 20 epochs before the end: that this is when augmentation
+    ends."""
+    axis = log.axis
+    if event.kind != "drop" or axis.unit != "epoch" or not axis.whole:
+        return ""
+    left = round(float(np.nanmax(axis.labels)) - event.label) + 1
+    names = [c.column for c in log.curves] + [c.metric for c in log.curves]
+    detects = any(word in name for word in DETECTS for name in names)
+    if left not in (*LAST_EPOCHS, *(n + 1 for n in LAST_EPOCHS)) or not detects:
+        return ""
+    both = event.curve.split == "train" or any(m.curve.split == "train" and m.way == -1 for m in others)
+    if not both:
+        return ""
+    least = min(LAST_EPOCHS, key=lambda n: abs(n - left))
+    fell = [m.curve.name for m in others if m.way == -1]
+    with_it = f"{joined(fell)} fell as well; " if fell else ""
+    return (
+        f"{with_it}this is {least} epochs before the end, where detectors switch mosaic and other "
+        f"augmentation off by default "
+        "(close_mosaic): training becomes easier and nearer to the test"
+    )
 
 
-def _apart(event: Event, moved: dict[str, int | None]) -> tuple[str, str]:
+def _apart(event: Event, others: list[Moved]) -> tuple[str, str]:
     """(cause, why) where training and held-out curves part ways at the event; empty where they do not, or noise hides
     it."""
-    trained = [m for name, m in moved.items() if name.startswith("train")]
-    held = [m for name, m in moved.items() if name.startswith(("test", "validation"))]
+    trained = [m for m in others if m.curve.split == "train"]
+    held = [m for m in others if m.curve.split in ("test", "validation")]
     fell = event.kind == "drop"
-    with_it = -1 if fell else 1
-    if event.curve.split == "train" and held and all(m in (0, -with_it) for m in held):
-        how = "went the other way" if any(held) else "stayed where they were"
+    against = 1 if fell else -1
+    if event.curve.split == "train" and held and all(m.way in (0, against) for m in held):
         if fell:
-            return "training made easier (augmentation?)", TRAIN_FELL.format(how=how)
-        return "training made harder (augmentation?)", TRAIN_ROSE.format(how=how)
-    if event.curve.split in ("test", "validation") and trained and all(m in (0, -with_it) for m in trained):
-        if not any(trained):
-            return "evaluation changed", HELD_ALONE
-        return "training task changed (augmentation, resolution?)", HELD_FELL if fell else HELD_ROSE
+            return "training made easier (augmentation?)", f"only training fell, {_how(held)}{TRAINING_ONLY}"
+        return "training made harder (augmentation?)", f"only training rose, {_how(held)}{TRAINING_HARDER}"
+    if event.curve.split in ("test", "validation") and trained and all(m.way in (0, against) for m in trained):
+        if not any(m.way for m in trained):
+            return "evaluation changed", f"only held-out data {_fell(fell)}, {_how(trained)}{HELD_ALONE}"
+        cause = "training task changed (augmentation, resolution?)"
+        return cause, f"held-out data {_fell(fell)}, {_how(trained)}{HELD_FELL if fell else HELD_ROSE}"
     return "", ""
+
+
+def _fell(fell: bool) -> str:
+    return "fell" if fell else "rose"
+
+
+def _how(others: list[Moved]) -> str:
+    """`training rose (train loss)`, `held-out data hardly moved (test error)`, or of each what it did."""
+    if len({m.way for m in others}) > 1:
+        return " and ".join(f"{m.curve.name} {m.word}" for m in others)
+    what = "training" if others[0].curve.split == "train" else "held-out data"
+    return f"{what} {others[0].word} ({joined([m.curve.name for m in others])})"

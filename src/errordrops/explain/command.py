@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..errors import UserError
-from .answer import explain
+from .answer import Explanation, explain
 from .listing import columns, unknown
 from .readers import NoCurve, read_log
 from .wording import wrapped
@@ -15,16 +15,15 @@ from .wording import wrapped
 def run(args: argparse.Namespace) -> None:
     """Explain a log; words or JSON go to standard output. UserError for what cannot be read."""
     named = dict(pair(text) for text in args.column)
+    log = args.log if len(args.log) > 1 else args.log[0]
+    wanted = chosen(args.run)
     if args.list:
-        show("\n".join(understood(args.log, named)))
+        show("\n".join(understood(log, named, wanted)))
         return
-    found = explain(
-        args.log,
-        milestones=numbers(args.milestones) if args.milestones else None,
-        lr_schedule=args.lr_schedule,
-        columns=named,
-        steps_per_epoch=args.steps_per_epoch,
-    )
+    if args.run == "all":
+        every(args, log, named)
+        return
+    found = explained(args, log, named, wanted)
     for ending in ("html", "png", "svg"):
         path = getattr(args, ending)
         if path:
@@ -34,10 +33,44 @@ def run(args: argparse.Namespace) -> None:
     show(found.to_json() if args.json else wrapped(str(found)))
 
 
-def understood(log: str, named: dict[str, str]) -> list[str]:
+def explained(args: argparse.Namespace, log: str | list[str], named: dict[str, str], run: int | None) -> Explanation:
+    """The answer on one run."""
+    return explain(
+        log,
+        milestones=numbers(args.milestones) if args.milestones else None,
+        lr_schedule=args.lr_schedule,
+        columns=named,
+        steps_per_epoch=args.steps_per_epoch,
+        run=run,
+    )
+
+
+def every(args: argparse.Namespace, log: str | list[str], named: dict[str, str]) -> None:
+    """The answers on all runs of a log, one after another; as JSON a list."""
+    if args.html or args.png or args.svg:
+        raise UserError("--run all writes no page or picture: choose one run with --run N")
+    runs = read_log(log, named).runs or ["run 1"]
+    answers = [explained(args, log, named, k) for k in range(1, len(runs) + 1)]
+    if args.json:
+        show(f"[{', '.join(found.to_json() for found in answers)}]")
+        return
+    for k, (name, found) in enumerate(zip(runs, answers, strict=True), 1):
+        show(f"Run {k} of {len(runs)}: {name}\n{wrapped(str(found))}\n")
+
+
+def chosen(text: str | None) -> int | None:
+    """The number of `--run 2`; None for the default and for `all`."""
+    if text is None or text == "all":
+        return None
+    if not text.isdigit():
+        raise UserError(f"--run {text!r}: give the number of a run, from 1, or all")
+    return int(text)
+
+
+def understood(log: str | list[str], named: dict[str, str], run: int | None) -> list[str]:
     """What `--list` shows, also of a log of which no column is a curve."""
     try:
-        return columns(read_log(log, named))
+        return columns(read_log(log, named, run))
     except NoCurve as found:
         return unknown(found)
 

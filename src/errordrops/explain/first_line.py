@@ -1,11 +1,13 @@
-"""The first line of the answer: what the drops are due to."""
+"""The first line of the answer: what went wrong, and what the drops are due to."""
 
 from typing import TYPE_CHECKING
 
 from ..detector.drop_rule import AFTER, BEFORE
-from ..figures.words import count
+from ..figures.words import count, joined
+from .clauses import sides
+from .faults import worst
 from .moments import Event, early, nearest, together
-from .wording import after, capital, distance, listed, number, told
+from .wording import after, amount, capital, distance, level, listed, number, safe, told
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -14,8 +16,16 @@ LEAST = BEFORE + AFTER  # evaluated points of a curve in which the detector can 
 
 
 def verdict(explanation: "Explanation") -> str:
-    """One sentence on all drops."""
+    """One sentence or two on what went wrong and on all drops."""
+    first = went_wrong(explanation)
     drops = together([e for e in explanation.events if e.kind == "drop"])
+    if first and not drops:
+        return first
+    return f"{first} {of_drops(drops, explanation)}".strip()
+
+
+def of_drops(drops: list[list[Event]], explanation: "Explanation") -> str:
+    """One sentence on all drops."""
     if not drops:
         return nothing(explanation)
     at = [group for group in drops if group[0].cause == "schedule" and not early(group)]
@@ -29,9 +39,59 @@ def verdict(explanation: "Explanation") -> str:
     if at or early_ones:
         return mixed(at, early_ones, others, explanation)
     found = f"{count(len(drops), 'sudden drop')} ({listed(others)})"
+    if (shared := _shared(others)) is not None:
+        return f"{found}, {shared}."
     if not explanation.schedule.known:
         return f"{found}; the log tells no learning rate, so the cause is open."
     return f"{found}, {'not' if len(drops) == 1 else 'none of them'} at a change of the schedule."
+
+
+SHARED = {
+    "new epoch": "where a new pass over the data begins: the model sees the data again; not the schedule",
+    "mean starts anew": "made by a printed mean that starts anew at each epoch, not by the training",
+    "restart": "where training was resumed",
+    "augmentation switched off": "where the log says that augmentation was switched off",
+    "augmentation switched off?": "not at a change of the schedule; detectors switch augmentation off at this place",
+}
+
+
+def _shared(groups: list[list[Event]]) -> str | None:
+    """What is said of drops that all have one cause which the log bears out."""
+    causes = {nearest(group).cause for group in groups} | {group[0].cause for group in groups}
+    best = next((c for c in SHARED if all(any(e.cause == c for e in group) for group in groups)), None)
+    return SHARED[best] if best and causes else None
+
+
+def went_wrong(explanation: "Explanation") -> str:
+    """The first sentence where training diverged, collapsed, or an error rose and stayed; empty elsewhere."""
+    fault = worst(explanation.log, explanation.events)
+    if fault is None:
+        return ""
+    unit = explanation.log.axis.unit
+    where = f"{unit} {number(fault.label)}"
+    rises = [f"{safe(e.curve.name)} rose {levels(e)}" for e in fault.events]
+    if fault.kind == "divergence":
+        also = f", and {joined(rises)}" if rises else ""
+        gone = joined([safe(curve.name) for curve in fault.curves])
+        what = "is not a number" if len(fault.curves) == 1 else "are not numbers"
+        return f"Training diverged at {where}: {gone} {what} from there on{also}."
+    lead = fault.events[0]
+    rest = f" ({'; '.join(rises[1:])})" if rises[1:] else ""
+    stays = "and stayed there: training collapsed" if fault.kind == "collapse" else "and did not come back"
+    sentence = f"{capital(safe(lead.curve.name))} rose suddenly at {where} {levels(lead)} {stays}{rest}."
+    return sentence
+
+
+def levels(event: Event) -> str:
+    """`from 10.8 % to 90.0 %`, the medians of five points on either side; `by 2.6` where levels mean nothing."""
+    if event.curve.shifted:
+        return f"by {amount(event.size, event.curve.unit)}"
+    before, after = sides(event.curve, event.point)
+    if (after < before) != (event.kind == "drop"):  # a steep course hides the step in medians of five points
+        before, after = (float(v) for v in event.curve.values[event.point - 1 : event.point + 1])
+    if (after < before) != (event.kind == "drop"):
+        return f"by {amount(event.size, event.curve.unit)}"
+    return f"from {level(before, event.curve.unit)} to {level(after, event.curve.unit)}"
 
 
 def nothing(explanation: "Explanation") -> str:
@@ -43,7 +103,13 @@ def nothing(explanation: "Explanation") -> str:
             f"{AFTER} from it on; this log has {longest}."
         )
     if explanation.schedule.changes:
+        if all(change.neutral for change in explanation.schedule.changes):
+            return "No sudden, lasting drop was found, and none is to be expected: see below."
         return "No sudden, lasting drop was found, although the schedule changes: see below."
+    if any(d.shift is not None and d.shift.low > 0 for d in explanation.decays):
+        return (
+            "No sudden, lasting drop was found; the gradual decay of the rate lowers the curve, spread out: see below."
+        )
     return "No sudden, lasting drop was found in this log."
 
 
@@ -99,16 +165,16 @@ def before(event: Event, explanation: "Explanation") -> str:
 
 
 def later(event: Event, explanation: "Explanation") -> str:
-    """`one point later (some loops log the rate after scheduler.step(): then the change was after 30)`."""
+    """`, one point later (some loops log the rate after scheduler.step(): then the change was after 30)`."""
     change, source = event.change, explanation.schedule.source
     assert change is not None, "an event after a change has one"
     far, fits = distance(event, explanation)
     if source.startswith(("what you stated", "the log's configuration")):
-        return f"{far} later{f' (perhaps after {number(fits)} is meant)' if fits else ''}"
+        return f", {far} later{f' (perhaps after {number(fits)} is meant)' if fits else ''}"
     if change.what != "learning rate":
-        return f"{far} later"
+        return f", {far} later"
     then = f": then the change was after {number(fits)}" if fits else ""
-    return f"{far} later (some loops log the rate after scheduler.step(){then})"
+    return f", {far} later (some loops log the rate after scheduler.step(){then})"
 
 
 def _is(groups: list) -> str:

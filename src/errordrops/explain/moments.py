@@ -1,9 +1,10 @@
 """A drop, rise or recovery of a curve, and events of several curves that belong together."""
 
+import math
 from dataclasses import dataclass
 
+from .changes import Change
 from .readers import Curve
-from .schedule import Change
 
 NEARBY = 1  # evaluated points: noise, and logs that write the rate one record early or late
 SIDE = 5  # points on either side by which a curve is said to have moved
@@ -30,10 +31,16 @@ class Event:
     change: Change | None = None
     why: str = ""
     blind: bool = True
+    whole: bool = False  # whether only the whole part of the label is the log's own
 
     @property
     def label(self) -> float:
         return float(self.curve.labels[self.point])
+
+    @property
+    def shown(self) -> float:
+        """The log's own number: of rows that were spread over their epochs the epoch."""
+        return math.floor(self.label + 1e-9) if self.whole else self.label
 
     @property
     def offset(self) -> int:
@@ -50,7 +57,9 @@ def together(events: list[Event]) -> list[list[Event]]:
     for event in sorted(events, key=lambda e: (e.label, e.curve.kind, e.curve.split == "train")):
         for group in groups:
             first = group[0]
-            if first.kind == event.kind and first.change == event.change and _at_once(first, event):
+            if first.kind == event.kind and first.change == event.change and at_once(first, event):
+                if any(e.curve is event.curve for e in group):
+                    continue
                 group.append(event)
                 break
         else:
@@ -69,7 +78,8 @@ def early(group: list[Event]) -> bool:
     return group[0].change is not None and nearest(group).offset < 0
 
 
-def _at_once(one: Event, other: Event) -> bool:
+def at_once(one: Event, other: Event) -> bool:
+    """Whether two events lie within one point of the coarser curve."""
     gap = abs(one.label - other.label)
     steps = [e.label - float(e.curve.labels[e.point - 1]) for e in (one, other) if e.point > 0]
     return bool(gap <= max(steps, default=1.0) + 1e-9)

@@ -7,6 +7,8 @@ EPILOG = """examples:
   errordrops explain runs/exp1 --html out.html --json       a page, and the facts on standard output
   errordrops explain log.txt --milestones 30,60             the rate changed after 30 and 60 epochs
   errordrops explain log.csv --column 'top_one=test accuracy' --column t=epoch
+  errordrops explain train.log test.log                     two files of one run
+  errordrops explain numbers.txt --column 1=epoch --column '3=test accuracy'
   errordrops explain log.csv --list                         what was understood of the log
 """
 
@@ -23,7 +25,10 @@ def add_to(commands) -> None:
     )
     command.set_defaults(function=_run)
     command.add_argument(
-        "log", metavar="LOG", help="a file (CSV, JSON, TensorBoard events, console text, ...) or a folder"
+        "log",
+        metavar="LOG",
+        nargs="+",
+        help="a file (CSV, JSON, TensorBoard events, console text, ...), a folder, or a run's train and test file",
     )
     command.add_argument("--list", action="store_true", help="show what was understood of the log, and stop")
     command.add_argument("--json", action="store_true", help="one JSON object instead of words")
@@ -45,6 +50,7 @@ def add_to(commands) -> None:
         default=[],
         help="what a column is: 'test error', 'train loss', lr, epoch",
     )
+    command.add_argument("--run", metavar="N", help="which of several runs in the log, from 1, or all")
     command.add_argument(
         "--steps-per-epoch", type=float, metavar="N", help="for --milestones in a log that counts steps"
     )

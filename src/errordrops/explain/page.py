@@ -14,8 +14,8 @@ from ..figures.embedding import bundle, cell, spec_json
 from ..files import write_bytes, write_text
 from .first_line import verdict
 from .moments import nearest, together
-from .sentences import answer, because, rhythms, schedule, told_rhythm, told_sizes
-from .wording import after, first, place, safe, told
+from .sentences import answer, because, missed, rhythms, schedule, told_rhythm, told_sizes
+from .wording import first, place, safe
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -97,17 +97,16 @@ def details(explanation: "Explanation") -> list[str]:
     if groups:
         rows = [
             f'<tr><th scope="row">{cell(place(first(g), explanation))}</th>'
-            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g))}</td>"
+            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g, explanation))}</td>"
             f"<td>{cell(because(nearest(g), explanation))}</td></tr>"
             for g in groups
         ]
         head = '<tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Why</th></tr>'
         out += ['<div class="table">', f"<table><thead>{head}</thead>", "<tbody>", *rows, "</tbody></table>", "</div>"]
     out += [f"<p>{cell(told_rhythm(group))}.</p>" for group in rhythms(explanation)]
-    if explanation.unseen:
-        listed = "; ".join(f"{told(c)} {after(c, explanation)}" for c in explanation.unseen[:20])
-        out.append(f"<p>Changes of the schedule without a visible effect: {cell(listed)}.</p>")
-    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in explanation.log.notes]
+    out += [f"<p>{cell(line.strip())}</p>" for line in missed(explanation)]
+    notes = [*explanation.schedule.notes, *explanation.log.notes]
+    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in notes]
     return [
         *out,
         "<details><summary>The answer as text</summary>",

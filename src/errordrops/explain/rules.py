@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ..figures import theme
-from .schedule import Change
+from .changes import Change
 from .wording import number
 
 if TYPE_CHECKING:

@@ -1,93 +1,98 @@
-"""When the learning rate or the batch size changed: from the log's own columns, or as the user states it.
+"""When the learning rate or the batch size changed, from what the log itself tells.
 
-A sudden change is a step of at least SUDDEN between settled levels: the changes around it are smaller by CALM, both as
-ratios and as differences. So neither a warm-up nor a cosine, a cycle or a decay a little every epoch has any, whereas a
-division at a milestone and the rise of a warm restart have.
+Three sources, in this order of trust: a column that was written along with the training; messages, such as `Change
+learning rate to 0.01` or the `lr=` of a restart, each of which dates its change; the configuration that was printed.
+Where a column holds the initial rate all along, the other two count.
 """
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from ..errors import UserError
-from ..figures.words import joined
+from .changes import Change, Schedule, merged
+from .rates import MANY_TURNS, steps, turns
 from .readers import Curve, Log
+from .stated import clock, parse, stated
+from .wording import number
 
-SUDDEN = 1.4  # a factor; 0.7 is the mildest of the factors that people divide by
-CALM = 3.0
-BACK = 2.0  # the same for changes the other way
-AROUND = 2  # points on either side that must be calm
-FEW_MOVES = 4  # a setting that moves no more often than this goes in steps, even close to each other
-SMOOTH_STEP = 0.002  # relative change of a setting that counts as one
-SMOOTH = ("cosine", "linear", "exponential", "polynomial", "cyclic", "onecycle", "smooth")
+__all__ = ["Change", "Schedule", "from_log", "parse", "stated"]
 
-
-@dataclass(frozen=True)
-class Change:
-    """One sudden change of a setting.
-
-    what: learning rate, batch size, or schedule where the user gave only the time. before, after: the setting, None
-    where it is not known. cut: whether noise fell (rate down or batch up), None where not known. after_row, by_row: the
-    change happened after the first record and by the second. label: the log's number where it is first seen. milestone:
-    epochs completed, or evaluated points of the finest curve where the log has no epochs (`counted` is then False).
-    """
-
-    what: str
-    before: float | None
-    after: float | None
-    cut: bool | None
-    after_row: int
-    by_row: int
-    label: float
-    milestone: float
-    counted: bool = True
-
-    def points(self, curve: Curve) -> tuple[int, int]:
-        """(first, last): the indices of the points of a curve of which one is the first after the change."""
-        low = int(np.searchsorted(curve.rows, self.after_row, side="right"))
-        return low, max(low, int(np.searchsorted(curve.rows, self.by_row, side="left")))
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """kind: unknown, constant, steps, smooth, or both. source: where it is known from. changes: the sudden ones."""
-
-    kind: str
-    source: str
-    changes: list[Change] = field(default_factory=list)
-
-    @property
-    def known(self) -> bool:
-        return self.kind != "unknown"
+RARE = 0.5  # observations of a rate per point of the finest curve; fewer, and most of them new, are messages
 
 
 def from_log(log: Log) -> Schedule:
-    """The schedule that the log tells: its columns, messages of reductions, or else its configuration."""
-    names = [name for name in ("learning rate", "batches per epoch", "batch size") if name in log.settings]
-    if "batches per epoch" in names and "batch size" in names:
-        names.remove("batch size")  # how many batches there were is what happened; the size may be what is to come
-    if "learning rate" in names and _only_configured(log):
-        names.remove("learning rate")
-    found, smooth = [], False
-    sources: list[str] = []
-    for name in names:
-        changes, gradual = sudden(log, name, *log.settings[name])
-        found += changes
-        smooth |= gradual and name == "learning rate"
-        if name == "learning rate" or changes:
-            sources.append(name)
-    if "learning rate" not in names and "reductions" in log.settings:
-        found += reductions(log)
-        sources.append("messages that the learning rate was reduced")
-    if not (found or smooth) and log.hint and log.hint[1] and (hinted := from_hint(log)).changes:
-        return hinted  # the rate that stands in each record is the configured one
-    if not found and "learning rate" not in names:
-        return from_hint(log)
+    """The schedule that the log tells."""
+    found, gradual, sources, notes = [], "", [], []
+    for name in ("batches per epoch", "batch size"):
+        if name in log.settings and not (name == "batch size" and "batches per epoch" in log.settings):
+            # of the two, how many batches there were is what happened; the size may be what is to come
+            changes, _ = sudden(log, name, *log.settings[name])
+            found += changes
+            sources += [name] if changes else []
+    rate, smooth, source = learning_rate(log)
+    if source:
+        sources.insert(0, source)
+    configured = from_hint(log)
+    if (
+        not rate and not smooth and (configured.changes or configured.kind == "smooth")
+    ):  # the rate that stands in each record is the configured one
+        if column := log.settings.get("learning rate"):
+            moves = "that it moves gradually" if configured.kind == "smooth" else "the changes"
+            notes.append(
+                f"the log's learning rate stays at {column[1][-1]:g}, which seems to be the initial one; the "
+                f"configuration ({configured.source.partition(', ')[2]}) names {moves}"
+            )
+        return replace(configured, notes=notes, changes=merged([*configured.changes, *found]))
+    if not source and not found:
+        return configured
+    if rate and configured.changes and (odd := _differs(rate, configured.changes)):
+        notes.append(
+            f"the configuration ({configured.source.partition(', ')[2]}) and the {source} of the log "
+            f"disagree{odd}; what is "
+            f"said here follows the {source}"
+        )
+    found = merged([*rate, *found])
+    gradual = described(log, rate) if smooth else ""
     kinds = {(True, True): "steps and smooth", (True, False): "steps", (False, True): "smooth"}
     kind = kinds.get((bool(found), smooth), "constant")
-    return Schedule(kind, f"the log's {' and '.join(sources)}", sorted(found, key=lambda change: change.by_row))
+    if not source and not found:
+        kind = "unknown"
+    return Schedule(kind, f"the log's {' and '.join(sources)}", found, gradual, notes)
+
+
+def learning_rate(log: Log) -> tuple[list[Change], bool, str]:
+    """(sudden changes of the learning rate, whether it moves gradually, where that is told); nothing where it is
+    not."""
+    column, told = log.settings.get("learning rate"), log.settings.get("reductions")
+    if column is not None and not _messages(log, *column):
+        if not _only_configured(log):
+            changes, smooth = sudden(log, "learning rate", *column)
+            if changes or smooth or told is None:
+                return changes, smooth, "learning rate"
+        if told is None:
+            return [], False, ""
+    if column is None and told is None:
+        return [], False, ""
+    parts = [part for part in (column, told) if part is not None]
+    rows, values = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+    order = np.argsort(rows, kind="stable")
+    changes, smooth = messages(log, rows[order], values[order])
+    return changes, smooth, "messages about the learning rate"
+
+
+def _differs(rate: list[Change], configured: list[Change]) -> str:
+    """How the changes of a column and of the configuration part: empty where each has its like within one epoch."""
+    seen, named = sorted({c.milestone for c in rate}), sorted({c.milestone for c in configured})
+    alike = len(seen) == len(named) and all(abs(a - b) <= 1 for a, b in zip(seen, named, strict=True))
+    listed = [", ".join(f"{n:g}" for n in numbers) for numbers in (named, seen)]
+    return "" if alike else f" ({listed[0]} and {listed[1]})"
+
+
+def _messages(log: Log, rows: np.ndarray, values: np.ndarray) -> bool:
+    """Whether a rate was written when it changed, and not along with the training: rarely, and mostly a new one."""
+    if len(rows) < 2 or len(rows) > RARE * len(log.main.values):
+        return False
+    return bool(np.mean(np.diff(values) != 0) >= 0.6)
 
 
 def _only_configured(log: Log) -> bool:
@@ -96,59 +101,65 @@ def _only_configured(log: Log) -> bool:
     return bool(len(rows) < 3 and np.ptp(values) == 0 and len(log.main.values) >= 3 * len(rows) + 3)
 
 
-def reductions(log: Log) -> list[Change]:
-    """Changes of which only messages tell, such as `reducing learning rate to 0.001`; they hold afterwards."""
-    grid = max(log.curves, key=lambda curve: len(curve.rows))
-    rows, values = log.settings["reductions"]
-    before: float | None = None
+def messages(log: Log, rows: np.ndarray, values: np.ndarray) -> tuple[list[Change], bool]:
+    """(changes of which only messages tell, whether they make a gradual motion). Each holds from its record on; of
+    several between two points of the curves the last counts."""
+    grid = _grid(log)
+    points = np.searchsorted(grid.rows, rows, side="right")
+    last = np.append(points[1:] != points[:-1], True)
+    rows, values, points = rows[last], values[last], points[last]
+    known = points[0] == 0
+    ratios = values[1:] / np.maximum(values[:-1], 1e-300)
+    first = values[0] if known else values[0] / (float(np.median(ratios)) if len(ratios) > 1 else 0.1)
+    place = np.searchsorted(points, np.arange(len(grid.rows)), side="right") - 1
+    seen = np.where(place >= 0, values[np.maximum(place, 0)], first)
+    if not seen.max() > 0:
+        return [], False
+    found, gradual = steps(seen, rate=False)
     changes = []
-    for row, value in zip(rows, values, strict=True):
-        point = int(np.searchsorted(grid.rows, row, side="right"))
-        if value != before and point < len(grid.rows):
-            label, milestone = _numbers(log, grid, int(grid.rows[point]), point)
-            cut = before is None or bool(value < before)
-            change = Change("learning rate", before, float(value), cut, int(row), int(row) + 1, label, milestone)
-            changes.append(replace(change, counted=_counts_epochs(log)))
-        before = float(value)
-    return changes
+    for k in found:
+        row = int(rows[place[k + 1]])
+        before = None if place[k] < 0 else float(seen[k])
+        cut = None if before is None else bool(seen[k + 1] < seen[k])
+        label, milestone = _numbers(log, grid, int(grid.rows[k + 1]), k + 1)
+        changes.append(
+            Change(
+                "learning rate", before, float(seen[k + 1]), cut, row, row + 1, label, milestone, _counts_epochs(log)
+            )
+        )
+    return changes, gradual
 
 
 def from_hint(log: Log) -> Schedule:
     """The schedule by the milestones that the log's configuration names, if it does and they lie within the log."""
     if log.hint is None:
         return Schedule("unknown", "")
-    key, numbers = log.hint
-    source = f"the log's configuration, {key}"
-    if not numbers:
+    source = f"the log's configuration, {log.hint.key}"
+    if log.hint.smooth:
+        return Schedule("smooth", source)
+    if not log.hint.milestones and not log.hint.every:
         return Schedule("constant", source)
-    last = float(np.nanmax(_clock(log, max(numbers), None)[0]))
+    numbers = log.hint.milestones or [log.hint.every]
+    last = float(np.nanmax(clock(log, max(numbers), None)[0]))
+    if log.hint.every and last / log.hint.every < 50:
+        numbers = list(np.arange(log.hint.every, last, log.hint.every))
     within = [n for n in numbers if n < last]
     if not within:
         return Schedule("unknown", "")
     found = stated(log, within)
-    return Schedule(found.kind, f"{source}: {', '.join(f'{n:g}' for n in numbers)}", found.changes)
+    listed = f"every {log.hint.every:g}" if log.hint.every else ", ".join(f"{n:g}" for n in numbers)
+    return Schedule(found.kind, f"{source}: {listed}", found.changes)
 
 
 def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[list[Change], bool]:
     """(sudden changes of a setting, whether it also moves gradually), seen at the points of the finest curve."""
-    grid = max(log.curves, key=lambda curve: len(curve.rows))
+    grid = _grid(log)
     at = np.searchsorted(rows, grid.rows, side="right") - 1
     seen = values[np.maximum(at, 0)]
     floor = 1e-6 * values.max()
-    logs = np.diff(np.log(np.maximum(seen, floor)))
-    steps = np.diff(seen)
+    found, gradual = steps(seen, rate=name == "learning rate")
     changes = []
-    moves = np.abs(logs) > SMOOTH_STEP
-    for k in np.flatnonzero(np.abs(logs) >= math.log(SUDDEN)).tolist():
-        if name == "learning rate" and logs[k] > 0 and (k < AROUND or seen[k + 1] < values.max() / 10):
-            continue  # what rises at the very beginning, or from nothing to little, is a warm-up
-        near = [j for j in range(max(0, k - AROUND), min(len(logs), k + AROUND + 1)) if j != k]
-        if moves.sum() <= FEW_MOVES and not moves[[j for j in near if abs(j - k) == 1]].any():
-            near = []  # levels between a few steps, however short: 80 % and 90 % of a short run
-        # what moves the other way around it, as a cosine does before a warm restart, may be larger
-        ratios = [abs(logs[j]) * (CALM if logs[j] * logs[k] > 0 else BACK) for j in near]
-        if max(ratios, default=0) > abs(logs[k]) or any(abs(steps[j]) > abs(steps[k]) / CALM for j in near):
-            continue
+    for k in found:
         inside = np.arange(
             max(at[k], 0), at[k + 1] + 1
         )  # the records of this interval; the largest step in it is the change
@@ -158,11 +169,45 @@ def sudden(log: Log, name: str, rows: np.ndarray, values: np.ndarray) -> tuple[l
         after_row, by_row = int(rows[inside[inner]]), int(rows[inside[inner + 1]])
         before, after = float(seen[k]), float(seen[k + 1])
         cut = (after < before) == (name != "batch size")
-        what = "learning rate" if name == "learning rate" else name
         label, milestone = _numbers(log, grid, by_row, int(k) + 1)
-        changes.append(Change(what, before, after, cut, after_row, by_row, label, milestone, _counts_epochs(log)))
-    gradual = (np.abs(logs) > SMOOTH_STEP).sum() > len(changes) + max(2, 0.05 * len(logs))
-    return changes, bool(gradual)
+        changes.append(Change(name, before, after, cut, after_row, by_row, label, milestone, _counts_epochs(log)))
+    return changes, gradual
+
+
+def described(log: Log, sudden_ones: list[Change]) -> str:
+    """How a gradual rate moves apart from its sudden changes, with its turning points: `rises until epoch 5, then falls
+    to the end`."""
+    parts = [log.settings[name] for name in ("learning rate", "reductions") if name in log.settings]
+    if not parts:
+        return ""
+    rows, values = max(parts, key=lambda part: len(np.unique(part[1])))
+    grid = _grid(log)
+    seen = values[np.maximum(np.searchsorted(rows, grid.rows, side="right") - 1, 0)]
+    for change in sudden_ones:
+        at = min(change.points(grid)[1], len(seen) - 1)
+        if at and seen[at] > 0 and seen[at - 1] > 0:
+            seen = np.where(np.arange(len(seen)) >= at, seen * (seen[at - 1] / seen[at]), seen)
+    found = turns(seen)
+    unit = log.axis.unit
+    if len(found) > MANY_TURNS:
+        tops = [k for (k, way), (_, last) in zip(found[1:], found, strict=False) if way == "falls" and last == "rises"]
+        tops = tops or [k for k, way in found if way == "falls"]
+        highest = [float(grid.labels[k]) for k in tops]
+        every = number(float(np.median(np.diff(highest)))) if len(highest) > 1 else "a few"
+        more = ", ..." if len(highest) > 4 else ""
+        listed = ", ".join(map(number, highest[:4])) + more
+        return f"it moves gradually: in cycles of {every} {unit}s, highest at {unit}s {listed}"
+    ways = []
+    for place, (_, way) in enumerate(found):
+        last = place + 1 == len(found)
+        until = "to the end" if last else f"until {unit} {number(float(grid.labels[found[place + 1][0]]))}"
+        ways.append(f"{way} {until}")
+    return f"it moves gradually: it {', then '.join(ways)}"
+
+
+def _grid(log: Log) -> Curve:
+    """The curve with the most points."""
+    return max(log.curves, key=lambda curve: len(curve.rows))
 
 
 def _numbers(log: Log, grid: Curve, row: int, point: int) -> tuple[float, float]:
@@ -181,75 +226,3 @@ def _numbers(log: Log, grid: Curve, row: int, point: int) -> tuple[float, float]
 def _counts_epochs(log: Log) -> bool:
     """Whether milestones are numbers of epochs, not of points."""
     return log.axis.whole or log.axis.completed is not None
-
-
-def stated(log: Log, milestones: Sequence[float], steps_per_epoch: float | None = None) -> Schedule:
-    """The schedule of which only the times are given: numbers of completed epochs.
-
-    In a log without epochs they are numbers of evaluated points, or steps where they exceed those. UserError for a time
-    beyond the log.
-    """
-    changes = []
-    rows, unit = _clock(log, max(milestones, default=0), steps_per_epoch)
-    last = float(np.nanmax(rows))
-    beyond = [m for m in sorted(set(milestones)) if m >= last - 1e-9]
-    for milestone in sorted(set(milestones) - set(beyond)) or beyond:
-        later = np.flatnonzero(rows > milestone + 1e-9)
-        if milestone <= 0 or not len(later):
-            raise UserError(f"milestone {milestone:g} lies outside the log, which ends after {last:g} {unit}")
-        row = int(later[0])
-        label = float(log.axis.labels[row])
-        changes.append(Change("schedule", None, None, None, row - 1, row, label, float(milestone)))
-    ends = f"; the log ends after {last:g} {unit}, before {joined([f'{m:g}' for m in beyond])}" if beyond else ""
-    return Schedule("steps" if changes else "constant", f"what you stated{ends}", changes)
-
-
-def _clock(log: Log, largest: float, steps_per_epoch: float | None) -> tuple[np.ndarray, str]:
-    """(what is completed at each row, its unit), in the unit in which milestones count."""
-    axis = log.axis
-    if steps_per_epoch and axis.unit == "step":
-        return axis.labels / steps_per_epoch, "epochs"
-    if axis.completed is not None and (axis.whole or largest <= np.nanmax(axis.completed)):
-        return axis.completed, "epochs"
-    if largest <= len(log.main.rows) or axis.unit == "record":
-        points = np.searchsorted(log.main.rows, np.arange(len(axis.labels)), side="left") + 1
-        return points.astype(float), "evaluated points"
-    return axis.labels, "steps"
-
-
-def parse(text: str, log: Log, steps_per_epoch: float | None = None) -> Schedule:
-    """The schedule that `--lr-schedule` states: step:30:0.1, multistep:30,60:0.1, constant, cosine, linear, ...
-
-    UserError for anything else. The factor may be left out.
-    """
-    name, _, rest = text.strip().lower().partition(":")
-    try:
-        if name == "constant" and not rest:
-            return Schedule("constant", "what you stated")
-        if name in SMOOTH:
-            return Schedule("smooth", "what you stated")
-        numbers, _, factor = rest.partition(":")
-        cut = float(factor) if factor else None
-        times = [float(n) for n in numbers.split(",")]
-        if name not in ("step", "multistep") or min(times) <= 0 or not all(map(math.isfinite, times)):
-            raise ValueError
-        if cut is not None and not 0 < cut < math.inf:
-            raise ValueError
-    except ValueError:
-        raise UserError(
-            f"--lr-schedule {text!r} is not understood: say step:30:0.1 (every 30 epochs times 0.1), "
-            f"multistep:30,60:0.1, constant, or one of {', '.join(SMOOTH)}"
-        ) from None
-    rows, _ = _clock(log, max(times), steps_per_epoch)
-    last = float(np.nanmax(rows))
-    if name == "step":
-        if last / times[0] > 10_000:
-            raise UserError(f"--lr-schedule {text!r} would change the rate {last / times[0]:.0f} times in this log")
-        times = [times[0] * k for k in range(1, math.ceil(last / times[0]))]
-    found = stated(log, [t for t in times if t < last], steps_per_epoch)
-    if cut is None:
-        return found
-    changes = [
-        Change("learning rate", 1.0, cut, cut < 1, c.after_row, c.by_row, c.label, c.milestone) for c in found.changes
-    ]
-    return Schedule(found.kind, found.source, changes)

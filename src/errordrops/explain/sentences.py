@@ -1,18 +1,17 @@
-"""The answer in plain words. Pure: an explanation in, lines of text out."""
+"""The answer in plain words. Pure: an explanation in, lines of text out. Intervals (±) are of 95 %."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..figures.words import count, joined
-from .first_line import LEAST, before, later, verdict
-from .looking import judgeable
+from .changes import Change
+from .effects import Decay, Effect
+from .first_line import LEAST, before, later, levels, verdict
 from .moments import SIDE, Event, nearest, together
 from .readers import Curve
-from .schedule import Change
 from .spikes import stands_out
-from .wording import after, capital, first, listed, place, safe, told, when
+from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when, with_half
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -24,14 +23,14 @@ def answer(explanation: "Explanation") -> str:
     parts += missed(explanation)
     if hint := looks_like(explanation):
         parts += ["", hint]
-    parts += [f"Note: {safe(note)}." for note in explanation.log.notes]
+    parts += [f"Note: {safe(note)}." for note in [*explanation.schedule.notes, *explanation.log.notes]]
     return "\n".join(parts).rstrip()
 
 
-def told_sizes(group: list[Event]) -> list[str]:
+def told_sizes(group: list[Event], explanation: "Explanation") -> list[str]:
     """What happened in each curve of a group; curves that were evaluated later say when."""
     start = first(group).label
-    return [size(e) if e.label == start else f"{size(e)}, evaluated at {when(e)}" for e in group]
+    return [size(e, explanation) if e.label == start else f"{size(e, explanation)}, at {when(e)}" for e in group]
 
 
 def read(explanation: "Explanation") -> list[str]:
@@ -52,13 +51,13 @@ def schedule(explanation: "Explanation") -> str:
     """One sentence on the schedule and where it is known from."""
     found = explanation.schedule
     if found.kind == "unknown":
-        return "unknown. Give it with --milestones 30,60 or --lr-schedule step:30:0.1 to have drops laid beside it"
+        return "unknown. Give it with --milestones 30,60 or --lr-schedule step:30:0.1 to have drops compared with it"
     if found.kind == "constant":
         return f"no change ({found.source})"
     changes = [f"{told(c)} {after(c, explanation)}" for c in found.changes[:12]]
     if len(found.changes) > 12:
         changes.append(f"{len(found.changes) - 12} more")
-    gradual = "it moves gradually" if "smooth" in found.kind else ""
+    gradual = (found.gradual or "it moves gradually") if "smooth" in found.kind else ""
     return f"{'; '.join([*changes, gradual]).rstrip('; ')} ({found.source})"
 
 
@@ -67,17 +66,24 @@ def happened(explanation: "Explanation") -> list[str]:
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
     for group in together([e for e in lasting if e.cause != "periodic"]):
-        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group))}.")
+        lines.append(f"{capital(place(first(group), explanation))}: {'; '.join(told_sizes(group, explanation))}.")
         lines.append(f"    {because(nearest(group), explanation)}")
     lines += [f"{told_rhythm(group)}." for group in rhythms(explanation)]
     groups = together([e for e in explanation.events if e.kind == "recovery"])
     spikes = [group for group in groups if any(map(stands_out, group))]
     if spikes:
-        places = [f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))})" for g in spikes]
+        places = [
+            f"{when(g[0])} ({joined(list(dict.fromkeys(safe(e.curve.name) for e in g)))}{raised(g)})" for g in spikes
+        ]
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         spots = f"{', '.join(places[:5])}{more}"
         lines.append(f"Not drops, only the ends of spikes, after which the curve is where it was before: {spots}.")
     return lines
+
+
+def raised(group: list[Event]) -> str:
+    """That the rate was raised where a spike is, if it was."""
+    return ", where the rate was raised" if any("rate was raised" in e.why for e in group) else ""
 
 
 def rhythms(explanation: "Explanation") -> list[list[Event]]:
@@ -101,43 +107,69 @@ def told_rhythm(group: list[Event]) -> str:
     )
 
 
-def size(event: Event) -> str:
-    """`test error fell by 8.2 points (to 0.55 of what it was), confidence 0.99`."""
+def size(event: Event, explanation: "Explanation | None" = None) -> str:
+    """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not
+    very."""
+    effect = effect_of(event, explanation)
     verb = "fell" if event.kind == "drop" else "rose"
-    amount = abs(event.size)
-    text = f"{amount:.2f} points" if event.curve.unit == "%" else f"{amount:.3g}"
-    ratio = f", to {event.ratio:.2f} of its level" if math.isfinite(event.ratio) and event.ratio > 0 else ""
-    blind = "" if event.blind else ", seen only by looking at this change"
-    return f"{safe(event.curve.name)} {verb} by {text}{ratio} (confidence {event.confidence:.2f}{blind})"
+    text = amount(event.size, event.curve.unit)
+    if effect is not None and effect.resolved and (effect.size > 0) == (event.kind == "drop"):
+        text = f"{with_half(abs(effect.size), effect.half)}{_points(event.curve.unit)}"
+    between = levels(event)
+    between = f", {between}" if between.startswith("from") else ""
+    doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
+    doubts += [] if event.blind else ["seen only by looking at this place"]
+    doubt = f" ({', '.join(doubts)})" if doubts else ""
+    return f"{safe(event.curve.name)} {verb} by {text}{between}{doubt}"
+
+
+def effect_of(event: Event, explanation: "Explanation | None"):
+    """The effect with its interval at the change that explains an event, None where there is none."""
+    if explanation is None or event.change is None:
+        return None
+    found = [e.shift for e in explanation.measured if e.change == event.change and e.curve is event.curve]
+    return found[0] if found else None
 
 
 def because(event: Event, explanation: "Explanation") -> str:
     """The cause in a sentence."""
     change = event.change
     if change is None:
-        return (
-            f"Not at a change of the schedule: {event.why}."
-            if explanation.schedule.known
-            else f"Cause open: {event.why}."
-        )
+        if event.cause in BORNE_OUT or explanation.schedule.known:
+            open_ = "Not at a change of the schedule" if explanation.schedule.known else "Cause"
+            return f"{open_}: {event.why.removeprefix('the schedule does not change here; ')}."
+        return f"Cause open: {event.why}."
     if event.offset < 0:
         return f"{capital(before(event, explanation))}."
-    where = later(event, explanation) if event.offset else "in the first point after it"
+    where = later(event, explanation) if event.offset else first_after(event, explanation)
     up = event.kind == "rise"
     named = told(change) if change.after is not None else f"the change ({explanation.schedule.source})"
     what = f"{named} {after(change, explanation)}"
     effect = " A higher rate (or smaller batch) means more noise." if up and change.cut is False else ""
-    return f"At a change of the schedule: {what}, {where}.{effect}"
+    if change.neutral:
+        effect = f" {capital(KEEPS)}, so noise does not explain this."
+    return f"At a change of the schedule: {what}{where}.{effect}"
+
+
+def first_after(event: Event, explanation: "Explanation") -> str:
+    """`, in the first epoch after it`; nothing where the log does not date the change so well."""
+    change, axis = event.change, explanation.log.axis
+    if change is None or between_labels(change, explanation):
+        return ", within that time"
+    if axis.unit == "epoch" and axis.whole:
+        completed = event.label + 1 - axis.base
+        if completed - 1 == change.milestone:
+            return ", in the first epoch after it"
+        return f", seen in the first evaluation after it, {when(event)}"
+    return ", in the first point after it"
 
 
 def missed(explanation: "Explanation") -> list[str]:
-    """Changes of the schedule that no curve shows: in one line those at which nothing stands out of the noise, which
-    may be there all the same, in another those too near an end to be judged.
-    """
-    curves = explanation.log.judged
-    known = {change: any(judgeable(change, curve) for curve in curves) for change in explanation.unseen}
-    plain = [change for change in explanation.unseen if known[change]]
-    cut_off = [change for change in explanation.unseen if not known[change]]
+    """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end
+    to be judged; what a gradual decay brought."""
+    judged_at = [e for e in explanation.measured if e.shift is not None]
+    known = {e.change for e in judged_at}
+    plain = [c for c in explanation.unseen if c in known]
     seen = [e.change.by_row for e in explanation.events if e.change and e.offset >= 0]
     late = (
         " Later changes leave little noise to take away, so that is common."
@@ -145,12 +177,59 @@ def missed(explanation: "Explanation") -> list[str]:
         else ""
     )
     lines = [f"Nothing stands out of the noise at {_listed(plain, explanation)}.{late}"] if plain else []
+    for change in [c for c in explanation.schedule.changes if c in known][:8]:
+        told_ = {e.curve.name for e in explanation.events if e.change == change}
+        parts = [effect(e) for e in judged_at if e.change == change and e.curve.name not in told_]
+        if parts:
+            also = " also" if told_ else ""
+            lines.append(f"{capital(after(change, explanation))}{also}: {'; '.join(parts)}.")
+        if change.neutral and change in plain:
+            lines.append(f"    {capital(KEEPS)}, so no drop is to be expected, and none is there.")
+    cut_off = [c for c in explanation.unseen if c not in known]
     if cut_off:
         lines.append(
             f"Too near the beginning or the end to be judged ({SIDE} points are needed on either side): "
             f"{_listed(cut_off, explanation)}."
         )
-    return lines
+    return lines + [line for decay in explanation.decays if (line := decayed(decay, explanation.log.axis.unit))]
+
+
+KEEPS = "rate over batch size stays, and with it the noise of SGD"
+SURE = 0.9  # a confidence that need not be mentioned
+BORNE_OUT = ("new epoch", "mean starts anew", "restart", "divergence", "augmentation switched off")
+
+
+def effect(found: Effect) -> str:
+    """`test error fell by 1.2 points (95 % interval 0.3 to 2.1)`, or that it is not resolved."""
+    seen, unit, name = found.shift, found.curve.unit, safe(found.curve.name)
+    assert seen is not None, "only effects that could be judged are told"
+    if not seen.resolved:
+        return f"{name} not resolved, a change of {with_half(-seen.size, seen.half, signed=True)}{_points(unit)}"
+    verb = "fell" if seen.size > 0 else "rose"
+    return f"{name} {verb} by {with_half(abs(seen.size), seen.half)}{_points(unit)}"
+
+
+def _points(unit: str) -> str:
+    return " points" if unit == "%" else ""
+
+
+def decayed(decay: Decay, unit: str) -> str:
+    """What a gradual decay brought, spread out."""
+    curve, seen = decay.curve, decay.shift
+    if seen is None:
+        return ""
+    name = safe(curve.name)
+    start = f"From {unit} {number(float(curve.labels[decay.point]))} on the rate decays gradually."
+    if not seen.resolved:
+        change = f"{with_half(-seen.size, seen.half, signed=True)}{_points(curve.unit)}"
+        return f"{start} Whether {name} ends lower than at the constant rate is not resolved: a change of {change}."
+    way = "lower" if seen.size > 0 else "higher"
+    by = f"{with_half(abs(seen.size), seen.half)}{_points(curve.unit)}"
+    return (
+        f"{start} {capital(name)} ends {way} by {by} than its course at the constant rate would have given: "
+        f"what a decay "
+        "brings, spread out."
+    )
 
 
 def _listed(changes: list[Change], explanation: "Explanation") -> str:
@@ -161,7 +240,7 @@ def _listed(changes: list[Change], explanation: "Explanation") -> str:
 
 def looks_like(explanation: "Explanation") -> str:
     """With no schedule known: what the times and shapes of the drops look like."""
-    drops = together([e for e in explanation.events if e.kind == "drop"])
+    drops = together([e for e in explanation.events if e.kind == "drop" and e.cause == "unknown"])
     if explanation.schedule.known or not drops:
         return ""
     held = any(e.curve.split != "train" for group in drops for e in group)
@@ -173,15 +252,16 @@ def looks_like(explanation: "Explanation") -> str:
     gaps = np.diff([0, *completed])
     if len(gaps) > 1 and np.ptp(gaps) <= max(1.0, 0.03 * gaps.mean()):
         signs.append("evenly spaced")
-    if all(_round(c, axis.unit) for c in completed):
-        signs.append("at round numbers")
+    round_ = axis.unit != "record" and all(_round(c, axis.unit) for c in completed)
+    if round_:
+        signs.append(ROUND[axis.unit])
     if all(_flat(group[0]) for group in drops):
         signs.append("where the curve had flattened")
     if all(any(e.variance < 0.5 for e in group) for group in drops):
         signs.append("with less noise after them")
     where = listed(drops)
     start = f"The drop at {where}" if len(drops) == 1 else f"Drops at {where}"
-    if (len(signs) >= 2 and (held or len(drops) > 1)) or ("at round numbers" in signs and len(drops) > 1):
+    if (len(signs) >= 2 and (held or len(drops) > 1)) or (round_ and len(drops) > 1):
         return (
             f"{start}, {joined(signs)}: that looks like step decay of the learning rate (or a growing batch). "
             "Check your scheduler, and give it with --milestones."
@@ -190,9 +270,15 @@ def looks_like(explanation: "Explanation") -> str:
     return f"{start}{found}: check the scheduler, restarts, augmentation and data at these times."
 
 
+ROUND = {"epoch": "after round numbers of epochs", "step": "at round numbers of steps"}
+
+
 def _round(completed: float, unit: str) -> bool:
-    grain = 1000 if unit == "step" and completed >= 5000 else 10 if completed > 20 else 5
-    return any(abs((completed + off) / grain - round((completed + off) / grain)) < 1e-9 for off in (0, -1, 1))
+    """Whether a number of completed epochs, or of steps, is one that people choose."""
+    if unit == "step":
+        grain = 1000 if completed >= 5000 else 100
+        return completed > 0 and min(completed % grain, -completed % grain) < 1e-9
+    return completed > 0 and (completed % (10 if completed > 20 else 5)) < 1e-9
 
 
 def _flat(event: Event) -> bool:

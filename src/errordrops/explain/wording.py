@@ -5,8 +5,8 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from ..figures.words import count, joined
+from .changes import Change
 from .moments import Event
-from .schedule import Change
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -52,7 +52,7 @@ def first(group: list[Event]) -> Event:
 
 def listed(groups: list[list[Event]]) -> str:
     """`epoch 31`, `epochs 31 and 61`."""
-    numbers = [number(first(group).label) for group in groups]
+    numbers = list(dict.fromkeys(number(first(group).shown) for group in groups))
     return f"{groups[0][0].unit}{'s' if len(numbers) > 1 else ''} {joined(numbers)}" if groups else ""
 
 
@@ -63,13 +63,13 @@ def capital(text: str) -> str:
 
 def when(event: Event) -> str:
     """`epoch 31`, `step 32,000`: the log's own number of the first point at the new level."""
-    return f"{event.unit} {number(event.label)}"
+    return f"{event.unit} {number(event.shown)}"
 
 
 def place(event: Event, explanation: "Explanation") -> str:
     """`epoch 31`, or `epoch 30 of the log (its 31st point)` where the log's number is not the ordinal of the point."""
     nth = event.point + 1
-    if event.unit != "epoch" or event.label == nth:
+    if event.unit != "epoch" or event.label == nth or event.whole:
         return when(event)
     longest = max(len(curve.values) for curve in explanation.log.judged)
     if len(event.curve.values) == longest:
@@ -82,26 +82,77 @@ def told(change: Change) -> str:
     if change.after is None:
         return "a change"
     if change.before is None:
-        return f"{change.what} reduced to {number(change.after)}"
-    if change.before == 1.0 and change.counted and change.after < 1:
+        return f"{change.what} to {number(change.after)}"
+    if change.before == 1.0 and change.counted and change.after < 1 and change.what == "learning rate":
         return f"learning rate times {number(change.after)} (as stated)"
-    return f"{change.what} {number(change.before)} to {number(change.after)}"
+    both = f" and batch size {number(change.batch[0])} to {number(change.batch[1])}" if change.batch else ""
+    return f"{change.what} {number(change.before)} to {number(change.after)}{both}"
 
 
 def after(change: Change, explanation: "Explanation") -> str:
-    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting."""
+    """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting; `between epochs 80 and 95`
+    where it shows it late."""
     axis = explanation.log.axis
-    if axis.unit == "epoch" and axis.whole:
-        return (
-            f"after {count(int(change.milestone), 'epoch')}"
-            if float(change.milestone).is_integer()
-            else f"after {change.milestone:g} epochs"
-        )
-    if change.counted and axis.unit == "epoch" and float(change.milestone).is_integer():
-        return f"after {count(int(change.milestone), 'epoch')}"
-    if axis.unit == "record" or (change.before is None and change.milestone != change.label):
+    loose = between_labels(change, explanation)
+    if loose:
+        return f"between {axis.unit}s {number(loose[0])} and {number(loose[1])}"
+    if axis.unit == "epoch" and (axis.whole or change.counted):
+        if float(change.milestone).is_integer():
+            return f"after {count(int(change.milestone), 'epoch')}"
+        return f"after {change.milestone:.4g} epochs"
+    if axis.unit == "record":
         return f"after {number(change.milestone)} points"
     return f"at {axis.unit} {number(change.label)}"
+
+
+def between_labels(change: Change, explanation: "Explanation") -> tuple[float, float] | None:
+    """The last label with the old setting and the first with the new, where more than one point of the finest curve
+    lies between them; None where the log dates the change."""
+    labels = explanation.log.axis.labels
+    finest = max(explanation.log.judged, key=lambda c: len(c.values))
+    low, high = change.points(finest)
+    if high - low < 1 or change.what == "schedule" or not 0 <= change.after_row < change.by_row < len(labels):
+        return None
+    old, new = float(labels[change.after_row]), float(labels[change.by_row])
+    return (old, new) if new > old else None
+
+
+def amount(value: float, unit: str) -> str:
+    """`8.2 points`, `12.9 points`, `0.328`: as many digits as one would say."""
+    value = abs(value)
+    if unit == "%":
+        return f"{rounded(value, 1 if value >= 10 else 2)} points"
+    return rounded(value, 3 if value < 1000 else 4, significant=True)
+
+
+def with_half(value: float, half: float, signed: bool = False) -> str:
+    """`0.347 ± 0.018`: an estimate and half its interval, which has two digits; the estimate has as many places."""
+    if not math.isfinite(half) or half <= 0:
+        return f"{value:+.3g}" if signed else f"{value:.3g}"
+    places = 1 - math.floor(math.log10(half))
+    if places > 6 or abs(value) >= 1e6:
+        return f"{value:{'+' if signed else ''}.2e} ± {half:.1e}"
+    places = min(max(0, places), 2 if max(abs(value), half) >= 1 else 6)
+    return f"{value:{'+' if signed else ''}.{places}f} ± {half:.{places}f}"
+
+
+def rounded(value: float, digits: int, significant: bool = False) -> str:
+    """A number with so many digits behind the point, or significant ones, without an exponent where it can be read."""
+    if not significant:
+        return f"{value:.{digits}f}"
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else "?"
+    power = math.floor(math.log10(abs(value)))
+    if power < -4 or power >= 6:
+        return f"{value:.{digits - 1}e}"
+    return f"{value:,.{max(0, digits - 1 - power)}f}"
+
+
+def level(value: float, unit: str) -> str:
+    """A level of a curve: `32.5 %`, `0.714`."""
+    if unit == "%":
+        return f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
+    return rounded(value, 3, significant=True)
 
 
 def distance(event: Event, explanation: "Explanation") -> tuple[str, float | None]:

@@ -33,7 +33,7 @@ class Figure:
 FIGURES = {
     figure.name: figure
     for figure in (
-        Figure("cliffs", ("curves", "schedules")),
+        Figure("cliffs", ("curves", "schedules", "effects", "kept")),
         Figure("error_by_epoch", ("curves", "schedules", "milestone_levels_summary")),
         Figure("error_by_update", ("curves", "schedules", "final")),
         Figure("schedules", ("schedules",)),
@@ -64,6 +64,7 @@ FIGURES = {
         Figure("thrown", ("probes",)),
         Figure("motion", ("probes", "mechanism_summary")),
         Figure("curvature", ("probes",)),
+        Figure("sharpness", ("probes",)),
         Figure("dead_units", ("probes", "undying", "mechanism_summary")),
         Figure("landscape", ("probes",)),
         Figure("toy", ("mechanism_summary",)),

@@ -6,6 +6,9 @@ import pandas as pd
 from . import panels, parts, theme, words
 
 HEIGHT = 140
+# thin lines of training error: what is beside the arm since a change
+UNCHANGED, PUT_BACK = "training error without the change", "training error with the noise put back"
+THIN = {UNCHANGED: theme.GREY, PUT_BACK: theme.COLOURS[2]}
 LINES = {"test": ("test error", theme.COLOURS[1], [1, 0]), "train": ("training error", theme.COLOURS[0], [6, 3])}
 
 
@@ -20,11 +23,33 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     own = [m for m, arms in parts.marks(schedules).items() if arm in arms]
     rows = parts.thin(rows, {m + d for m in own for d in (0, 1)} | {0, 1, int(rows["epoch"].max())})
     rows = rows.assign(line=rows["split"].map(lambda split: LINES[split][0]))
+    thin = beside(tables, curves, arm)
     late = rows[rows["epoch"] >= panels.start(schedules[schedules["arm"].astype(str) == arm])]
     room = 0.08 * max(float(late["mean"].max() - rows["mean"].min()), 0.1)
     domain = [round(max(0.0, float(rows["mean"].min()) - room), 2), round(float(late["mean"].max()) + room, 2)]
-    chart = parts.view(layers(rows, own, domain, changing(schedules, arm)), HEIGHT, name="cliffs")
-    return parts.finish(chart, *text(arm, own, rows))
+    chart = parts.view(layers(rows, own, domain, changing(schedules, arm), thin), HEIGHT, name="cliffs")
+    return parts.finish(chart, *text(arm, own, rows, thin))
+
+
+def beside(tables: dict[str, pd.DataFrame], curves: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """Training error of the runs beside the arm, from the change on that parts them: its controls, and the arm that
+    makes the same cut and keeps the noise. Columns line run epoch mean low high n; empty for older tables.
+    """
+    effects, kept = tables.get("effects"), tables.get("kept")
+    runs: dict[str, tuple[str, int]] = {}
+    if effects is not None:
+        own = effects[(effects["arm"].astype(str) == arm) & effects["control"].isin(["none", "hold"])]
+        runs |= {str(row.beside): (UNCHANGED, int(row.milestone)) for row in own.itertuples()}
+    if kept is not None:
+        own = kept[kept["cutter"].astype(str) == arm]
+        runs |= {str(row.arm): (PUT_BACK, int(row.milestone)) for row in own.itertuples()}
+    found = [pd.DataFrame(columns=["line", "run", "epoch", "mean", "low", "high", "n"])]
+    for name, (line, m) in runs.items():
+        rows = curves[(curves["arm"] == name) & (curves["split"] == "train") & (curves["metric"] == "error")]
+        rows = rows[rows["epoch"] >= m].dropna(subset=["value"])
+        if len(rows):
+            found.append(parts.over_seeds(rows, ["epoch"]).assign(line=line, run=name))
+    return pd.concat(found[1:] or found, ignore_index=True)
 
 
 def known(schedules: pd.DataFrame) -> str:
@@ -42,7 +67,7 @@ def changing(schedules: pd.DataFrame, arm: str) -> str:
     return " or ".join(name for column, name in names.items() if own[column].nunique() > 1) or "setting"
 
 
-def layers(rows: pd.DataFrame, own: list[int], domain: list[float], what: str) -> list[alt.Chart]:
+def layers(rows: pd.DataFrame, own: list[int], domain: list[float], what: str, thin: pd.DataFrame) -> list[alt.Chart]:
     """Rules at the milestones, labelled with `what` changes, lines, their names, and points that carry the tooltips."""
     end = int(rows["epoch"].max())
     axis = alt.Axis(title="Epochs completed", tickMinStep=1, grid=False)
@@ -67,10 +92,21 @@ def layers(rows: pd.DataFrame, own: list[int], domain: list[float], what: str) -
         )
         colour = alt.value(next(c for name, c, _ in LINES.values() if name == row["line"]))
         said.append(mark.encode(x.axis(None), y, text="line:N", color=colour))
-    return [*parts.rules({m: ["this schedule"] for m in own}, end, labelled=True, what=what), line, *said, hover]
+    below = []
+    tips = ["line:N", alt.Tooltip("run:N", title="arm"), *tips[1:]]
+    for name, group in thin.groupby("line", sort=False):
+        each = alt.Chart(group)
+        below += [
+            each.mark_line(clip=True, strokeWidth=1, color=THIN[name]).encode(x.axis(None), y, detail="run:N"),
+            each.mark_point(filled=True, size=40, opacity=0, clip=True, aria=False).encode(
+                x.axis(None), y, tooltip=tips
+            ),
+        ]
+    rules = parts.rules({m: ["this schedule"] for m in own}, end, labelled=True, what=what)
+    return [*rules, *below, line, *said, hover]
 
 
-def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], str, str]:
+def text(arm: str, own: list[int], rows: pd.DataFrame, thin: pd.DataFrame) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     test = rows[rows["split"] == "test"].set_index("epoch")["mean"]
     steps = [(m, test[m], test[m + 1]) for m in own if m in test and m + 1 in test]
@@ -84,6 +120,15 @@ def text(arm: str, own: list[int], rows: pd.DataFrame) -> tuple[str, list[str], 
         "schedule changes; the first epoch under the new one is m + 1. The axis ends where the error of the first "
         "epochs lies above it."
     )
+    runs = {line: list(dict.fromkeys(group["run"])) for line, group in thin.groupby("line")}
+    if UNCHANGED in runs:
+        caption += (
+            f" Thin grey: training error of runs that go on without the change ({words.joined(runs[UNCHANGED])})."
+        )
+    if PUT_BACK in runs:
+        caption += (
+            f" Thin coloured: of arm {words.joined(runs[PUT_BACK])}, which cuts the rate and puts the noise back."
+        )
     last = test[test.index.max()]
     alt_text = f"Lines of test and training error of schedule {arm} against epochs. {title}; at the end {last:.1f} %."
     return title, subtitle, caption, alt_text

@@ -136,7 +136,7 @@ def text(
     caption += f", of {words.joined(list(above))} more than {first}. " if len(above) else ". "
     caption += (
         "The title compares means over the epochs after and before the first change, and counts an arm only where the "
-        "95 % t-interval, less arm none's change where the two were one run, lies below zero."
+        "95 % t-interval, less that of the run without the change where there is one, lies below zero."
     )
     last = rows.loc[rows.groupby("arm", sort=False)["epoch"].idxmax()].set_index("arm")
     listed = [f"{arm} {last['mean'][arm]:.1f} % at epoch {last['epoch'][arm]}" for arm in shown]

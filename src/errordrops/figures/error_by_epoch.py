@@ -67,6 +67,6 @@ def text(summary: pd.DataFrame, at: dict, rows: pd.DataFrame, domain: tuple) -> 
     ends = [f"{row.arm} {row.mean_running:.1f} % at epoch {row.epoch}" for row in last.itertuples()]
     alt_text = f"Lines of test and training error against epochs. {title}. Last test error: {'; '.join(ends)}."
     change = words.listing(changes, column)
-    against = ", less that of arm none" if column == "difference" else ""
+    against = ", less that of the run without the change" if column == "difference" else ""
     alt_text += f" Change of level at a milestone{against}: {change}." if change else ""
     return title, subtitle, caption, alt_text

@@ -103,6 +103,6 @@ def text(tables: dict[str, pd.DataFrame], at: dict) -> tuple[str, list[str], str
         f"difference on the right. {words.COUNTED}"
     )
     listed = words.listing(own, beside) or "no intervals"
-    against = "Change less that of arm none" if beside == "difference" else "Change"
+    against = "Change less that of the run without it" if beside == "difference" else "Change"
     alt_text = f"Dots and intervals of the change of test error after milestones. {against}: {listed}."
     return title, subtitle, caption, alt_text

@@ -64,7 +64,7 @@ def own(summary: pd.DataFrame, marks: dict[int, list[str]], metric: str, split: 
 
 
 def judged(rows: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Rows and column to judge by: the difference to arm none where there is one, else the change itself."""
+    """Rows and column to judge by: the difference to the control where there is one, else the change itself."""
     paired = rows[rows["difference"].notna()]
     return (paired, "difference") if len(paired) else (rows, "change")
 

@@ -49,7 +49,7 @@ TOPICS = (
         "Coincidence? Moved, smooth and absent milestones",
         ("milestone_detections",),
         ("detections", "controls"),
-        r"detector\..*|.*\.elsewhere(_loss)?$",
+        r"(detector|drawn)\..*|.*\.elsewhere(_loss)?$",
     ),
     Topic(
         "foretold",
@@ -63,7 +63,7 @@ TOPICS = (
         "Less noise: dose and response",
         ("noise_fits",),
         ("noise", "variance", "weight_norm"),
-        r"noise\.(plateau|m\d+\.drops)|dose\..*|.*\.variance(_beside_none)?$",
+        r"noise\.(plateau|m\d+\.drops)|dose\..*|.*\.variance(_beside_none)?$|.*\.m\d+\.no_drop$",
     ),
     Topic(
         "reversal",
@@ -77,7 +77,7 @@ TOPICS = (
         "The same curve? Batch for rate",
         ("final_differences",),
         ("equivalence",),
-        r".*\.(equivalent|same_curve)\..*",
+        r".*\.(equivalent|same_curve|alike|alike_m2|differs)\..*",
     ),
     Topic("lag", "A stale reading? The lag of batch-norm statistics", ("lag_summary",), ("lag",), r".*\.lag$"),
     Topic("speed", "What a larger batch saves", ("speed",), ("speed",), r".*\.updates$"),

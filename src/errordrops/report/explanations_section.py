@@ -14,7 +14,7 @@ from .material import Study
 from .probe_table import probes
 from .text import cell, count, first_open, floating, fold, interval, listed, missing, number, plain, table
 
-PROBED = ("excess", "thrown", "motion", "curvature", "dead_units", "landscape")
+PROBED = ("excess", "thrown", "motion", "sharpness", "curvature", "dead_units", "landscape")
 MARKS = {"contradicted": "<strong>contradicted</strong>"}
 CHANGES = {"rate_times": "rate", "batch_times": "batch", "noise_times": "noise"}
 

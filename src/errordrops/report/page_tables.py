@@ -5,7 +5,7 @@ from itertools import groupby
 import pandas as pd
 
 from ..analysis.changes import LEVEL_EPOCHS
-from ..results.verdicts import FAILS, HOLDS
+from ..results.verdicts import FAILS, HOLDS, PRIMARY
 from ..results.verdicts import verdict as judged
 from ..study.settings import Setting, noise_scale
 from . import effects as fx
@@ -164,16 +164,24 @@ def claims(study: Study) -> str:
         unit = cell(c.get("unit") or "") if value != NOTHING else ""
         name = f"{cell(c.get('statement', ''))}<br><code>{cell(c.get('id', ''))}</code>"
         verdict = f'<span class="verdict {KINDS.get(judged(c), "open")}">{judged(c)}</span>'
+        verdict += below(together(c)) if c.get("rank") == PRIMARY else ""
+        verdict += below(cell(c["reason"])) if c.get("reason") else ""
         rows.append([verdict, name, f"{value} {unit}".strip(), threshold(c), cell(c.get("n") or NOTHING)])
     if not rows:
         return "<!-- no claims -->\n"
     header = ["Verdict", "Claim", "Value (interval)", "Threshold", "n"]
     caption = (
         "Claims and thresholds as the study file states them, with what was found. Intervals: 95\u00a0%, for "
-        "equivalences (two one-sided tests) 90\u00a0%; exact for what was counted."
+        "equivalences (two one-sided tests) 90\u00a0%; exact for what was counted. Primary claims come first; with the "
+        "others: all of them judged as one family (Holm, 5\u00a0%)."
     )
     made = floating("tbl-claims", table(header, rows, left=2), caption, " .claims")
     return fold(f"Every claim with its threshold, number and verdict ({len(rows)})", made)
+
+
+def together(claim: dict) -> str:
+    """`primary; with the others: not decided`: what is left of a primary claim when all of them are judged together."""
+    return f"primary; with the others: {cell(claim.get('adjusted') or NOTHING)}"
 
 
 def threshold(claim: dict) -> str:

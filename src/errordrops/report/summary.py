@@ -14,6 +14,7 @@ from .material import Study
 from .text import cell, count, count_range, listed, missing, number, raw, short
 
 MOST = 3  # numbers
+FORETOLD = ("predicted.landing", "predicted.rate.slope")  # claims that noise hid better weights
 TESTED = "evidence"  # the study that tests why
 BEST = "Best supported by tests: what falls is"
 
@@ -48,7 +49,7 @@ def why(study: Study) -> str:
     it; nothing for a study that tests it and in which it does not hold.
     """
     if study.has("sweep_fits"):
-        holds = any(c["id"] == "predicted.rate.slope" and decided(c) for c in study.claims)
+        holds = any(c["id"] in FORETOLD and decided(c) for c in study.claims)
         return f"{BEST} noise, which hid better weights ([tested](#sec-cause))." if holds else ""
     if study.has("causes"):
         return ""

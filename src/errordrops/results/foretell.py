@@ -46,7 +46,7 @@ def predicted(study: Study, seed: int, curve: pd.DataFrame) -> dict[str, Any]:
             raise UserError(f"arm {CONTROL} seed {seed} has no {SPLIT} {name} after epoch {at}; state averages")
     last = range(max(1, at - WINDOW + 1), at + 1)
     loss, average = (values.reindex(last).to_numpy(float) for values in readings.values())
-    excess, wander = float(np.std(loss - average, ddof=1)), _about_line(loss)
+    excess, wander = _spread(loss, average)
     g = relative_noise(study.arm(CONTROL).settings[at - 1])
     forks = {}
     for arm in fork_arms(study):
@@ -54,8 +54,10 @@ def predicted(study: Study, seed: int, curve: pd.DataFrame) -> dict[str, Any]:
             continue
         ratio = noise_ratio(arm, seed)
         fall = foretold(float(loss[-1]), float(average[-1]), g, g * ratio)
-        half = T * math.hypot(excess * (1 - ratio), wander * math.sqrt(2 / WINDOW))
-        forks[arm.fork] = {"g": g * ratio, "fall": fall, "low": fall - half, "high": fall + half}
+        forks[arm.fork] = {"g": g * ratio, "fall": fall, "low": None, "high": None}
+        if excess is not None and wander is not None:
+            half = T * math.hypot(excess * (1 - ratio), wander * math.sqrt(2 / WINDOW))
+            forks[arm.fork] |= {"low": fall - half, "high": fall + half}
     return {
         "seed": seed,
         "date": at,
@@ -66,6 +68,13 @@ def predicted(study: Study, seed: int, curve: pd.DataFrame) -> dict[str, Any]:
         "g": g,
         "forks": forks,
     }
+
+
+def _spread(loss: np.ndarray, average: np.ndarray) -> tuple[float | None, float | None]:
+    """Standard deviations of the excess, and of the loss about a line; None for fewer than WINDOW epochs."""
+    if len(loss) < WINDOW or not np.isfinite([loss, average]).all():
+        return None, None
+    return float(np.std(loss - average, ddof=1)), _about_line(loss)
 
 
 def _about_line(values: np.ndarray) -> float:

@@ -40,6 +40,7 @@ ANALYSIS_TABLES = (
     "bands",
     "reversal",
     "low_rate",
+    "laws",
     "plateaus",
     "noise_drops",
     "all_plateaus",

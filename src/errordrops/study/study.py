@@ -104,7 +104,7 @@ class Study:
             if arm.rule == CONTROL:
                 return whole
             usual = arm.factor == self.factor and arm.milestones == list(self.milestones)
-            return arm.rule is None or (whole and usual and arm.rule in ("step", "batch", "hybrid"))
+            return arm.rule is None or (whole and usual and arm.rule in ("step", "batch", "hybrid", "restored", "swap"))
 
         names = [arm.name for arm in self.schedules if (arm.plateau is None if few else plain(arm))]
         return names if len(names) > 1 else [arm.name for arm in self.schedules]

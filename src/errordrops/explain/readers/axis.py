@@ -10,7 +10,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from .column_names import meaning
+from . import several_runs as runs
+from .column_names import meaning, words
 from .records import Records
 
 FEW_EPOCHS = 16  # of so few epochs each is looked into, if the log tells more than their means
@@ -24,7 +25,8 @@ class Axis:
     whole: whether they are whole epochs, of which a curve has one point each. base: the label of the first epoch, 0 or
     1 (an epoch with label e is complete after e + 1 - base epochs). restarts: labels at which the log goes back to an
     earlier epoch or step. completed: epochs completed at each row, shape (rows,), where the log tells them, else None.
-    own: whether a row has a label of its own, shape (rows,).
+    own: whether a row has a label of its own, shape (rows,). spread: whether rows were spread evenly over their epochs,
+    so that of their labels only the whole part is the log's own.
     """
 
     unit: str
@@ -34,6 +36,7 @@ class Axis:
     restarts: list[float]
     completed: np.ndarray | None = None
     own: np.ndarray | None = None
+    spread: bool = False
 
 
 def columns_of(table: pd.DataFrame, role: str, named: dict[str, str]) -> list[str]:
@@ -69,13 +72,19 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         and len(np.unique(labels)) < FEW_EPOCHS
         and any(table[c].notna().sum() > 2 * len(np.unique(labels)) for c in metrics)
     )
-    inside = None
+    inside, spread = None, False
+    if few and (teeth := _saw(table, labels, metrics)):
+        records.running |= set(teeth)
+        notes.append(
+            f"{', '.join(teeth)} starts anew in each epoch, as a mean since it began does; its last value counts"
+        )
+        few = False
     if few:  # an epoch holds many points
-        inside = _within(table, labels, metrics) - (0 if np.nanmin(labels) < 1 else 1)
+        inside = _within(table, labels, metrics, 1) - (0 if np.nanmin(labels) < 1 else 1)
         if step is not None and table[step].dropna().is_monotonic_increasing and step != column:
             labels, whole, column = _filled(table[step]), False, step
         else:
-            labels, whole = _within(table, labels, metrics), False
+            labels, whole, spread = _within(table, labels, metrics, 0), False, True
     base = 0 if len(labels) and np.nanmin(labels) < 1 else 1
     if whole:
         completed = labels + (1 - base)
@@ -87,7 +96,24 @@ def find(records: Records, named: dict[str, str], metrics: list[str]) -> tuple[A
         completed = labels
     own = table[column].notna().to_numpy()
     unit = "step" if column == step else "epoch"
-    return Axis(unit, labels, whole, base, restarts, completed, own), table, notes + more
+    return Axis(unit, labels, whole, base, restarts, completed, own, spread), table, notes + more
+
+
+def _saw(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> list[str]:
+    """Columns that fall within each epoch and jump up as the next begins: means since the epoch began, whose last
+    value is the epoch's."""
+    out = []
+    for name in metrics:
+        rows = np.flatnonzero(table[name].notna())
+        values, own = table[name].to_numpy()[rows], labels[rows]
+        starts = np.flatnonzero(np.diff(own) > 0) + 1
+        if len(starts) < 3 or len(rows) < 3 * len(starts):
+            continue
+        ups = values[starts] > values[starts - 1]
+        falls = np.array([part[-1] < part[0] for part in np.split(values, starts)])
+        if ups.mean() > 0.9 and falls.mean() > 0.9:
+            out.append(name)
+    return out
 
 
 def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:
@@ -95,7 +121,7 @@ def _before_training(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]
     training curves."""
     first = labels == 0
     split = {name: m.split for name in metrics if (m := meaning(name))}
-    held = [name for name, s in split.items() if s in ("test", "validation")]
+    held = [name for name, s in split.items() if s in ("test", "validation") or "eval" in words(name)]
     trained = [name for name in metrics if name not in held]
     if not (first.any() and held and trained) or table.loc[first, trained].notna().any(axis=None):
         return np.zeros(len(table), dtype=bool)
@@ -134,7 +160,7 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     up to them."""
     values = table[column].dropna().to_numpy()
     steps = np.diff(values)
-    if len(steps) and (steps <= 0).all() and (steps < 0).mean() > 0.5:
+    if len(steps) > 1 and (steps <= 0).all() and (steps < 0).mean() > 0.5:
         return table.iloc[::-1].reset_index(drop=True)
     if table[column].notna().all() and (steps < 0).mean() > 0.05 and (steps < 0).sum() > 3:
         return table.sort_values(column, kind="stable").reset_index(drop=True)
@@ -149,10 +175,28 @@ def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFr
     return table
 
 
+def split_runs(table: pd.DataFrame, named: dict[str, str], metrics: list[str]) -> list[runs.Run]:
+    """The runs of a table that goes back to its first epoch or step several times; one run where it does not."""
+    whole = [runs.Run("run 1", table)]
+    epoch = next((c for c in columns_of(table, "epoch", named) if _varies(table[c])), None)
+    step = next((c for c in columns_of(table, "step", named) if _varies(table[c])), None)
+    column = epoch if epoch is not None else step
+    if column is None or (epoch is None and _counted(table[column]) is not None):
+        return whole
+    ordered = _in_order(table, column, metrics)
+    labels = _filled(ordered[column])
+    if not (np.diff(labels) < 0).any():
+        return whole
+    measured = ordered[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
+    found = runs.split(ordered, labels, measured)
+    return found if len(found) > 1 else whole
+
+
 def _restarted(
     table: pd.DataFrame, column: str, metrics: list[str]
 ) -> tuple[np.ndarray, pd.DataFrame, list[float], list[str]]:
-    """(labels, table, restarts, notes): where training went back the later records count; of whole runs the longest.
+    """(labels, table, restarts, notes): where training went back the later records count; of what starts anew the
+    longest.
 
     A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
     """
@@ -192,10 +236,18 @@ def _restarted(
     return labels[kept], table[kept].reset_index(drop=True), restarts, notes
 
 
-def _within(table: pd.DataFrame, labels: np.ndarray, metrics: list[str]) -> np.ndarray:
-    """Fractions of epochs: rows spread evenly within each, as no step says where they are."""
+def _within(table: pd.DataFrame, labels: np.ndarray, metrics: list[str], end: int) -> np.ndarray:
+    """Fractions of epochs: rows spread evenly within each, as no step says where they are; end 1: the part of the epoch
+    that each row completes, 0: that before it. What was evaluated before an epoch's first training row stands at its
+    beginning."""
     out = labels.astype(float).copy()
+    trained = [c for c in metrics if (m := meaning(c)) is None or m.split not in ("test", "validation")]
+    training = table[trained].notna().any(axis=1).to_numpy() if trained else np.ones(len(labels), dtype=bool)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        out[rows] = label + np.arange(1, len(rows) + 1) / len(rows)
+        if training[rows].any() and np.unique(labels[training]).size > 1:
+            ahead = rows[: training[rows].argmax()]
+            out[ahead] = label
+            rows = rows[len(ahead) :]
+        out[rows] = label + np.arange(end, len(rows) + end) / len(rows)
     return out

@@ -28,6 +28,7 @@ PERPLEXITY = frozenset("ppl perplexity".split())
 FIFTH = frozenset("acc5 top5 prec5 err5 error5".split())
 EPOCH = frozenset("epoch ep epochs epoc".split())
 STEP = frozenset("step steps iter iters iteration iterations itr it batch update updates s i batches niter".split())
+UPDATES = {"num_updates", "n_iter", "num_steps", "num_iters", "n_steps"}  # counters of a name that says number
 # a word that makes a number something else than a curve of the training
 OTHER = frozenset(
     """best std stddev var variance time sec secs seconds speed eta mem memory gpu cpu num count grad gradient norm
@@ -47,7 +48,7 @@ FILLERS = frozenset(
     """avg average mean total overall epoch step global trainer metrics metric the on of set data dataset running
     smooth smoothed current cur curr loss value val_ scalar scalars top 1 1err at in is per batch categorical sparse
     binary ema multiclass model main run net network output classification images image final raw info root
-    log logs history results stats curves""".split()
+    log logs history results stats curves recomputed avr moving ma""".split()
 )
 JOINED = re.compile(
     r"^(train|training|validation|valid|val|test|eval|dev|tr|te)"
@@ -108,18 +109,24 @@ def meaning(name: str) -> Meaning | None:
     if found == ["lr", "reduced", "to"]:
         return Meaning("reduced")
     rate = _rate(found, known)
-    if rate is not None or known & {"lr"} or {"learning", "rate"} <= known:
+    if rate is not None or known & {"lr"} or {"learning", "rate"} <= known or {"learn", "rate"} == known:
         return rate
     if known >= {"batch", "size"} or known & {"batchsize", "bsz"} or found == ["bs"]:
         return None if split in (TEST, VALIDATION) else Meaning("batch", rank=len(known & {"micro", "mini", "device"}))
     if "batches" in known and "per" in known and "epoch" in known:
         return Meaning("batches")
+    if name.strip().lower() in UPDATES:
+        return Meaning("step", rank=1)
     if known & OTHER:
         return None
     metric = _metric(found, known)
     if metric is not None:
         rank = (
-            metric.rank + 2 * ("ema" in known) + 2 * ("step" in known or "batch" in known) + 4 * ("minibatch" in known)
+            metric.rank
+            + 2 * ("ema" in known)
+            + 2 * ("step" in known or "batch" in known)
+            + 4 * ("minibatch" in known)
+            + (split == TRAIN and "eval" in known)
         )
         return replace(metric, split=split, rank=rank)
     if known & EPOCH and known <= EPOCH | FILLERS | {"idx", "index", "no", "number", "trainer", "num"} | set(SPLITS):
@@ -136,7 +143,8 @@ def meaning(name: str) -> Meaning | None:
 def _rate(found: list[str], known: set[str]) -> Meaning | None:
     """A learning rate, not one of the settings around it."""
     named = [word for word in found if re.fullmatch(r"lr\d*|lrs", word)]
-    if not named and not {"learning", "rate"} <= known and not known & {"learningrate", "learnrate"}:
+    spelled = {"learning", "rate"} <= known or {"learn", "rate"} <= known or known & {"learningrate", "learnrate"}
+    if not named and not spelled:
         return None
     return None if known & RATE_SETTINGS else Meaning("lr", rank=int("base" in known) + _number(found))
 

@@ -7,7 +7,7 @@ the lines that follow; a word such as `test` or `valid` says which split the nam
 import re
 import time
 
-from . import counters
+from . import averages, bars, counters, said
 from .column_names import SPLITS, Meaning, meaning
 from .records import NotThisFormat, Records, from_rows
 
@@ -21,7 +21,7 @@ WORD = r"(?<![A-Za-z0-9_.])[A-Za-z_%][A-Za-z0-9_@/.%-]*"
 PAIR = re.compile(
     rf"(?P<name>{WORD}(?:[ ]+(?:{WORD}|\(\w+\))){{0,5}})(?:[ ]*\[[^\]\d]*\])?"
     rf"[\s\"']*(?:[:=|>]+|\bis\b|\bof\b|\bat\b)?[\s\"']*(?:tensor\(|\[|\()?\s*"
-    rf"(?P<number>{NUMBER})(?![\d-]*[-:]\d\d\b)"
+    rf"(?<![A-Za-z_])(?P<number>{NUMBER})(?![\d-]*[-:]\d\d\b)"
     rf"(?:/(?P<of>\d+(?:\.\d+)?))?[ ]?"
     rf"(?P<unit>%|(?:ms|s|secs?|seconds|mins?|minutes|h|hours|it/s|s/it|[GM]B?)(?![\w@/]))?"
     rf"(?:\s*[(\[]\s*(?:avg:?\s*)?(?P<average>{NUMBER})\s*(?P<percent>%)?\s*[)\]])?",
@@ -29,9 +29,26 @@ PAIR = re.compile(
 )
 COUNTED = re.compile(r"\s*(?:samples|images|examples|batches)\b", re.I)
 STAMP = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T]\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?")
+CLOCK = re.compile(r"^\s*[\[(]?\d{1,2}:\d\d:\d\d(?:[.,]\d+)?[\])]?")
 HEADING = re.compile(
     r"^(?:.*\b(?:INFO|DEBUG)\b)?\W*(train|training|val|valid|validation|validate|test|testing|eval|evaluation)\b", re.I
 )
+# the score of one class of an evaluation, which is no curve
+CLASS = re.compile(
+    r"^\W*(?:class|category|label)\s*[:#=]?\s*\w+\s*[:|,-]"
+    r"|\b(?:accuracy|acc|ap|iou|precision|recall|f1|dice)\b(?:[- ]score)? (?:of|for)(?: (?:the )?class)?\W+"
+    r"(?!the\b|net|model|all\b|test|val|train|epoch|step|iter|batch|class(?:es|ifier)?\b)[\w-]+\W*(?:is|[:=])",
+    re.I,
+)
+CONFIGURED = re.compile(
+    r"\bNamespace\(|\bwith arguments\b|\b(?:args|arguments|config(?:uration)?|options|hyper-?param\w*)\s*[:=]", re.I
+)
+RATE_SET = re.compile(
+    r"(?<![A-Za-z_])(?:base_)?(?:lr|learning_rate)[\"']?\s*[:=]\s*[\"']?(\d+\.?\d*(?:e[-+]?\d+)?|\.\d+)"
+    r"(?=[\"'\s,)}]|$)",
+    re.I,
+)
+BATCH_SET = re.compile(r"(?<![A-Za-z_])batch_?size[\"']?\s*[:=]\s*[\"']?(\d+)(?=[\"'\s,)}]|$)", re.I)
 BAR = re.compile(r"(?:^|\s)(\d+)/(\d+)\s*(?:━|\[|-|\|)|(\d+)%\|[^|]*\|\s*(\d+)/(\d+)")
 RESULT = re.compile(r"^\W*(?:\w+\s+)?\*{1,3}\s*(?=\w)|\*\s*(?=(?:acc|prec|err|top)\S*\s)", re.I)
 SPLIT = re.compile(
@@ -43,7 +60,7 @@ RATE_OF = re.compile(r"\b(lr|learning[_ ]rate)\(\w+\)", re.I)  # `lr(PiecewiseDe
 MAP = re.compile(r"\(mAP@[\d.]+\)\s*=\s*([\d.]+)")
 DARKNET = re.compile(r"^\s*(\d+):\s*[\d.]+,\s*([\d.]+|-?nan) avg(?: loss)?,\s*([\d.]+) rate")
 REDUCED = re.compile(
-    r"\b(?:reduc|decay|drop|lower|decreas|divid|chang)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
+    r"\b(?:reduc|decay|drop|lower|decreas|divid|chang|adjust|updat|set)\w*\b.{0,40}?\b(?:learning[ _]rate|lr)\b.{0,60}?"
     rf"\bto:?\s+({NUMBER})",
     re.I,
 )
@@ -57,7 +74,8 @@ GLUON = re.compile(rf"\btrain=({NUMBER})\s+val=({NUMBER})\s+loss=({NUMBER})", re
 TORCH = re.compile(r"\| (?:Epoch|Test): \[\d+\]\[\d+/\d+\]\s+Time .*\btop1 |\* Finished epoch # \d+ +top1: ")
 BEST = re.compile(r"[\[(]\s*best\b[^\])]*[\])]", re.I)
 # words before a name that make it another quantity: the best so far, the time it cost
-OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time"}
+OTHERWISE = {"best", "max", "min", "maximum", "minimum", "highest", "lowest", "std", "time", "previous", "record"}
+SO_FAR = re.compile(r"\b(?:best|highest|lowest|previous)\b(?![^,;|]*[,;|])[\w\s@:=*-]*$|\bso far\b[\s:]*$", re.I)
 PATIENCE = 300  # seconds for one log; ten thousand lines take about one
 LONGEST = 4000  # characters; a longer line is data, not a report
 
@@ -73,12 +91,28 @@ class Reading:
         self.spelled: dict[str, str] = {}  # `acc1` and `Acc@1` are one column, whose last value in an epoch counts
         self.section = ""  # split of the block, from a heading such as "Validation"
         self.epoch: float | None = None
+        self.said: list[said.Said] = []
+        self.partial: list[
+            tuple[int, dict[str, float]]
+        ] = []  # states of progress bars, and before which row they stand
         self.held: float | None = None  # Keras tells a reduction before or after the results of the epoch that it ends
 
     def line(self, line: str) -> None:
         """Add the record of a line, if it holds one."""
         row: dict[str, float] = {}
         line = BLANKS.sub("  ", line)
+        if (words := said.of_line(line)) is not None:
+            self.rows.append({said.COLUMN: float(len(self.said))})
+            self.said.append(words)
+            if words.kind == said.RESTART and not CONFIGURED.search(line):
+                if found := RATE_SET.search(line):
+                    self.rows.append({"lr reduced to": _number(found[1])})
+                return
+        if CONFIGURED.search(line):  # settings, among them how many epochs are to come
+            self._configured(line)
+            return
+        if CLASS.search(line):
+            return
         if found := DARKNET.match(line):
             self.rows.append({"step": float(found[1]), "train loss": float(found[2]), "lr": float(found[3])})
             return
@@ -99,17 +133,17 @@ class Reading:
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = counters.take(line, row, self.epoch)
         if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
-            row["lr reduced to" if REDUCED.search(text) else "lr"] = _number(found[1])
+            row["lr reduced to"] = _number(found[1])
             text = text[: found.start()] + " ; " + text[found.end() :]
         if found := GLUON.search(text):
             train, val, loss = (float(n) for n in found.groups())
-            row |= {"train accuracy": train, "val accuracy": val, "train loss": loss}
+            row |= {f"train {averages.BARE}": train, f"val {averages.BARE}": val, "train loss": loss}
             text = text[: found.start()] + " " + text[found.end() :]
         bare = BARE.findall(text)
         if len({name.lower() for name, _, _ in bare}) > 1 and all(
             0 <= float(n) <= (100 if p else 1) for _, n, p in bare
         ):
-            row |= {f"{name} accuracy": float(n) / (100 if p else 1) for name, n, p in bare}
+            row |= {f"{name} {averages.BARE}": float(n) / (100 if p else 1) for name, n, p in bare}
             text = BARE.sub(" ", text)
         if "epoch" in row and row["epoch"] != self.epoch:
             self._release()
@@ -118,13 +152,27 @@ class Reading:
             context = "test"
         elif len(text) < 80 and (heading := self._heading(text)):
             self.section = heading
-        self._pairs(text, row, context)
+        before = dict(row)
+        unfinished = self._pairs(text, row, context)
+        if unfinished:
+            self.partial.append((len(self.rows), before | unfinished))
         if (ended := LAST_COUNTER.search(text)) and row and not context:
             row["_of"] = float(ended[2]) if ended[1] == ended[2] else -1.0
         if row:
             self.rows.append(row)
         if any((m := meaning(name)) and m.role == "metric" for name in row):
             self._release()
+
+    def _configured(self, line: str) -> None:
+        """The rate and the batch size of a line of settings, such as `Namespace(lr=0.1, ...)`; the rest of it is no
+        measurement."""
+        row = {}
+        if found := RATE_SET.search(line):
+            row["lr reduced to"] = float(found[1])
+        if found := BATCH_SET.search(line):
+            row["batch size"] = float(found[1])
+        if row:
+            self.rows.append(row)
 
     def _release(self) -> None:
         """A reduction holds from here on."""
@@ -134,17 +182,18 @@ class Reading:
 
     def _heading(self, text: str) -> str:
         """The split that a line without results announces: `Validation`, `--- validate (epoch=3) ---`."""
-        text = STAMP.sub("", text)
+        text = CLOCK.sub("", STAMP.sub("", text))
         found = HEADING.search(text) if re.search(r"\d", text) else SPLIT.search(text)
         held = any((m := meaning(pair["name"])) and m.role == "metric" for pair in PAIR.finditer(text))
         return "" if found is None or held else SPLITS.get(found[1].lower(), "")
 
-    def _pairs(self, text: str, row: dict[str, float], context: str) -> None:
-        """Names with their numbers, each under the split that the line names last before it."""
+    def _pairs(self, text: str, row: dict[str, float], context: str) -> dict[str, float]:
+        """Names with their numbers, each under the split that the line names last before it, put into the record; of a
+        progress bar on its way they are handed back instead."""
         split = context or ""
         bar = BAR.search(text)
         unfinished = bar is not None and (bar[1] or bar[4]) != (bar[2] or bar[5])
-        at = 0
+        at, way = 0, {}
         taken: list[tuple[str, Meaning, str, re.Match]] = []
         for pair in PAIR.finditer(text):
             between = text[at : pair.start()] + " "
@@ -168,12 +217,14 @@ class Reading:
             if (known := meaning(name)) is None:
                 continue
             if known.role != "metric":
-                if known.role in ("step", "epoch") and ("." in pair["number"] or COUNTED.match(text, pair.end())):
+                if known.role in ("step", "epoch") and (
+                    "." in pair["number"] or pair["unit"] == "%" or COUNTED.match(text, pair.end())
+                ):
                     continue
                 row.setdefault(known.role if known.role != "batch" else "batch size", number)
                 continue
-            if unfinished:
-                continue  # a running average on its way
+            if SO_FAR.search(between) or SO_FAR.search(pair["name"][: -len(name)]):
+                continue
             split = known.split or split
             taken.append((name, known, split, pair))
         explicit = {(known.split, known.label) for _, known, _, _ in taken if known.split}
@@ -182,11 +233,19 @@ class Reading:
                 split = ""  # `val loss 1, acc 2, val acc 3`: the second is not of the validation
             full = name if known.split else f"{split or self.section} {name}".strip()
             full = self.spelled.setdefault(full.lower().replace("@", "").replace("_", ""), full)
+            if unfinished:  # a running average on its way
+                way |= {full: _number(pair["number"])}
+                continue
             if pair["unit"] == "%" or pair["percent"] or pair["of"]:
                 self.percent.add(full)
             if pair["average"] and not pair["of"] and not pair["percent"]:
                 self.running.add(full)
+                row[averages.OUTSIDE + full] = _number(pair["number"])
             row[full] = _value(pair)
+        if way and bar is not None:
+            counter, whole = (float(n) for n in ((bar[1], bar[2]) if bar[1] else (bar[4], bar[5])))
+            way |= {bars.COUNTER: counter, bars.WHOLE: whole}
+        return way
 
 
 def _last_words(name: str) -> str | None:
@@ -249,16 +308,17 @@ def read(lines: list[str], keep: frozenset[str] = frozenset()) -> Records:
         if place % 1000 == 0 and time.monotonic() - start > PATIENCE:
             notes.append(f"after {PATIENCE} seconds reading stopped at line {place:,} of {len(lines):,}")
             break
-        if (3 < len(line) < LONGEST and any(c.isdigit() for c in line)) or (0 < len(line) < 80 and SPLIT.search(line)):
+        if (3 < len(line) < LONGEST and any(c.isdigit() for c in line)) or (
+            0 < len(line) < 200 and (SPLIT.search(line) or said.of_line(line))
+        ):
             reading.line(line)
+    reading.rows = bars.chosen(reading.rows, reading.partial)
+    averages.settle(reading.rows, reading.running)
     _two_bars(reading.rows, reading.percent)
     metrics = {
         name for row in reading.rows for name in row if name in keep or ((m := meaning(name)) and m.role == "metric")
     }
-    if any("lr" in row for row in reading.rows):
-        for row in reading.rows:
-            if "lr reduced to" in row:
-                row["lr"] = row.pop("lr reduced to")
     if not metrics:
         raise NotThisFormat("no line names a loss, error or accuracy with a number")
-    return from_rows("console text", reading.rows, percent=reading.percent, running=reading.running, notes=notes)
+    told = {"percent": reading.percent, "running": reading.running, "notes": notes, "said": reading.said}
+    return from_rows("console text", reading.rows, **told)

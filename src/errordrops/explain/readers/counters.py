@@ -5,9 +5,11 @@ import re
 from .column_names import SPLITS
 
 EPOCH = re.compile(
-    r"(?:(?<!/)\b(?:epochs?|ep|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
+    r"(?:(?<!/)(?<!/ )(?<!num[ _])(?<!total[ _])(?<!max[ _])\b(?:epochs?|ep"
+    r"|epoch no\.?)\b\s*(?:\((?P<split>train|val|test)\))?\s*[#:=|-]?\s*[\[(#]?\s*"
     r"(?P<number>\d+(?:\.\d+)?)(?!\d|\s*(?:samples|images|examples|batches)\b)(?:\s*(?:/|of)\s*\d+)?"
-    r"|\b(?P<before>\d+)epoch(?= results|:))",
+    r"|\b(?P<before>\d+)epoch(?= results|:)"
+    r"|^\W*cycle\s*[:#=]?\s*(?P<cycle>\d+)(?:\s*(?:/|of)\s*\d+)?\W*$)",
     re.I,
 )
 INNERMOST = re.compile(r"\biter\((?P<split>train|val|test)\)\s*\[\s*(?P<step>\d+)(?:\s*/\s*\d+)?\s*\]", re.I)
@@ -47,7 +49,7 @@ def take(line: str, row: dict[str, float], now: float | None) -> tuple[str, str]
         row |= {"step": float(found["step"])} if context == "train" else {}
         line = line[: found.start()] + " " + line[found.end() :]
     elif found := EPOCH.search(line):
-        row["epoch"] = float(found["number"] or found["before"])
+        row["epoch"] = float(found["number"] or found["before"] or found["cycle"])
         context = SPLITS[found["split"].lower()] if found["split"] else ""
         rest = line[found.end() :]
         if inner := INNER.match(rest):

@@ -5,6 +5,7 @@ import re
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][A-Z0-9]")
 # numbers as Python shows those of numpy and torch: np.float64(0.5), tensor(0.5, device='cuda:0')
 WRAPPED = re.compile(r"\b(?:np\.(?:float|int)\d+|numpy\.(?:float|int)\d+|tensor)\(\s*([-+.\deE]+|nan|inf)[^()\n]*\)")
+LONG_BAR, FEW_SWEEPS, STATES = 40, 2, 1000  # a run that is one bar is read state by state
 MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -38,6 +39,8 @@ def decoded(content: bytes) -> tuple[str, str]:
     )
     if "np." in text or "numpy." in text or "tensor(" in text:
         text = WRAPPED.sub(r"\1", text)
+    if "\x00" in text:
+        text = re.sub(r"\x00{2,}", "\n", text)
     return text.lstrip("\ufeff"), note
 
 
@@ -51,8 +54,16 @@ def lines(text: str) -> list[str]:
     shown = []
     for line in text.split("\n"):
         parts = [part for part in re.split(r"[\r\x08]+", line) if part.strip()]
-        shown += _states(parts)
+        kept = _states(parts)
+        single = len(parts) >= LONG_BAR and len(kept) <= FEW_SWEEPS
+        shown += _thinned(parts) if single else kept
     return shown
+
+
+def _thinned(parts: list[str]) -> list[str]:
+    """At most about STATES of the states of one long bar, the last one among them."""
+    every = max(1, len(parts) // STATES)
+    return [*parts[:-1][::every], parts[-1]]
 
 
 def _states(parts: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from . import pairs
 from . import tensorboard as events
 from .column_names import meaning
 from .records import LogError, NotThisFormat, NotUnderstood, Records
@@ -48,6 +49,8 @@ def read(root: Path, reader: Callable, keep: frozenset[str]) -> Records:
             notes.append(str(error))
     if metrics := _mlflow(below):
         return metrics
+    if len(together := pairs.belonging(below)) > 1:
+        return pairs.read(together, reader, keep)
     for name in NAMES:
         named = [path for path in below if path.name == name]
         if named:

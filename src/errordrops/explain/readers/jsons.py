@@ -16,8 +16,9 @@ LIST = re.compile(
     r"(?<![\w.])([A-Za-z][\w ./@-]{1,40}?)[\"']?\s*[:=]\s*(?:np\.array\(|array\(|torch\.tensor\(|tensor\()?"
     r"\[([-+.\deE,\snaif]{8,})\]"
 )
+OUT_OF = re.compile(r"\s*(\d+)\s*/\s*\d+\s*")
 LONGEST = 20_000  # characters of one line that may be a Python dictionary
-MODE = re.compile(r"(train|val|valid|validation|test|eval)(ing|uation)?", re.IGNORECASE)
+MODE = re.compile(r"(train|val|valid|validation|test|eval)(?:ing|uation)?(?:[_ -](?:epoch|iter|step|stats|log))?", re.I)
 
 
 def read_file(text: str, stem: str = "") -> Records:
@@ -125,8 +126,8 @@ def flat(value: dict, prefix: str = "", depth: int = 0, mode: str = "") -> dict[
 
     A mode that a record names as text (mmcv: {"mode": "val", ...}) goes before the metrics that name no split.
     """
-    stated = (value.get(key) for key in ("mode", "split", "phase", "subset", "stage"))
-    mode = next((m.lower() for m in stated if isinstance(m, str) and MODE.fullmatch(m)), mode)
+    stated = (value.get(key) for key in ("mode", "split", "phase", "subset", "stage", "_type", "type", "kind"))
+    mode = next((f[1].lower() for m in stated if isinstance(m, str) and (f := MODE.fullmatch(m))), mode)
     out: dict[str, float] = {}
     told = next((value[key] for key in ("key", "metric", "name", "tag") if isinstance(value.get(key), str)), None)
     for key, inner in value.items():
@@ -140,6 +141,8 @@ def flat(value: dict, prefix: str = "", depth: int = 0, mode: str = "") -> dict[
         elif key == "step" and isinstance(inner, list) and len(inner) in (1, 2):  # DLLogger: [epoch] or [epoch, batch]
             counts = [number(item) for item in inner]
             out |= {n: c for n, c in zip(("epoch", "batch"), counts, strict=False) if c is not None}
+        elif isinstance(inner, str) and (of := OUT_OF.fullmatch(inner)) and (m := meaning(name)) and m.role != "metric":
+            out[name] = float(of[1])  # "3/16"
         elif (found := number(inner)) is not None:
             out[name if not mode or _split(name) else f"{mode} {name}"] = found
     return out
@@ -233,6 +236,16 @@ def _series(lists: dict[str, list[float]]):
         table = table.iloc[1:].reset_index(drop=True)
         notes.append("DeepOBS's first value is that of before training; epochs count from the second")
     yield Records("JSON lists", table, notes=notes)
+
+
+def from_lists(lists: dict[str, list[float]]) -> Records:
+    """Records of named lists: those of the length that curves have, or, where no name is understood, the commonest."""
+    records = next(_series(lists), None)
+    if records is not None:
+        return records
+    lengths = [len(values) for values in lists.values()]
+    usual = max(lengths, key=lambda n: (lengths.count(n), n))
+    return Records("lists", pd.DataFrame({n: v for n, v in lists.items() if len(v) == usual}, dtype=float))
 
 
 def _by_epoch(name: str, values: list[float], epochs: int) -> list[float]:

@@ -3,21 +3,31 @@
 A point is one evaluation, or what `points` makes of more frequent records.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from .axis import Axis, columns_of, find
-from .column_names import TEST, TRAIN, VALIDATION, Meaning, meaning, stated
+from . import several_runs as runs
+from .axis import Axis, columns_of, find, split_runs
+from .column_names import TEST, TRAIN, VALIDATION, Meaning, meaning, stated, words
+from .hints import Hint
 from .points import MOST, by_epoch, by_step, windows
 from .records import LogError, Records
+from .said import COLUMN, Said
 from .splits import HELD_OUT, splits_of
 from .unknown import NoCurve, taken, without
 
 FEW = 16  # points a grid of evaluations or epochs needs to average over
 HUGE = 1e100
+PLAYERS = tuple(
+    re.compile(rf"(?<![A-Za-z])(?:{names})(?![A-Za-z])", re.IGNORECASE)
+    for names in ("d|dis|disc|discriminator|critic|netd|d_loss|loss_d", "g|gen|generator|netg|g_loss|loss_g")
+)
+NUMBERED = re.compile(r"(.*?(?:acc|accuracy|err|error|prec|precision))[_./ -]?(\d+)", re.IGNORECASE)
+ENDS = 2  # records that go on without a value of a curve that is not finite any more
 ORDER = {TEST: 0, VALIDATION: 1, "": 2, TRAIN: 3}
 
 
@@ -41,14 +51,15 @@ class Curve:
     rows: np.ndarray
     how: str = ""
     left_out: str = ""
+    shifted: bool = False  # moved to be positive, so that its levels and ratios mean nothing
 
 
 @dataclass(frozen=True)
 class Log:
     """What was understood of a log.
 
-    settings: `learning rate`, `reductions` of it, `batch size`, `batches per epoch`, each (rows, values). hint: (key,
-    milestones) that the log's configuration names.
+    settings: `learning rate`, `reductions` of it, `batch size`, `batches per epoch`, each (rows, values). hint: what
+    the log's configuration says of the schedule. said: (row, what) the log says in words.
     columns: (name, what it was taken for) of every column. records: how many there are.
     """
 
@@ -60,8 +71,13 @@ class Log:
     columns: list[tuple[str, str]]
     notes: list[str]
     records: int
-    hint: tuple[str, list[float]] | None = None
+    hint: Hint | None = None
+    said: list[tuple[int, Said]] = field(default_factory=list)
     judged: list[Curve] = field(default_factory=list)
+    per_epoch: float | None = None  # steps of an epoch, where the log tells them beside its records
+    broken: list[tuple[Curve, float]] = field(default_factory=list)  # curves that end as nan, and from which label on
+    runs: list[str] = field(default_factory=list)  # names of the runs that the log holds, if several
+    run: int = 1  # which of them this is, from 1
 
     @property
     def main(self) -> Curve:
@@ -69,8 +85,9 @@ class Log:
         return self.judged[0]
 
 
-def understand(records: Records, source: str, named: dict[str, str] | None = None) -> Log:
-    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`.
+def understand(records: Records, source: str, named: dict[str, str] | None = None, run: int | None = None) -> Log:
+    """Curves and settings of records. `named`: column to meaning, in words such as `test error` or `lr`. `run`: which
+    of several runs, from 1; the last complete one if it is not given.
 
     Raises LogError where no curve is left, UserError for a column or meaning that does not exist.
     """
@@ -79,17 +96,27 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
         if name not in records.table:
             raise without(name, records)
         given[name] = stated(meant, name)
-    table = records.table
-    known = {name: given.get(name) or meaning(name) for name in table.columns}
+    table, picked, several = _one_run(records, given, run)
+    known = heads(list(map(str, table.columns))) | {n: m for n, m in given.items()}
+    known = {name: known.get(name) or meaning(name) for name in table.columns}
     meanings = {name: m for name, m in known.items() if m}
     if not any(m.role == "metric" for m in meanings.values()):
         raise NoCurve(source, records, given)
     metrics = [n for n, m in meanings.items() if m.role == "metric" and usable(table[n]).sum() > 1]
     roles = {name: m.role for name, m in given.items()}
-    axis, table, notes = find(records, roles, metrics)
+    axis, table, notes = find(replace(records, table=table), roles, metrics)
+    if PLAYERS[0].search(" ".join(metrics)) and PLAYERS[1].search(" ".join(metrics)):
+        notes.append(
+            "these are losses of two players, a generator and a discriminator: a fall of one may be the other's "
+            "loss, and "
+            "levels say little about what is generated"
+        )
+    if len(several) > 1:
+        notes.append(runs.note(several, picked, axis.unit))
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
     splits = splits_of({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = _scales(table, splits, records.percent)
+    splits = {name: _spelled(name, found) for name, found in splits.items()}
     curves = []
     grid = _grid(table, axis, splits)
     for name in metrics:
@@ -108,12 +135,75 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
     }
     if axis.whole and axis.unit == "epoch" and (rate := settings["learning rate"]) is not None:
         settings["learning rate"] = _of_epochs(axis, *rate)
-    told = [(str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns]
+    if axis.spread and (rate := settings["learning rate"]) is not None:
+        settings["learning rate"] = _of_whole_epochs(axis, *rate)
+    told = [
+        (str(name), _told(meanings.get(name), splits.get(name))) for name in records.table.columns if name != COLUMN
+    ]
     judged = [curve for curve in curves if not curve.left_out]
+    measured = int(table.drop(columns=COLUMN, errors="ignore").notna().any(axis=1).sum())
     known = {name: found for name, found in settings.items() if found is not None}
     return Log(
-        source, records.format, axis, curves, known, told, records.notes + notes, len(table), records.hint, judged
-    )
+        source, records.format, axis, curves, known, told, records.notes + notes, measured, records.hint,
+        _said(records, table), judged, broken=_broken(table, axis, judged) if records.not_finite else [],
+        per_epoch=records.per_epoch, runs=[run.name for run in several], run=picked + 1,
+    )  # fmt: skip
+
+
+def _broken(table: pd.DataFrame, axis: Axis, judged: list[Curve]) -> list[tuple[Curve, float]]:
+    """Curves whose column ends without finite values while records go on at the pace at which it was written."""
+    out = []
+    for curve in judged:
+        rows = np.flatnonzero(usable(table[curve.column]))
+        if len(rows) < 3 or rows[-1] >= len(table) - 1:
+            continue
+        pace = float(np.median(np.diff(rows)))
+        if (len(table) - 1 - rows[-1]) / pace >= ENDS:
+            out.append((curve, float(axis.labels[min(rows[-1] + max(1, round(pace)), len(table) - 1)])))
+    return out
+
+
+def _said(records: Records, table: pd.DataFrame) -> list[tuple[int, Said]]:
+    """(row, what) of what the log says in words after the first measurement and before the last."""
+    if COLUMN not in table:
+        return []
+    number = table[COLUMN].to_numpy()
+    measured = table.drop(columns=COLUMN).notna().any(axis=1).to_numpy()
+    first, last = measured.argmax(), len(measured) - 1 - measured[::-1].argmax()
+    rows = [row for row in np.flatnonzero(np.isfinite(number)) if first < row < last]
+    return [(int(row), records.said[int(number[row])]) for row in rows]
+
+
+def _one_run(
+    records: Records, given: dict[str, Meaning], wanted: int | None
+) -> tuple[pd.DataFrame, int, list[runs.Run]]:
+    """(table of the run to explain, its index, all runs)."""
+    if len(records.runs) > 1:
+        picked = runs.choose(records.runs, wanted, records.preferred)
+        return records.runs[picked].table, picked, records.runs
+    table = records.table
+    roles = {name: m.role for name, m in given.items()}
+    metrics = [n for n in table if (m := given.get(n) or meaning(n)) and m.role == "metric"]
+    several = split_runs(table, roles, metrics)
+    picked = runs.choose(several, wanted)
+    return (several[picked].table if len(several) > 1 else table), picked, several
+
+
+def heads(names: list[str]) -> dict[str, Meaning]:
+    """The meanings of columns that differ in a number alone and of which the number is no top-1 or top-5: acc_0, acc_1,
+    acc_5 are heads of a network."""
+    families: dict[str, list[tuple[str, int]]] = {}
+    for name in names:
+        if (found := NUMBERED.fullmatch(name)) is not None:
+            families.setdefault(found[1].lower(), []).append((name, int(found[2])))
+    out = {}
+    for family in families.values():
+        if len(family) > 1 and not {number for _, number in family} <= {1, 5}:
+            for name, number in family:
+                plain = meaning(NUMBERED.fullmatch(name)[1])
+                if plain and plain.role == "metric" and plain.kind != "loss":
+                    out[name] = replace(plain, label=f"{plain.label} {number}")
+    return out
 
 
 def usable(values: pd.Series | np.ndarray) -> np.ndarray:
@@ -127,6 +217,15 @@ def _told(found: Meaning | None, resolved: Meaning | None) -> str:
 
 def _name(found: Meaning) -> str:
     return f"{found.split} {found.label}".strip()
+
+
+def _spelled(name: str, found: Meaning) -> Meaning:
+    """The meaning with the name of a loss as the log spells it: `D_A loss`, not `d a loss`."""
+    rest = found.label.removesuffix(" loss").split()
+    if found.kind != "loss" or not rest or not found.label.endswith(" loss"):
+        return found
+    token = next((t for t in re.findall(r"[A-Za-z]\w*", name) if words(t) == rest), None)
+    return replace(found, label=f"{token} loss") if token else found
 
 
 def _place(curve: Curve) -> tuple:
@@ -188,13 +287,14 @@ def _curve(
         labels, values, rows, how = windows(labels, values, rows)
     if len(values) < 2:
         return None
-    if found.kind == "loss" and values.min() < 0:
+    shifted = found.kind == "loss" and bool(values.min() < 0)
+    if shifted:
         values = values - values.min() + 0.1 * (values.max() - values.min())
         how = f"{how}; shifted to be positive".lstrip("; ")
-        notes.append(f"{name} has negative values; it was shifted, so its ratios mean nothing")
+        notes.append(f"{name} has negative values, so sizes are differences; it was shifted to be judged")
     kind = "loss" if found.kind == "loss" else "error"
     unit = "" if kind == "loss" else "%"
-    return Curve(_name(found), name, found.split, found.label, kind, unit, labels, values, rows, how)
+    return Curve(_name(found), name, found.split, found.label, kind, unit, labels, values, rows, how, "", shifted)
 
 
 def _setting(table: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
@@ -216,6 +316,16 @@ def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.nda
     return np.searchsorted(axis.labels, own, side="left"), values
 
 
+def _of_whole_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A setting that is written once in each epoch, when it is done or as it begins, given to all records of the
+    epoch."""
+    own, epochs = np.floor(axis.labels[rows] + 1e-9), np.floor(axis.labels + 1e-9)
+    if len(np.unique(own)) < len(own) or len(own) < 0.8 * len(np.unique(epochs)):
+        return rows, values
+    known = np.flatnonzero(np.isin(epochs, own))
+    return known, values[np.searchsorted(own, epochs[known])]
+
+
 def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]) -> list[Curve]:
     """The same curves, with a reason in `left_out` for those that repeat another or tell nothing more."""
     best: dict[str, Curve] = {}
@@ -232,12 +342,19 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         rival = best.get(curve.name)
         if rival is None or strength(curve) > strength(rival):
             best[curve.name] = curve
+    curves = [curve if best[curve.name] is curve else _distinct(curve, best[curve.name]) for curve in curves]
+    curves = [_told_apart(curve, curves) for curve in curves]
+    best = {curve.name: curve for curve in curves if curve in best.values() or curve.name not in best} | {
+        curve.name: curve for curve in curves if any(curve.column == b.column for b in best.values())
+    }
     main = set(best)
     out = []
     for curve in curves:
         why = ""
         if best[curve.name] is not curve:
             why = f"repeats {best[curve.name].column}"
+        elif (other := _best_of(curve, curves)) is not None:
+            why = f"the best value of {other.column} so far"
         elif curve.column in given:
             why = ""
         elif curve.metric == "perplexity" and f"{curve.split} loss".strip() in main:
@@ -257,6 +374,49 @@ def _without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]
         out = [replace(out[0], left_out=""), *out[1:]]
     parts = [c for c in out if c.metric.endswith(" loss") and not c.left_out and c.column not in given]
     return [replace(c, left_out="one of many losses") if c in parts[6:] else c for c in out]
+
+
+VARIANTS = frozenset("step epoch batch minibatch ema avg average mean running smooth smoothed nll total".split())
+
+
+def _distinct(curve: Curve, rival: Curve) -> Curve:
+    """A curve that has the name of another: under a name of its own where it is another quantity (a head, an evaluation
+    set), as it is where it is the same one in another form."""
+    mine, other = words(curve.column), words(rival.column)
+    apart = [word for word in mine if word not in other]
+    if set(mine) ^ set(other) <= VARIANTS or _alike(curve, rival):
+        return curve
+    return replace(curve, name=f"{curve.name} ({' '.join(apart) or curve.column})")
+
+
+def _told_apart(curve: Curve, curves: list[Curve]) -> Curve:
+    """The curve that has the plain name under a name of its own too, where others were given theirs and it has words
+    that they lack: `validation error (mnist)` beside `validation error (svhn)`."""
+    others = [c for c in curves if c is not curve and c.name.startswith(f"{curve.name} (")]
+    if not others:
+        return curve
+    apart = [word for word in words(curve.column) if not any(word in words(other.column) for other in others)]
+    return replace(curve, name=f"{curve.name} ({' '.join(apart)})") if apart else curve
+
+
+def _alike(one: Curve, other: Curve) -> bool:
+    """Whether two curves have about the same values, at whatever points."""
+    if len(one.values) < 2 or len(other.values) < 2:
+        return True
+    seen = np.interp(one.rows, other.rows, other.values)
+    scale = float(np.ptp(other.values)) or float(np.abs(other.values).max()) or 1.0
+    return float(np.median(np.abs(seen - one.values))) < 0.02 * scale
+
+
+def _best_of(curve: Curve, curves: list[Curve]) -> Curve | None:
+    """The curve of which this one is the best value so far, None for a curve of its own."""
+    for other in curves:
+        if other is curve or other.kind != curve.kind or len(other.values) != len(curve.values) or curve.shifted:
+            continue
+        lowest = np.minimum.accumulate(other.values)
+        if np.allclose(lowest, curve.values, 1e-6, 1e-9) and not np.allclose(other.values, curve.values, 1e-6, 1e-9):
+            return other
+    return None
 
 
 def _lesser(curve: Curve, best: dict[str, Curve]) -> bool:

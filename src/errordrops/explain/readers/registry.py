@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import caffe, console, folders, hints, jsons
+from . import arrays, caffe, console, folders, hints, jsons, notebooks, pairs, printed, yolo
 from . import tensorboard as events
 from . import text_tables as tables
 from .column_names import meaning
@@ -25,6 +25,7 @@ from .unknown import NoCurve, without
 
 PACKED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
 OLD_PICKLE = re.compile(rb"\(?[dl]p\d+\n|c[a-z_][\w.]*\n\w+\n")  # protocol 0, which is text
+NOT_FINITE = re.compile(r"(?<![a-z])[-+]?(?:nan|inf|infinity)(?![a-z])", re.IGNORECASE)
 LARGE = 64 << 20  # bytes; beyond it a table is read column by column
 LARGEST = 1 << 28  # bytes of text that is not a table, and of a file that was packed
 RUNS_CODE = (
@@ -42,15 +43,26 @@ REFUSED = {
     b":W&B": "it is the raw record of Weights & Biases; export the run's history as CSV",
 }
 TEXT_READERS: tuple[tuple[str, Callable], ...] = (
+    ("notebook", lambda text, rows, stem, keep: notebooks.read(text)),
     ("JSON", lambda text, rows, stem, keep: jsons.read_file(text, stem)),
     ("Caffe", lambda text, rows, stem, keep: caffe.read(rows)),
+    ("YOLO results.txt", lambda text, rows, stem, keep: yolo.read_results(rows)),
+    ("YOLO console", lambda text, rows, stem, keep: yolo.read_console(rows)),
+    ("CycleGAN", lambda text, rows, stem, keep: printed.read_cyclegan(rows)),
+    ("BasicSR", lambda text, rows, stem, keep: printed.read_basicsr(rows)),
+    ("MATLAB", lambda text, rows, stem, keep: printed.read_matlab(rows)),
     ("JSON lines", lambda text, rows, stem, keep: jsons.read_lines(rows)),
     ("table", lambda text, rows, stem, keep: tables.read_text("\n".join(rows), stem, keep)),
     ("lists in text", lambda text, rows, stem, keep: jsons.read_lists(text)),
     ("console text", lambda text, rows, stem, keep: console.read(rows, keep)),
+    ("numbers without names", lambda text, rows, stem, keep: nameless(rows)),
 )
 HELP = "Name the columns with --column NAME=MEANING, for instance --column 'top_one=test accuracy' --column t=epoch"
-HEADER = "Its first line must name the columns, as in epoch,train_loss,val_acc, and the lines after it hold numbers"
+HEADER = (
+    "Its first line must name the columns, as in epoch,train_loss,val_acc, and the lines after it hold "
+    "numbers; or name "
+    "columns by number: --column 2='test accuracy' --column 1=epoch"
+)
 
 
 def read(path: Path, keep: frozenset[str] = frozenset()) -> Records:
@@ -74,6 +86,14 @@ def read(path: Path, keep: frozenset[str] = frozenset()) -> Records:
         raise LogError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
+def read_several(paths: list[Path], keep: frozenset[str] = frozenset()) -> Records:
+    """The records of files that belong together, in one table. LogError as `read`."""
+    try:
+        return pairs.read(paths, read, keep)
+    except NotThisFormat as error:
+        raise LogError(f"{' and '.join(map(str, paths))} cannot be explained: {error}. {HELP}") from error
+
+
 def unknown(source: str, error: NotUnderstood, keep: frozenset[str]) -> LogError:
     """What is said where no column is a curve: first of all that a column of `keep` does not exist."""
     missing = sorted(keep - {str(name) for name in error.records.table.columns})
@@ -83,7 +103,7 @@ def unknown(source: str, error: NotUnderstood, keep: frozenset[str]) -> LogError
 def _file(path: Path, keep: frozenset[str]) -> Records:
     with path.open("rb") as file:
         head = file.read(1 << 16)
-    if not head.strip(b"\x00 \t\r\n"):
+    if not head.strip(b"\x00 \t\r\n") and path.stat().st_size <= len(head):
         raise LogError(f"{path} is empty")
     refuse(path, head)
     if events.is_event_file(head):
@@ -93,6 +113,15 @@ def _file(path: Path, keep: frozenset[str]) -> Records:
     for mark, opened in PACKED.items():
         if head.startswith(mark):
             return _text(path, _unpacked(path, opened), keep)
+    if head[:4] == b"PK\x03\x04":
+        return understood(arrays.read(path), path, keep)
+    if not head.strip(b"\x00") or (head[:8] == bytes(8)):  # a rotated log whose writer went on at its old place
+        content = path.read_bytes().lstrip(b"\x00") if path.stat().st_size <= LARGEST else b""
+        if not content.strip(b"\x00 \t\r\n"):
+            raise LogError(f"{path} is empty")
+        refuse(path, content[:64])
+        if encoding(content[: 1 << 16]) is not None:
+            return _text(path, content, keep)
     name = encoding(head)
     if name is None:
         raise LogError(
@@ -109,9 +138,12 @@ def refuse(path: Path, head: bytes) -> None:
     suffix = path.suffix.lower()
     if pickle or suffix in (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".ckpt", ".t7", ".dill"):
         raise LogError(f"{path} is refused: {RUNS_CODE}")
-    if head[:6] == b"\x93NUMPY" or suffix in (".npy", ".npz"):
-        raise LogError(f"{path} is refused: NumPy files have no column names and may hold pickles ({RUNS_CODE})")
-    if head[:4] == b"PK\x03\x04":
+    if head[:6] == b"\x93NUMPY" or suffix == ".npy":
+        raise LogError(
+            f"{path} is refused: a single NumPy array has no column names, and may hold a pickle ({RUNS_CODE}). Named "
+            "arrays can be read: numpy.savez('log.npz', epoch=..., test_acc=...)"
+        )
+    if head[:4] == b"PK\x03\x04" and suffix != ".npz":
         inside = "a checkpoint of PyTorch, a NumPy archive or a spreadsheet, most likely; the first two hold pickles"
         raise LogError(f"{path} is refused: it is a zip archive ({inside}). Unpack it, or export the numbers as CSV")
     for mark, what in REFUSED.items():
@@ -136,8 +168,8 @@ def _parquet(path: Path) -> Records:
         table = pd.read_parquet(path)
     except (ValueError, OSError, KeyError) as error:
         raise LogError(f"{path} is a Parquet file that cannot be read: {error}") from error
-    read = {str(name): tables.numbers(table[name])[0] for name in table.columns}
-    return Records("Parquet", pd.DataFrame(read))
+    table.columns = [str(name) for name in table.columns]
+    return tables.from_frame(table, "Parquet", path.stem)
 
 
 def _large(path: Path, name: str, keep: frozenset[str]) -> Records:
@@ -160,9 +192,12 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
     few = ""
     reasons: dict[str, str] = {}
     known: NotUnderstood | None = None
+    whole = text
+    if notebooks.is_one(text) and (plain := notebooks.printed(text)).strip():
+        text, rows = plain, lines(plain)  # what its cells printed, without its code
     for name, reader in TEXT_READERS:
         try:
-            records = understood(reader(text, rows, path.stem, keep), path, keep)
+            records = understood(reader(whole if name == "notebook" else text, rows, path.stem, keep), path, keep)
         except TooFew as error:
             few = few or f"{path} was read as {name}, but {error}"
             continue
@@ -173,16 +208,29 @@ def _text(path: Path, content: bytes, keep: frozenset[str]) -> Records:
             reasons[name] = str(error)
             continue
         records.notes += [note] if note else []
-        records.hint = hints.milestones(text)
+        records.hint = hints.found(text)
+        records.per_epoch = hints.steps_per_epoch(text)
+        records.not_finite = bool(NOT_FINITE.search(text[-max(2000, len(text) // 10) :]))
         return records
     if few:
         raise LogError(few)
+    if known and known.records.format.startswith("table without names"):
+        width = known.records.table.shape[1]
+        raise LogError(
+            f"{path} is no table: no line names its {width} columns ({reasons.get('table')}). {HEADER}"
+        ) from known
     if known:
         raise known
     if path.suffix.lower() in (".csv", ".tsv"):
         raise LogError(f"{path} is no table: {reasons.get('table')}. {HEADER}")
     listed = "; ".join(f"{name} ({reason})" for name, reason in reasons.items())
     raise LogError(f"{path} is in no format that is known here. Tried: {listed}. {HELP}")
+
+
+def nameless(rows: list[str]) -> Records:
+    """A table of numbers alone, whose columns are called 1, 2, ..."""
+    table, mark = printed.numbered(rows)
+    return Records(f"table without names ({mark}-separated)", table)
 
 
 def understood(records: Records, path: Path, keep: frozenset[str]) -> Records:

@@ -8,10 +8,11 @@ import re
 
 import pandas as pd
 
-from .column_names import SPLITS, meaning
+from .column_names import SPLITS, meaning, words
 
 KEYS = {"key", "metric", "metric_name", "metricname", "name", "tag", "variable", "measure", "metrics"}
 VALUES = {"value", "values", "metric_value", "val"}
+RUN_COLUMNS = {"run", "run_id", "run_name", "arm", "seed", "trial", "experiment", "exp", "replicate", "fold", "config"}
 SPLIT_COLUMNS = {"split", "phase", "mode", "set", "subset", "stage", "dataset", "data", "type", "partition"}
 
 
@@ -44,6 +45,22 @@ def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
     return table
 
 
+def in_runs(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(name, rows) of each run of a table in which columns such as arm and seed tell runs apart; nothing for one
+    run."""
+    keys = [
+        c for c in table.columns
+        if str(c).strip().lower() in RUN_COLUMNS and 1 < table[c].nunique() <= min(200, len(table) // 4)
+    ]  # fmt: skip
+    if not keys:
+        return []
+    groups = table.groupby(keys if len(keys) > 1 else keys[0], sort=False)
+    return [
+        (", ".join(f"{k} {v}" for k, v in zip(keys, key if isinstance(key, tuple) else (key,), strict=True)), rows)
+        for key, rows in groups
+    ]
+
+
 def is_text(column: pd.Series) -> bool:
     return not pd.api.types.is_numeric_dtype(column)
 
@@ -51,7 +68,7 @@ def is_text(column: pd.Series) -> bool:
 def is_split(column: pd.Series) -> bool:
     """Whether all that a column holds is train, val, test, ..., two of them or more."""
     found = {str(value).strip().lower() for value in column.dropna().unique()[:20]}
-    return len(found) > 1 and found <= set(SPLITS)
+    return len(found) > 1 and all(words(value) and set(words(value)) <= set(SPLITS) for value in found)
 
 
 def pivoted(table: pd.DataFrame, groups: dict[str, pd.DataFrame], values: dict[str, str]) -> pd.DataFrame:

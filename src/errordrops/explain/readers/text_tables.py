@@ -11,7 +11,7 @@ import pandas as pd
 
 from . import reshape
 from .column_names import meaning
-from .records import NotThisFormat, NotUnderstood, Records
+from .records import NotThisFormat, NotUnderstood, Records, Run
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar", " ": "space"}
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -46,10 +46,13 @@ def layout(head: list[str], keep: frozenset[str] = frozenset()) -> tuple[str, in
                 continue
             if sum(bool(CELL.fullmatch(name)) for name in names) > len(names) / 3:
                 continue  # a row of numbers
-            if mark == " " and sum(bool(VALUE.fullmatch(name)) for name in names) > 1:
+            if mark == " " and (
+                sum(bool(VALUE.fullmatch(name)) for name in names) > 1
+                or any(re.fullmatch(r"\d*\.\d+", n) for n in names)
+            ):
                 continue  # a sentence with numbers in it, such as `step 0: train loss 2.1, val loss 2.2`
             rows = [(w, split(text, mark)) for w, text in zip(widths[start + 1 :], head[start + 1 :], strict=True) if w]
-            rows = [row for row in rows if not re.fullmatch(r"[\s|:+=-]+", " ".join(row[1]))]  # a ruled line
+            rows = [row for row in rows if not re.fullmatch(r"[\s|:+=_-]+", " ".join(row[1]))]  # a ruled line
             if not rows:
                 continue
             fitting = [cells for w, cells in rows if abs(w - len(names)) <= (mark == " ")]
@@ -161,6 +164,32 @@ def _parsed(
             table = pd.read_csv(source, low_memory=False, **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         raise NotThisFormat(f"its cells cannot be read as a table ({str(error).splitlines()[0][:120]})") from error
+    return from_frame(table, f"table ({DELIMITERS[mark]}-separated)", stem, decimal)
+
+
+def from_frame(table: pd.DataFrame, format: str, stem: str = "", decimal: str = ".") -> Records:
+    """Records of a table of whatever shape; of one that holds several runs each by itself."""
+    parts = reshape.in_runs(table)
+    if len(parts) < 2:
+        return _one(table, format, stem, decimal)
+    read = [(name, _one(rows.reset_index(drop=True), format, stem, decimal)) for name, rows in parts]
+    runs = [Run(name, records.table, len(records.table), f"{len(records.table)} records") for name, records in read]
+    changing = [k for k, run in enumerate(runs) if _rate_changes(run.table)]
+    longest = max(run.length for run in runs)
+    preferred = next((k for k in reversed(changing) if runs[k].length >= 0.8 * longest), None)
+    percent = set().union(*(records.percent for _, records in read))
+    chosen = len(runs) - 1 if preferred is None else preferred
+    return Records(format, runs[chosen].table, percent, notes=read[chosen][1].notes, runs=runs, preferred=preferred)
+
+
+def _rate_changes(table: pd.DataFrame) -> bool:
+    """Whether a learning rate or batch size of the table changes."""
+    settings = [c for c in table.columns if (m := meaning(str(c))) and m.role in ("lr", "batch")]
+    return any(table[c].nunique() > 1 for c in settings)
+
+
+def _one(table: pd.DataFrame, format: str, stem: str, decimal: str) -> Records:
+    """Records of a table of one run."""
     table, notes = reshape.reshaped(table, stem)
     percent, columns_read = set(), {}
     for name in table.columns:
@@ -171,5 +200,5 @@ def _parsed(
     repeated = int(empty.sum())
     if repeated:
         table = table[~empty].reset_index(drop=True)
-        notes.append(f"{repeated} lines without a number were passed over")
-    return Records(f"table ({DELIMITERS[mark]}-separated)", table, percent, notes=notes)
+        notes.append(f"{repeated} line{'s' if repeated > 1 else ''} without a number passed over")
+    return Records(format, table, percent, notes=notes)

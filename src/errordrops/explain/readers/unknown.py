@@ -1,8 +1,9 @@
 """Logs of which no column is understood as a curve: what is said about them, and what `--list` shows."""
 
+import re
 import shlex
 
-from .column_names import Meaning, meaning
+from .column_names import Meaning, meaning, words
 from .records import LogError, Records
 
 ROLES = {"lr": "learning rate", "batch": "batch size", "batches": "batches per epoch", "reduced": "learning rate"}
@@ -19,7 +20,7 @@ class NoCurve(LogError):
         self.columns = [(name, taken(found[name])) for name in names]
         super().__init__(
             f"name the columns of {source} with {example(self.columns)}: none of them is understood as a curve "
-            f"({listed(names)}); --list shows what was understood"
+            f"({listed(names)}), as no name says error, accuracy or loss; --list shows what was understood"
         )
 
 
@@ -38,11 +39,25 @@ def printable(name: str) -> str:
     return "".join(sign for sign in name if sign.isprintable())
 
 
+NO_CURVE = frozenset(
+    """time timestamp date num gpus gpu seed id pid rank memory mem eta wall total elapsed duration step steps
+    size""".split()
+)
+LOWER_IS_BETTER = re.compile(r"fid|kid|distance|divergence|wer|cer|mse|mae|rmse|lpips|ppl|cost|energy|elbo", re.I)
+HIGHER_IS_BETTER = re.compile(r"psnr|ssim|snr|bleu|rouge|reward|return|score|is\d*k", re.I)
+
+
 def example(columns: list[tuple[str, str]]) -> str:
-    """`--column 'top=test accuracy' --column t=epoch` with names of the log that are not understood."""
+    """`--column 'top=test accuracy' --column t=epoch` with names of the log that are not understood and may be curves:
+    a quantity of which less is better is proposed as a loss."""
     free = [printable(name) for name, what in columns if not what] or ["NAME"]
+    likely = [name for name in free if not NO_CURVE & set(words(name))] or free
     timed = any(what in ("epoch", "step") for _, what in columns)
-    options = [f"{free[-1]}=test accuracy", *([f"{free[0]}=epoch"] if len(free) > 1 and not timed else [])]
+    curve = likely[-1]
+    meant = "test loss" if LOWER_IS_BETTER.search(curve) or HIGHER_IS_BETTER.search(curve) else "test accuracy"
+    options = [f"{curve}={meant}"]
+    if not timed and len(likely) > 1:
+        options.append(f"{likely[0]}=epoch")
     return "--column NAME=MEANING, for instance " + " ".join(f"--column {shlex.quote(option)}" for option in options)
 
 
