@@ -13,7 +13,6 @@ from errordrops.results.curves import COLUMNS, RIGHT_COLUMNS, pack
 from errordrops.study.batching import updates_per_epoch
 from errordrops.study.forks import relative_noise
 from errordrops.study.study import Study, load
-from errordrops.training.evaluation import pack
 from planted_study import draw
 
 IMAGES, TEST = 9600, 400

@@ -9,7 +9,6 @@ from errordrops.analysis.cause_claims import r2
 from errordrops.analysis.right import Right, stacked
 from errordrops.results.curves import pack
 from errordrops.results.intervals import t_interval
-from errordrops.training.evaluation import pack
 
 
 def tables(rng, rounds, seeds=8, images=300, sd_seed=0.3, sd_image=4.0, sd_cell=6.0, mean=-2.0):

@@ -28,7 +28,6 @@ ENTRIES = {
     "audit": ("data/stored.py", "training/runs.py"),
     "probe": ("data/stored.py", "probes/probe_run.py"),
     "take": ("results/reference.py",),
-    "foretell": ("results/foretell.py",),
     "collect": ("results/curves.py", "results/reference.py"),
     "analyse": (
         "analysis/together.py",
