@@ -51,7 +51,7 @@ class Terminal:
             time.sleep(0.2)
         pytest.fail(f"not seen within {seconds} s:\n{self.screen()}")
 
-    def finished(self, seconds: float = 900) -> str:
+    def finished(self, seconds: float = 1800) -> str:
         """The screen when the shell asks for the next command."""
         return self.until(lambda screen: re.search(r"\n\$$", screen.rstrip()), seconds)
 

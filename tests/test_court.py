@@ -243,3 +243,12 @@ def test_the_table_of_probes_tells_shares_of_a_fall_only_where_there_was_one():
     shares = next(line for line in text.splitlines() if "leading directions alone" in line)
     assert "0.60 (0.50 to 0.70)" in shares and "2.00" not in shares
     assert "0.15 (0.10 to 0.20)" in text and "dead units" not in text
+
+
+def test_published_laws_are_told_where_they_were_fitted():
+    rows = [("evidence", law, counts, arm, arm != "batch", 28, 0.01) for law in ("annealing", "multi-power")
+            for counts in ("rate", "g") for arm in ("none", "step", "batch")]  # fmt: skip
+    laws = pd.DataFrame(rows, columns="study law counts arm fitted n error".split())
+    text = page_section.laws(page_of("evidence", {"laws": laws}))
+    assert "tbl-laws" in text and "annealing, of the rate" in text and "step (fitted)" in text
+    assert page_section.laws(page_of("evidence", {})) == ""

@@ -11,7 +11,7 @@ from errordrops.analysis import family, together
 from errordrops.results.intervals import Interval
 from errordrops.results.verdicts import claim
 from errordrops.study import study as studies
-from planted_ladder import STUDY
+from planted_ladder import STUDY, world
 
 
 def one(id, p, verdict="holds"):
@@ -62,6 +62,13 @@ def test_runs_belong_together_if_they_differ_in_their_schedule_alone():
     both = run("swap", 0, "images of seed 0")
     both["numerics"].append(both["numerics"][0] | {"device": "cuda"})
     assert ("swap", 0) in together.apart([*good, both]), "part of it was computed elsewhere"
+
+
+def test_forks_whose_past_is_not_their_parents_do_not_belong():
+    table = world()
+    assert together.parted(STUDY, table) == {}
+    elsewhere = (table["arm"] == "swap") & (table["seed"] == 2) & (table["epoch"] == 4)
+    assert list(together.parted(STUDY, table.assign(value=table["value"] + 1e-9 * elsewhere))) == [("swap", 2)]
 
 
 def test_claims_that_use_such_runs_decide_nothing_and_say_why():

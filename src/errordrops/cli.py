@@ -133,7 +133,7 @@ def collect(args: argparse.Namespace) -> None:
 def analyse(args: argparse.Namespace) -> None:
     from .analysis.claims import unclaimed
     from .analysis.right import Right
-    from .analysis.together import apart
+    from .analysis.together import apart, parted
     from .analysis.whole_study import results
     from .files import read_json, read_table, write_csv, write_json
     from .results.foretell import FILE
@@ -149,9 +149,19 @@ def analyse(args: argparse.Namespace) -> None:
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
     told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
+    strangers = parted(loaded, curves) | apart(described)
     right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
     tables, claims = results(
-        loaded, curves, closeups, audit, probes, train_images, seconds, right, apart(described), told
+        loaded,
+        curves,
+        closeups,
+        audit,
+        probes,
+        train_images,
+        seconds,
+        right,
+        strangers,
+        told,
     )
     for name, table in tables.items():
         write_csv(layout.table(name), table)

@@ -177,7 +177,8 @@ def crossed(study: Study, right: Right | None, name: str, span: str) -> tuple[np
 def _images(fork: Fork, right: Right, span: str) -> np.ndarray | None:
     epochs, control = fork.epochs(span), [(CONTROL, fork.seed)]
     each = [right.difference((arm, fork.seed), control, epochs) for arm in fork.arms]
-    return None if any(one is None for one in each) else np.mean(each, axis=0)
+    there = [one for one in each if one is not None]
+    return np.mean(there, axis=0) if len(there) == len(each) else None
 
 
 def curves_of(study: Study, curves: pd.DataFrame) -> pd.DataFrame:

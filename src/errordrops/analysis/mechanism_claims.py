@@ -82,7 +82,8 @@ def of_fall(found: pd.DataFrame, fork: str, arm: str, stated: Mapping[str, Any])
                 f"toy.{fork}",
                 f"Fork {fork}: the loss needs as many updates for half of its fall as the noisy quadratic says "
                 "(multiple of the model's; its curvature and noise are those along the leading directions).",
-                METRIC, "multiple of the model's", over_seeds(numbers, True), *stated["model"], n=len(numbers) or None,
+                METRIC, "multiple of the model's", over_seeds(numbers, True),
+        low=stated["model"][0], high=stated["model"][1], n=len(numbers) or None,
                 kind="ratio",
             )
         )  # fmt: skip
@@ -99,7 +100,8 @@ def window(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, A
         "window.variance",
         "The variance of the weights within an epoch, along the leading directions, falls by as much as the noisy "
         "quadratic says (after over before, as a multiple of the model's; rate and batch forks).",
-        METRIC, "multiple of the model's", over_seeds(numbers, True), *stated["model"], n=len(numbers) or None,
+        METRIC, "multiple of the model's", over_seeds(numbers, True),
+        low=stated["model"][0], high=stated["model"][1], n=len(numbers) or None,
         kind="ratio",
     )  # fmt: skip
 
@@ -134,7 +136,8 @@ def at_edge(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, 
     return claim(
         "edge.limit",
         "Before the change batch sharpness lies at 2 (1 - momentum) / rate (multiple of it).",
-        METRIC, "multiple of the limit", over_seeds(numbers, True), *stated["edge"], n=len(numbers) or None,
+        METRIC, "multiple of the limit", over_seeds(numbers, True),
+        low=stated["edge"][0], high=stated["edge"][1], n=len(numbers) or None,
         kind="ratio",
     )  # fmt: skip
 

@@ -24,10 +24,11 @@ class Right:
         """Of each test image the share of these epochs in which it was wrong, in percent (images,); None where an
         epoch is missing.
         """
-        found = [self._bits.get((*run, epoch)) for epoch in epochs]
-        if not found or any(bits is None for bits in found):
+        wanted = [(*run, epoch) for epoch in epochs]
+        if not wanted or any(key not in self._bits for key in wanted):
             return None
-        return 100 * np.mean([~self._unpack(bits) for bits in found], axis=0, dtype=np.float64)
+        wrong = np.stack([~self._unpack(self._bits[key]) for key in wanted])
+        return np.asarray(100 * wrong.mean(axis=0))
 
     def _unpack(self, text: str) -> np.ndarray:
         packed = np.frombuffer(base64.b64decode(text), dtype=np.uint8)
@@ -36,10 +37,8 @@ class Right:
     def difference(self, run: Key, others: Sequence[Key], epochs: Iterable[int]) -> np.ndarray | None:
         """Of each test image: a run less the mean of others, in points of error (images,)."""
         own = self.wrong(run, epochs)
-        beside = [self.wrong(other, epochs) for other in others]
-        if own is None or not beside or any(each is None for each in beside):
-            return None
-        return own - np.mean(beside, axis=0)
+        beside = stacked([self.wrong(other, epochs) for other in others])
+        return None if own is None or beside is None else own - beside.mean(axis=0)
 
 
 def stacked(rows: Sequence[np.ndarray | None]) -> np.ndarray | None:

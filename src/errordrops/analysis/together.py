@@ -4,6 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
+from ..study.plan import runs
+from ..study.study import Study
+
 # what two runs whose difference is taken must share; a number of another machine or version may be another number
 SAME = ("device", "precision", "threads", "images_per_pass", "torch")
 Key = tuple[str, int]
@@ -40,3 +45,20 @@ def _ways(run: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
 
 def _data(run: Mapping[str, Any]) -> str:
     return str(run.get("data", {}).get("checksum"))
+
+
+def parted(study: Study, curves: pd.DataFrame) -> dict[Key, str]:
+    """The forks (arm, seed) whose curves differ, in the epochs that they share with their parent, in any number: one of
+    the two was trained elsewhere, so their difference is not that of the schedule alone.
+    """
+    found, place = {}, ["epoch", "split", "metric"]
+    by_run = {key: run.set_index(place)["value"] for key, run in curves.groupby(["arm", "seed"], sort=False)}
+    for run in runs(study):
+        own, its = by_run.get((run.arm, run.seed)), by_run.get((run.parent, run.seed))
+        if not run.parent or not run.fork_epoch or own is None or its is None:
+            continue
+        own, its = (values[values.index.get_level_values("epoch") <= run.fork_epoch] for values in (own, its))
+        common = own.index.intersection(its.index)
+        if not own[common].equals(its[common]):
+            found[run.arm, run.seed] = f"its past is not that of arm {run.parent}"
+    return found

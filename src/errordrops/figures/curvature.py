@@ -150,23 +150,10 @@ def findings(rows: pd.DataFrame, every: list[str]) -> list[str]:
     return told
 
 
-def share_of_limit(rows: pd.DataFrame) -> str:
-    """Leading eigenvalue before the change as a share of its stability limit; empty where it may be near that."""
-    before = rows[rows["place"] == 0].drop_duplicates(["what", "seed"])  # before it, arms of a seed are one run
-    wide = before.pivot(index="seed", columns="what", values="value")
-    if not {LEADING, LIMIT} <= set(wide.columns):
-        return ""
-    share = t_interval((wide[LEADING] / wide[LIMIT]).dropna())
-    return f"the leading curvature is {100 * share.mean:.2g} % of its stability limit" if share.high < 0.5 else ""
-
-
 def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     told = "; ".join(findings(rows, every))
-    share = share_of_limit(rows)
-    title = f"Before the change {share}" if share else "Curvature of the training loss around the change"
-    if told:
-        title = f"{title}; at the last moment probed {told}" if share else f"At the last moment probed {told}"
+    title = f"At the last moment probed {told}" if told else "Curvature of the training loss around the change"
     groups = rows[rows["what"] != LIMIT].groupby(["arm", "moment", "what"], observed=True).size()
     small = "" if int(groups.max()) == 1 else "; small: seeds"
     subtitle = [
@@ -175,11 +162,11 @@ def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str
     ]
     caption = (
         "Hessian and gradient of the training loss on a fixed sample. Above its stability limit, which depends on "
-        "learning rate and momentum, a direction of curvature would make the full-batch iteration diverge. "
-        "Negative eigenvalues "
-        "are what a saddle would have. The title tells a share of the limit where its 95 % t-interval lies below one "
-        "half. Arms stand side by side at one moment. It claims a ratio (to arm none "
-        "at the last moment, where there is one) only where its 95 % t-interval over seeds, of logarithms, excludes 1."
+        "learning rate and momentum, a direction of curvature would make the full-batch iteration diverge. Small "
+        "batches are not expected there: theirs is batch sharpness, which another picture shows. Negative eigenvalues "
+        "are what a saddle would have, and nearly every network has some. Arms stand side by side at one moment. The "
+        "title claims a ratio (to arm none at the last moment, where there is one) only where its 95 % t-interval over "
+        "seeds, of logarithms, excludes 1."
     )
     listed = []
     for what in [*PANELS, LIMIT]:

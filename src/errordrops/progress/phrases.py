@@ -5,6 +5,7 @@ from collections.abc import Mapping
 STEPS = {  # rule: (one, several)
     "data": ("data", "data"),
     "train": ("run", "runs"),
+    "foretell": ("prediction", "predictions"),
     "closeups": ("close-up", "close-ups"),
     "audit": ("audit", "audits"),
     "probe": ("probe", "probes"),

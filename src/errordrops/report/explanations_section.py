@@ -57,6 +57,7 @@ def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> st
         judged_by,
         fold("Every prediction: bounds, measurement, outcome", predictions(tested)),
         shown(tested, "foretold"),
+        fold("Published laws of the loss curve beside it", laws(study)),
         fold("What was probed in the checkpoints", "\n\n".join(filter(None, [shown(tested, n) for n in PROBED]))),
         fold("All that the probes measured", probes(tested) if tested.has("mechanism_summary") else ""),
         *first_open(texts["separates"], "What else tells them apart"),
@@ -142,6 +143,26 @@ def predictions(study: Study) -> str:
     head = ["Mechanism", "It predicts", "Bounds", "Measured", "Outcome"]
     caption = "What each mechanism predicts, and what was measured, 95\u00a0% intervals over seeds"
     return floating("tbl-mechanisms", table(head, rows, left=2), caption, " .court")
+
+
+def laws(study: Study) -> str:
+    """The table of published laws: what each misses, arm by arm; empty for a study that they were not fitted in."""
+    if not study.has("laws"):
+        return ""
+    rows = study.tables["laws"]
+    columns = list(dict.fromkeys(zip(rows["law"], rows["counts"], strict=True)))
+    by = {(row.law, row.counts, row.arm): row.error for row in rows.itertuples()}
+    fitted = set(rows[rows["fitted"].astype(str) == "True"]["arm"])
+    body = [
+        [f"{cell(arm)}{' (fitted)' if arm in fitted else ''}", *(number(by.get((*pair, arm)), 3) for pair in columns)]
+        for arm in dict.fromkeys(rows["arm"])
+    ]
+    head = ["Arm", *(f"{cell(law)}, {'of the rate' if counts == 'rate' else 'of g'}" for law, counts in columns)]
+    caption = (
+        "Annealing law [@tissue2024] and multi-power law [@luo2025], fitted on two arms: root mean square, in nats, of "
+        "what they miss in running training loss. They speak of the rate; with g in its place, of batches as well"
+    )
+    return floating("tbl-laws", table(head, body), caption, " .court")
 
 
 def outcome(word: str) -> str:
