@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from errordrops.analysis import effects, kept_claims
+from errordrops.analysis import control_effects as effects
+from errordrops.analysis import kept_claims
 
 MILESTONES = (10, 20)
 EPOCHS, IMAGES = 30, 9600
