@@ -23,16 +23,16 @@ def test_plan_as_json(capsys, tmp_path):
     code, out, _ = call(capsys, "plan", "quick", "--json", "--cores", "2", "--results", str(tmp_path))
     plan = json.loads(out)
     assert code == 0
-    assert (plan["runs"], plan["epochs"], plan["epochs_without_forks"]) == (12, 240, 360)
+    assert (plan["runs"], plan["epochs"], plan["epochs_without_forks"]) == (24, 240, 600)
     assert 120 < plan["seconds"] < 3600
 
 
 def test_plan_in_words(capsys, tmp_path):
     code, out, _ = call(capsys, "plan", "quick", "--cores", "2", "--results", str(tmp_path))
     assert code == 0
-    assert "12 runs of 4 arms, up to 3 seeds and 30 epochs each" in out
-    assert "Epochs to train: 240, without forks 360 (33% saved)" in out
-    assert "learning rate divided by 10 at each milestone" in out
+    assert "24 runs of 8 arms, up to 3 seeds and 25 epochs each" in out
+    assert "Epochs to train: 240, without forks 600 (60% saved)" in out
+    assert "learning rate divided by 5 at each milestone" in out
 
 
 def test_forks_save_a_quarter_of_study_evidence(capsys, tmp_path):
@@ -64,7 +64,7 @@ def test_a_damaged_description_is_as_good_as_none(capsys, tmp_path):
     (tmp_path / "quick/runs/none/seed0/run.json").write_bytes(b'{"epochs_trained": 30, "sec')
     code, out, _ = call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))
     assert code == 0 and json.loads(out)["epochs_left"] == 240
-    assert not flow_of(tmp_path).asks_reference("quick", "none", "0")
+    assert not flow_of(tmp_path).asks_reference("quick", "none", "20")
 
 
 def test_what_a_gpu_took_is_not_told_of_cores(capsys, tmp_path):
@@ -149,12 +149,12 @@ def test_plan_tells_what_is_left(capsys, tmp_path):
     plan = json.loads(out)
     assert plan["epochs_left"] == plan["epochs"] == 240 and plan["epochs_left_from_reference"] == 0
     loaded = study.load("quick", STUDIES)
-    run = find_run(loaded, "none", 0)
-    measured(tmp_path, 0, "cpu", "a processor", recipe_key=recipe_key(loaded, run))
-    measured(tmp_path, 1, "cpu", "a processor", recipe_key="of another study")
-    assert json.loads(call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))[1])["epochs_left"] == 210
+    run = find_run(loaded, "none", 20)
+    measured(tmp_path, 20, "cpu", "a processor", recipe_key=recipe_key(loaded, run))
+    measured(tmp_path, 21, "cpu", "a processor", recipe_key="of another study")
+    assert json.loads(call(capsys, "plan", "quick", "--json", "--results", str(tmp_path))[1])["epochs_left"] == 215
     _, out, _ = call(capsys, "plan", "quick", "--results", str(tmp_path))
-    assert "holds runs already: 210 epochs are left to train" in out and "with FROM=reference 0 epochs are left" in out
+    assert "holds runs already: 215 epochs are left to train" in out and "with FROM=reference 0 epochs are left" in out
 
 
 def test_a_fault_of_ours_is_not_hidden(monkeypatch):

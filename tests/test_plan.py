@@ -16,6 +16,7 @@ from test_study import GOOD, changed, write
 
 STUDIES = study.REPOSITORY / "config/studies"
 EVIDENCE = study.load(str(STUDIES / "evidence.yaml"))
+MECHANISM = study.load(str(STUDIES / "mechanism.yaml"))
 
 
 def load(tmp_path, content=GOOD):
@@ -198,13 +199,14 @@ def test_every_epoch_of_evidence_is_trained_by_exactly_one_run():
             if seed in arm.seeds and arm.plateau:
                 deciding += len(arm.settings)
             elif seed in arm.seeds:
-                distinct |= {(seed, arm.settings[:epoch]) for epoch in range(1, len(arm.settings) + 1)}
-    assert deciding == 3 * 30
+                own = arm.for_seed(seed).settings
+                distinct |= {(seed, own[:epoch]) for epoch in range(1, len(own) + 1)}
+    assert deciding == 3 * EVIDENCE.epochs
     assert plan.totals(EVIDENCE)["epochs"] == len(distinct) + deciding
 
 
 def test_stubs_of_evidence_at_the_first_milestone_cost_nothing():
-    trained = {run.arm: run.epochs_trained for run in plan.runs(EVIDENCE) if run.seed == 3}
+    trained = {run.arm: run.epochs_trained for run in plan.runs(EVIDENCE) if run.seed == 30}
     for cut in ("rate", "batch", "placebo"):
         assert trained[f"cut-10-{cut}"] == 0
         assert trained[f"cut-12-{cut}"] == 2
@@ -219,37 +221,38 @@ def test_averages_answer_the_test_set_where_the_sweep_cuts_and_validation_images
         run = runs[arm, seed]
         return {epoch for epoch in range(len(run.settings) + 1) if what in run.extras(epoch)}
 
-    assert asked("none", 3, plan.AVERAGED_TEST) == dates
-    assert asked("step", 3, plan.AVERAGED_TEST) == {date for date in dates if date <= 10}  # then it is another run
-    assert asked("low", 3, plan.AVERAGED_TEST) == asked("none", 10, plan.AVERAGED_TEST) == set()
-    assert 12 in asked("cut-12-rate", 3, plan.AVERAGED_TEST) and asked("cut-12-rate", 3, plan.AVERAGES) <= dates
-    assert asked("low", 3, plan.AVERAGES) == set(range(31)) and asked("placebo-none-10-1", 8, plan.AVERAGES) == set()
+    every = set(range(EVIDENCE.epochs + 1))
+    assert asked("none", 30, plan.AVERAGED_TEST) == dates
+    assert asked("step", 30, plan.AVERAGED_TEST) == {date for date in dates if date <= 10}  # then it is another run
+    assert asked("low", 30, plan.AVERAGED_TEST) == asked("none", 37, plan.AVERAGED_TEST) == set()
+    assert 12 in asked("cut-12-rate", 30, plan.AVERAGED_TEST) and asked("cut-12-rate", 30, plan.AVERAGES) <= dates
+    assert asked("low", 30, plan.AVERAGES) == every and asked("placebo-none-10-1", 35, plan.AVERAGES) == set()
     for arm in ("none", "plateau"):  # the rule starts as arm none does: its past is not trained again
-        assert asked(arm, 3, plan.VALIDATION) == set(range(31))
-    assert asked("none", 8, plan.VALIDATION) == asked("step", 3, plan.VALIDATION) == set()
+        assert asked(arm, 30, plan.VALIDATION) == every
+    assert asked("none", 35, plan.VALIDATION) == asked("step", 30, plan.VALIDATION) == set()
+    # running statistics are what people see of schedules and holds; nobody looks at those of placebos and stubs
+    assert asked("hold-step-20", 30, plan.RAW) == every
+    assert asked("placebo-none-10-1", 30, plan.RAW) == asked("cut-12-rate", 30, plan.RAW) == set()
 
 
 def test_runs_of_a_step():
     assert plan.runs_with("train", EVIDENCE) == plan.runs(EVIDENCE)
-    assert [(run.arm, run.seed) for run in plan.runs_with("audit", EVIDENCE)] == [("none", 3), ("none", 4), ("none", 5)]
+    audited = [(run.arm, run.seed) for run in plan.runs_with("audit", EVIDENCE)]
+    assert audited == [("none", 30), ("none", 31), ("none", 32)]
     looked_at = {run.arm for run in plan.runs_with("closeups", EVIDENCE)}
-    families = ("none-10", "step-20", "batch-20")
-    placebos = {f"placebo-{family}-{copy}" for family in families for copy in range(1, 6)}
-    assert looked_at == {"step", "batch", "hybrid", *placebos}
+    assert looked_at == {"step", "batch"}
+    assert plan.runs_with("foretell", EVIDENCE) == []
+    assert [run.arm for run in plan.runs_with("foretell", MECHANISM)] == ["none"] * 12
 
 
 def test_a_run_of_another_seed_is_another_run():
-    run = plan.find_run(EVIDENCE, "none", 3)
-    assert plan.recipe_key(EVIDENCE, run) != plan.recipe_key(EVIDENCE, replace(run, seed=4))
-
-
-MECHANISM = study.load(str(STUDIES / "mechanism.yaml"))
+    run = plan.find_run(EVIDENCE, "none", 30)
+    assert plan.recipe_key(EVIDENCE, run) != plan.recipe_key(EVIDENCE, replace(run, seed=31))
 
 
 def test_a_network_with_another_activation_shares_nothing_with_the_others():
     forks = {run.arm: (run.parent, run.fork_epoch) for run in plan.runs(MECHANISM)}
-    assert forks["none-gelu"] == forks["none-leaky-relu"] == (None, 0)
-    assert forks["step-gelu"] == ("none-gelu", 10) and forks["step-leaky-relu"] == ("none-leaky-relu", 10)
-    keys = {run.arm: plan.recipe_key(MECHANISM, run) for run in plan.runs(MECHANISM) if run.seed == 11}
-    assert len(set(keys.values())) == 7
-    assert "activation" not in plan.recipe(MECHANISM, plan.find_run(MECHANISM, "none", 11))["model"]
+    assert forks["none-leaky-relu-20"] == (None, 0) and forks["step-leaky-relu-20"] == ("none-leaky-relu-20", 11)
+    keys = {run.arm: plan.recipe_key(MECHANISM, run) for run in plan.runs(MECHANISM) if run.seed == 40}
+    assert len(set(keys.values())) == len(MECHANISM.arms)
+    assert "activation" not in plan.recipe(MECHANISM, plan.find_run(MECHANISM, "none", 40))["model"]

@@ -1,5 +1,7 @@
 """Every fork's effect in one row: what was changed, and how far training loss and test error moved."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -33,7 +35,7 @@ def table(causes: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values("kind", key=lambda c: c.map(place), kind="stable").reset_index(drop=True)
 
 
-def panel(rows: pd.DataFrame, column: str, title: str, order: list[str], first: bool) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, column: str, title: str, order: list[str], first: bool) -> alt.typing.ChartType:
     """Dots with 95 % intervals about the rule at zero."""
     own = rows.dropna(subset=[column]).round(5)
     numbers = own[[column, f"{column}_low", f"{column}_high"]].to_numpy(float)
@@ -49,7 +51,11 @@ def panel(rows: pd.DataFrame, column: str, title: str, order: list[str], first: 
         "name:N", scale=alt.Scale(domain=shown, range=[kinds[n] for n in shown]), legend=parts.legend(shown)
     )
     x = alt.X(f"{column}:Q", scale=scale, axis=axis)
-    tips = ["fork:N", "changed:N", *(alt.Tooltip(f"{column}{end}:Q", format=".3f") for end in ("", "_low", "_high"))]
+    tips: list[Any] = [
+        "fork:N",
+        "changed:N",
+        *(alt.Tooltip(f"{column}{end}:Q", format=".3f") for end in ("", "_low", "_high")),
+    ]
     base = alt.Chart(own).encode(y=y, color=colour, tooltip=[*tips, alt.Tooltip("n:Q", title="seeds")])
     zero = alt.Chart(pd.DataFrame({column: [0.0]})).mark_rule(color=theme.GREY, strokeDash=[4, 3]).encode(x)
     bars = base.transform_filter(f"isValid(datum.{column}_low)").mark_rule(strokeWidth=2)

@@ -67,7 +67,7 @@ def times(factor: float) -> str:
     return f"divided by {1 / factor:g}" if factor < 1 else f"multiplied by {factor:g}"
 
 
-def panel(rows: pd.DataFrame, fork: str, title: str, ends: list[float], left: bool) -> alt.LayerChart:
+def panel(rows: pd.DataFrame, fork: str, title: str, ends: list[float], left: bool) -> alt.typing.ChartType:
     """One fork before arm none (dashed) and placebos (thin)."""
     colour = BACK if fork in KEPT else LESS
     scale = alt.Scale(domain=ends, nice=False, zero=False)
@@ -92,8 +92,8 @@ def panel(rows: pd.DataFrame, fork: str, title: str, ends: list[float], left: bo
     rule = alt.Chart(pd.DataFrame({"since": [0]})).mark_rule(**parts.MILESTONE).encode(x)
     ends_of = alt.Chart(middle[middle["fork"].isin([fork, NONE])])
     hover = ends_of.mark_point(filled=True, size=60, opacity=0, aria=False).encode(x, y, tooltip=tips)
-    drawn = alt.layer(rule, *layers, hover).properties(width=WIDTH, height=HEIGHT, name=f"fork_{fork}")
-    return drawn.properties(title=parts.heading(title))
+    drawn = alt.layer(rule, *layers, hover, title=parts.heading(title))
+    return drawn.properties(width=WIDTH, height=HEIGHT, name=f"fork_{fork}")
 
 
 def title(causes: pd.DataFrame) -> str:

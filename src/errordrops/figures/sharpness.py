@@ -49,7 +49,9 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["moment", "value", "low", "high", "n"])
 
 
-def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, ends: list[float], first: bool) -> alt.LayerChart:
+def panel(
+    rows: pd.DataFrame, every: list[str], arm: str, width: int, ends: list[float], first: bool
+) -> alt.typing.ChartType:
     """Seeds small, their mean large, the limits as steps."""
     scale = alt.Scale(type="log", domain=ends, nice=False)
     axis = alt.Axis(title="Batch sharpness (nats / weight²)" if first else None, labels=first, tickCount=5)
@@ -77,8 +79,8 @@ def panel(rows: pd.DataFrame, every: list[str], arm: str, width: int, ends: list
         .encode(x, y("low"), alt.Y2("high:Q")),
         base.mark_point(size=80, filled=True, opacity=1, color=colour).encode(x, y("value"), tooltip=tips),
     ]
-    drawn = alt.layer(*layers).properties(width=width, height=HEIGHT, name=f"sharpness_{arm}")
-    return drawn.properties(title=parts.heading(arm))
+    drawn = alt.layer(*layers, title=parts.heading(arm))
+    return drawn.properties(width=width, height=HEIGHT, name=f"sharpness_{arm}")
 
 
 def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str]:

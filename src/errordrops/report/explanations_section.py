@@ -190,7 +190,8 @@ def beside_toy(study: Study) -> str:
         measured, model = (mine.loc[name] for name in ("excess_ratio", "toy_ratio"))
         if missing(float(measured["value"])) or missing(float(model["value"])):
             continue
-        said = interval(*(float(measured[name]) for name in ("value", "value_low", "value_high")))
+        value, low, high = (float(measured[name]) for name in ("value", "value_low", "value_high"))
+        said = interval(value, low, high)
         found.append(f"run {plain(arm)} {said}, the model {number(float(model['value']))}")
     if not found:
         return ""
