@@ -23,6 +23,7 @@ from errordrops.progress.screen import bar
 from errordrops.progress.screen import cells as screen_row
 from errordrops.results.costs import cost, duration
 from errordrops.results.verdicts import FAILS, HOLDS, PRIMARY, verdict
+from errordrops.study.plan import recipe_key, runs
 from errordrops.study.study import Study, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,6 +74,13 @@ def kept() -> list[str]:
     return [study.name for study in all_studies() if study.name in there]
 
 
+def earlier(name: str) -> bool:
+    """Whether the committed runs of a study were trained under settings that its file no longer has."""
+    kept = {run["recipe_key"] for run in json.loads((REFERENCE / name / "provenance.json").read_text())["runs"]}
+    study = load(name, ROOT / "config/studies")
+    return not kept & {recipe_key(study, run) for run in runs(study)}
+
+
 def results() -> str:
     """One line a study with committed results: how its claims came out."""
     cells = []
@@ -83,7 +91,8 @@ def results() -> str:
         page = f"results/reference/{name}/report/index.html"
         kind = "primary" if ranked else "all"
         numbers = [len(ranked or known), count[HOLDS], count[FAILS], len(ranked or known) - count[HOLDS] - count[FAILS]]
-        cells.append([f"`{name}`", kind, *numbers, f"[page]({page})"])
+        which = " of its earlier setting" if earlier(name) else ""
+        cells.append([f"`{name}`", kind, *numbers, f"[page]({page}){which}"])
     return rows(["study", "claims", "number", "hold", "do not hold", "not decided", ""], cells)
 
 
@@ -102,7 +111,8 @@ def claims_of(name: str) -> str:
     chosen = [claim for claim in known if claim.get("rank") == PRIMARY]
     chosen = chosen or [claim for claim in known if MAIN.fullmatch(claim["id"])]
     cells = [[f"`{c['id']}`", c["statement"].replace("|", "/"), measured(c), verdict(c)] for c in chosen]
-    return rows(["claim", "statement", "measured, with 95 % interval", "verdict"], cells)
+    told = "The committed runs are of an earlier setting of this study; those of its present file are not there yet.\n\n"
+    return (told if earlier(name) else "") + rows(["claim", "statement", "measured, with 95 % interval", "verdict"], cells)
 
 
 def throughput() -> str:
