@@ -314,7 +314,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"errordrops {args.step}: memory does not suffice ({reason}); {advice}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision", "safetensors", "numba"):
+        if error.name not in ("torch", "torchvision", "safetensors"):
             raise
         message = f"training needs {error.name}, which is not installed: pip install '.[train]', or make report"
         print(f"errordrops {args.step}: {message}", file=sys.stderr)

@@ -47,7 +47,7 @@ OF_NUMERICS = {
     "images_per_pass": "larger passes sum in another order",
     "torch": "another version may have other kernels and other random numbers",
     "torchvision": "another version may decode or transform images otherwise",
-    "numba": "another version may round the fused update otherwise",
+    "numba": "earlier versions fused batch norm and ReLU by it, which rounds otherwise",
     "python": "no effect on the numbers is known",
     "system": "another operating system brings other libraries for mathematics",
     "cores": "no effect on the numbers: a run's threads are fixed by the study",

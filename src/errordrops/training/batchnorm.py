@@ -11,8 +11,6 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from . import fused
-
 
 class GhostBatchNorm2d(nn.BatchNorm2d):
     """Batch norm whose training batch consists of `groups` equal groups, each normalised by itself.
@@ -65,17 +63,12 @@ ACTIVATIONS = {
 
 
 class NormActivation(GhostBatchNorm2d):
-    """activation(ghost batch norm(x) + shortcut), ReLU if not told; that in one sweep over memory where `fused` can."""
+    """activation(ghost batch norm(x) + shortcut), ReLU if not told."""
 
     activation: str = "relu"
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """x and, if given, shortcut (groups * n, C, H, W) to the same shape."""
-        if self.activation == "relu" and fused.fits(x) and (shortcut is None or fused.fits(shortcut)):
-            if self.training and self.groups == 1:
-                return fused.in_training(self, x, shortcut)
-            if not self.training and not torch.is_grad_enabled():
-                return fused.in_evaluation(self, x, shortcut)
         y = super().forward(x)
         return ACTIVATIONS[self.activation](y if shortcut is None else y.add_(shortcut))
 

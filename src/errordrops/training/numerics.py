@@ -118,7 +118,6 @@ def describe(numerics: Numerics) -> dict:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "torchvision": version("torchvision"),
-        "numba": version("numba"),
         "system": platform.system(),
         "cores": os.cpu_count(),
     }
