@@ -97,9 +97,7 @@ def test_warm_up_messages_date_the_first_change_only(tmp_path):
         lines.append(f"epoch {e + 1}: loss={values[e]:.4f} val_loss={values[e] * 1.1:.4f}")
     found = explain(written(tmp_path, lines))
     assert told(found) == [(31, "not the schedule"), (51, "schedule")]
-    assert "moves gradually here" not in spoken(found) and [c.milestone for c in found.schedule.changes] == [
-        50
-    ]
+    assert "moves gradually here" not in spoken(found) and [c.milestone for c in found.schedule.changes] == [50]
 
 
 @pytest.mark.parametrize(
