@@ -78,7 +78,7 @@ def test_quantiles_of_students_t(free, expected):
 
 
 def stair(seed, size, follow=0.0, kind="none"):
-    """A curve of 90 points with a trend, correlated noise of deviation 1, and a fall of so many deviations at point 40."""
+    """90 points with a trend, correlated noise of deviation 1, and a fall of so many deviations at point 40."""
     rng = np.random.default_rng(seed)
     values = 100 + intervals.trend(kind, 90, 30) + intervals.noise(rng, 90, follow) - size * (np.arange(90) >= 40)
     return Curve("train loss", "loss", "train", "loss", "loss", "", np.arange(90.0), values, np.arange(90))
