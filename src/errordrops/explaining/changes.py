@@ -66,9 +66,10 @@ def merged(changes: list[Change]) -> list[Change]:
     for change in sorted(changes, key=lambda c: (c.by_row, c.what != "learning rate")):
         last = out[-1] if out else None
         if last and last.by_row == change.by_row and {last.what, change.what} == {"learning rate", "batch size"}:
-            noise = (last.after / last.before) / (change.after / change.before) if last.before and last.after else 0.0
-            cut = bool(noise < 1)
-            out[-1] = replace(last, batch=(change.before, change.after), cut=cut)
+            if not (last.before and last.after and change.before and change.after):
+                continue
+            noise = (last.after / last.before) / (change.after / change.before)
+            out[-1] = replace(last, batch=(change.before, change.after), cut=bool(noise < 1))
         else:
             out.append(change)
     return out

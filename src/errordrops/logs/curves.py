@@ -192,15 +192,15 @@ def _one_run(
 def heads(names: list[str]) -> dict[str, Meaning]:
     """The meanings of columns that differ in a number alone and of which the number is no top-1 or top-5: acc_0, acc_1,
     acc_5 are heads of a network."""
-    families: dict[str, list[tuple[str, int]]] = {}
+    families: dict[str, list[tuple[str, str, int]]] = {}
     for name in names:
         if (found := NUMBERED.fullmatch(name)) is not None:
-            families.setdefault(found[1].lower(), []).append((name, int(found[2])))
+            families.setdefault(found[1].lower(), []).append((name, found[1], int(found[2])))
     out = {}
     for family in families.values():
-        if len(family) > 1 and not {number for _, number in family} <= {1, 5}:
-            for name, number in family:
-                plain = meaning(NUMBERED.fullmatch(name)[1])
+        if len(family) > 1 and not {number for _, _, number in family} <= {1, 5}:
+            for name, stem, number in family:
+                plain = meaning(stem)
                 if plain and plain.role == "metric" and plain.kind != "loss":
                     out[name] = replace(plain, label=f"{plain.label} {number}")
     return out
