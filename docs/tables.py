@@ -111,8 +111,12 @@ def claims_of(name: str) -> str:
     chosen = [claim for claim in known if claim.get("rank") == PRIMARY]
     chosen = chosen or [claim for claim in known if MAIN.fullmatch(claim["id"])]
     cells = [[f"`{c['id']}`", c["statement"].replace("|", "/"), measured(c), verdict(c)] for c in chosen]
-    told = "The committed runs are of an earlier setting of this study; those of its present file are not there yet.\n\n"
-    return (told if earlier(name) else "") + rows(["claim", "statement", "measured, with 95 % interval", "verdict"], cells)
+    told = (
+        "The committed runs are of an earlier setting of this study; those of its present file are not there yet.\n\n"
+    )
+    return (told if earlier(name) else "") + rows(
+        ["claim", "statement", "measured, with 95 % interval", "verdict"], cells
+    )
 
 
 def throughput() -> str:

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from errordrops import explain
+from errordrops.explain import stairs
 from errordrops.explain.level_shifts import LEAST, beyond, quantile, shift
+from errordrops.explain.readers import Curve
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import intervals
@@ -73,3 +75,17 @@ def test_one_point_far_out_does_not_hide_a_shift():
 @pytest.mark.parametrize(("free", "expected"), [(4, 2.776), (10, 2.228), (30, 2.042), (1000, 1.962)])
 def test_quantiles_of_students_t(free, expected):
     assert quantile(0.95, free) == pytest.approx(expected, rel=0.004)
+
+
+def stair(seed, size, follow=0.0, kind="none"):
+    """90 points with a trend, correlated noise of deviation 1, and a fall of so many deviations at point 40."""
+    rng = np.random.default_rng(seed)
+    values = 100 + intervals.trend(kind, 90, 30) + intervals.noise(rng, 90, follow) - size * (np.arange(90) >= 40)
+    return Curve("train loss", "loss", "train", "loss", "loss", "", np.arange(90.0), values, np.arange(90))
+
+
+def test_a_stair_in_noise_is_seen_without_a_schedule_and_smooth_curves_have_none():
+    seen = [stairs.found(stair(seed, 5), "step", False, []) for seed in range(20)]
+    assert sum(any(abs(e.point - 40) <= 1 for e in found) for found in seen) >= 18
+    smooth = [stair(seed, 0, f, kind) for seed in range(5) for f in intervals.FOLLOWS for kind in intervals.TRENDS]
+    assert sum(bool(stairs.found(curve, "step", False, [])) for curve in smooth) <= 1  # of 75

@@ -19,6 +19,7 @@ from .readers import Curve, Log, read_frame, read_log
 
 EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone offset why found".split()
 EFFECT_COLUMNS = "milestone label what curve size low high resolved".split()
+LOOKED = {True: "by looking at the change of the schedule", False: "by comparing levels"}
 CHANGE_COLUMNS = "milestone label what before after".split()
 
 
@@ -191,7 +192,7 @@ def event_facts(event: Event) -> dict[str, Any]:
         "milestone": finite(milestone(event), 12),
         "offset": event.offset if event.change else None,
         "why": event.why,
-        "found": "blind" if event.blind else "by looking at the change of the schedule",
+        "found": "blind" if event.blind else LOOKED[event.change is not None],
     }
 
 

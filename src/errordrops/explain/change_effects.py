@@ -37,7 +37,7 @@ class Effect:
 
 def measured(log: Log, changes: list[Change], events: list[Event]) -> list[Effect]:
     """The effect of each change on each judged curve; what else happens to the curve bounds the points used."""
-    out = []
+    out: list[Effect] = []
     for change in changes:
         for curve in log.judged:
             if len(out) == MOST:

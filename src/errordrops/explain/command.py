@@ -15,7 +15,7 @@ from .wording import wrapped
 def run(args: argparse.Namespace) -> None:
     """Explain a log; words or JSON go to standard output. UserError for what cannot be read."""
     named = dict(pair(text) for text in args.column)
-    log = args.log if len(args.log) > 1 else args.log[0]
+    log: str | Path | list[str | Path] = args.log if len(args.log) > 1 else args.log[0]
     wanted = chosen(args.run)
     if args.list:
         show("\n".join(understood(log, named, wanted)))
@@ -33,7 +33,9 @@ def run(args: argparse.Namespace) -> None:
     show(found.to_json() if args.json else wrapped(str(found)))
 
 
-def explained(args: argparse.Namespace, log: str | list[str], named: dict[str, str], run: int | None) -> Explanation:
+def explained(
+    args: argparse.Namespace, log: str | Path | list[str | Path], named: dict[str, str], run: int | None
+) -> Explanation:
     """The answer on one run."""
     return explain(
         log,
@@ -45,7 +47,7 @@ def explained(args: argparse.Namespace, log: str | list[str], named: dict[str, s
     )
 
 
-def every(args: argparse.Namespace, log: str | list[str], named: dict[str, str]) -> None:
+def every(args: argparse.Namespace, log: str | Path | list[str | Path], named: dict[str, str]) -> None:
     """The answers on all runs of a log, one after another; as JSON a list."""
     if args.html or args.png or args.svg:
         raise UserError("--run all writes no page or picture: choose one run with --run N")
@@ -67,7 +69,7 @@ def chosen(text: str | None) -> int | None:
     return int(text)
 
 
-def understood(log: str | list[str], named: dict[str, str], run: int | None) -> list[str]:
+def understood(log: str | Path | list[str | Path], named: dict[str, str], run: int | None) -> list[str]:
     """What `--list` shows, also of a log of which no column is a curve."""
     try:
         return columns(read_log(log, named, run))

@@ -12,9 +12,11 @@ from .known_changes import Change, Schedule
 from .looking import in_one_point, judgeable
 from .moments import NEARBY, Event, at_once
 from .passes import beginnings
-from .readers import Log
+from .readers import Curve, Log
+from .stairs import found as stairs_of
 
 TOLD = ("restart", "augmentation switched off", "augmentation switched off?")  # causes that hold for every curve
+LEAST_POINTS = 24  # of a curve in which stairs are looked for
 SUREST = 0.98  # of published logs this share of what the detector names is right; nothing is surer than that
 
 
@@ -43,6 +45,9 @@ def explained(log: Log, schedule: Schedule) -> tuple[list[Event], list[Change], 
     ]
     events += [event for event in more if not any(e.curve is event.curve and e.point == event.point for e in events)]
     passes = beginnings(log, schedule, events)
+    for curve in log.judged:
+        if curve.name not in passes.means and len(curve.values) >= LEAST_POINTS:
+            events += [_at_change(e, schedule.changes, tolerance, log) for e in found_stairs(curve, log, events)]
     events += [
         event for event in passes.events if not any(at_once(event, e) and e.curve is event.curve for e in events)
     ]
@@ -114,6 +119,11 @@ def _agreed(events: list[Event]) -> list[Event]:
             event = replace(event, cause=mates[0].cause, why=mates[0].why)
         out.append(event)
     return out
+
+
+def found_stairs(curve: Curve, log: Log, events: list[Event]) -> list[Event]:
+    """Stairs of a curve hidden in its noise."""
+    return stairs_of(curve, log.axis.unit, log.axis.spread, events)
 
 
 def _seen(effect: Effect, log: Log) -> Event | None:

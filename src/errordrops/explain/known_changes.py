@@ -65,10 +65,15 @@ def merged(changes: list[Change]) -> list[Change]:
     out: list[Change] = []
     for change in sorted(changes, key=lambda c: (c.by_row, c.what != "learning rate")):
         last = out[-1] if out else None
-        if last and last.by_row == change.by_row and {last.what, change.what} == {"learning rate", "batch size"}:
-            noise = (last.after / last.before) / (change.after / change.before) if last.before and last.after else 0.0
-            cut = bool(noise < 1)
-            out[-1] = replace(last, batch=(change.before, change.after), cut=cut)
+        both = last is not None and {last.what, change.what} == {"learning rate", "batch size"}
+        if (
+            last is not None
+            and both
+            and last.by_row == change.by_row
+            and (last.before and last.after and change.before and change.after)
+        ):
+            noise = (last.after / last.before) / (change.after / change.before)
+            out[-1] = replace(last, batch=(change.before, change.after), cut=bool(noise < 1))
         else:
             out.append(change)
     return out

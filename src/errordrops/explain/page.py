@@ -15,7 +15,7 @@ from ..files import write_bytes, write_text
 from .first_line import verdict
 from .moments import nearest, together
 from .sentences import answer, because, missed, rhythms, schedule, told_rhythm, told_sizes
-from .wording import first, place, safe
+from .wording import capital, first, place, safe
 
 if TYPE_CHECKING:
     from .answer import Explanation
@@ -66,7 +66,7 @@ def page(explanation: "Explanation") -> str:
         *body(explanation),
         '<div class="chart" role="img" '
         f'aria-label="{cell(str(spec.get("description", "")))}"><div class="canvas"></div></div>',
-        *([f'<p class="note">{cell(legend)}.</p>'] if legend else []),
+        *([f'<p class="note">{cell(capital(legend))}.</p>'] if legend else []),
         f'<script type="application/json" id="spec">{spec_json(spec)}</script>',
         *details(explanation),
         '<p class="made">Made by <code>errordrops explain</code>. Nothing on this page is fetched from anywhere.</p>',
@@ -106,7 +106,7 @@ def details(explanation: "Explanation") -> list[str]:
     out += [f"<p>{cell(told_rhythm(group))}.</p>" for group in rhythms(explanation)]
     out += [f"<p>{cell(line.strip())}</p>" for line in missed(explanation)]
     notes = [*explanation.schedule.notes, *explanation.log.notes]
-    out += [f'<p class="note">{cell(safe(note))}.</p>' for note in notes]
+    out += [f'<p class="note">{cell(capital(safe(note)))}.</p>' for note in notes]
     return [
         *out,
         "<details><summary>The answer as text</summary>",

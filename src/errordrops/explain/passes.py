@@ -143,7 +143,9 @@ def _part(curve: Curve, lo: int, hi: int) -> Curve:
 def since_epoch(values: np.ndarray, borders: list[int]) -> bool:
     """Whether values, shape (n,), are means since the epoch began: within epochs their noise shrinks as 1 / points, and
     what they are means of has noise that does not grow."""
-    sizes, counts, singles = [], [], []
+    sizes: list[np.ndarray] = []
+    singles: list[np.ndarray] = []
+    counts: list[np.ndarray] = []
     for lo, hi in zip([0, *borders], [*borders, len(values)], strict=True):
         part = values[lo:hi]
         if len(part) < 6:
@@ -153,7 +155,7 @@ def since_epoch(values: np.ndarray, borders: list[int]) -> bool:
         for series, into in ((part, sizes), (own, singles)):
             into.append(np.abs(np.diff(series, 2)))
         counts.append(k[2:])
-    if sum(map(len, sizes)) < POINTS:
+    if sum(len(part) for part in sizes) < POINTS:
         return False
     x = np.log(np.concatenate(counts))
     slopes = []

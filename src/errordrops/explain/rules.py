@@ -83,7 +83,11 @@ def said(change: Change) -> str:
     name = {"learning rate": "rate", "batch size": "batch", "batches per epoch": "batches"}.get(
         change.what, change.what
     )
-    return f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
+    told = f"{name} × {number(round(factor, 3))}" if factor > 1 else f"{name} ÷ {number(round(1 / factor, 2))}"
+    if change.batch is None:
+        return told
+    grown = change.batch[1] / change.batch[0]
+    return f"{told}, batch {'×' if grown > 1 else '÷'} {number(round(max(grown, 1 / grown), 2))}"
 
 
 def steps(explanation: "Explanation") -> pd.DataFrame:

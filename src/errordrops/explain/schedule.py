@@ -22,7 +22,9 @@ RARE = 0.5  # observations of a rate per point of the finest curve; fewer, and m
 
 def from_log(log: Log) -> Schedule:
     """The schedule that the log tells."""
-    found, gradual, sources, notes = [], "", [], []
+    found: list[Change] = []
+    sources: list[str] = []
+    notes: list[str] = []
     for name in ("batches per epoch", "batch size"):
         if name in log.settings and not (name == "batch size" and "batches per epoch" in log.settings):
             # of the two, how many batches there were is what happened; the size may be what is to come

@@ -118,7 +118,7 @@ def size(event: Event, explanation: "Explanation | None" = None) -> str:
     between = levels(event)
     between = f", {between}" if between.startswith("from") else ""
     doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
-    doubts += [] if event.blind else ["seen only by looking at this place"]
+    doubts += [] if event.blind or event.confidence == STAIR else ["seen only by looking at this place"]
     doubt = f" ({', '.join(doubts)})" if doubts else ""
     return f"{safe(event.curve.name)} {verb} by {text}{between}{doubt}"
 
@@ -195,6 +195,7 @@ def missed(explanation: "Explanation") -> list[str]:
 
 
 KEEPS = "rate over batch size stays, and with it the noise of SGD"
+STAIR = 0.9  # confidence of a stair in noise
 SURE = 0.9  # a confidence that need not be mentioned
 BORNE_OUT = ("new epoch", "mean starts anew", "restart", "divergence", "augmentation switched off")
 

@@ -194,7 +194,8 @@ class Reading:
         split = context or ""
         bar = BAR.search(text)
         unfinished = bar is not None and (bar[1] or bar[4]) != (bar[2] or bar[5])
-        at, way = 0, {}
+        at = 0
+        way: dict[str, float] = {}
         taken: list[tuple[str, Meaning, str, re.Match]] = []
         for pair in PAIR.finditer(text):
             between = text[at : pair.start()] + " "

@@ -55,7 +55,7 @@ def outputs(text: str) -> list[tuple[str, str]]:
         for output in (cell.get("outputs") if isinstance(cell, dict) else None) or []:
             if not isinstance(output, dict):
                 continue
-            data = output.get("data") if isinstance(output.get("data"), dict) else {}
+            data: dict = output["data"] if isinstance(output.get("data"), dict) else {}
             if "text/html" in data:
                 found.append(("html", _joined(data["text/html"])))
             elif "text/plain" in data:
@@ -79,7 +79,7 @@ def _joined(value: object) -> str:
 
 def read(text: str) -> Records:
     """The tables of a notebook's outputs, each a run; NotThisFormat where none names a curve."""
-    runs = []
+    runs: list[Run] = []
     for kind, part in outputs(text):
         if kind != "html":
             continue

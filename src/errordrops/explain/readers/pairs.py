@@ -51,7 +51,7 @@ def read(paths: list[Path], reader: Callable, keep: frozenset[str]) -> Records:
         joined = pd.concat([t.reset_index(drop=True) for t in tables], axis=1)
         joined = joined.loc[:, ~joined.columns.duplicated()]
     else:
-        keyed = [_by(table, _column(table, key), key) for table in tables]
+        keyed = [_by(table, column, key) for table in tables if (column := _column(table, key)) is not None]
         joined = pd.concat(keyed, axis=1).sort_index()
         joined = joined.loc[:, ~joined.columns.duplicated()].reset_index(names=key)
     if joined.empty:
@@ -66,8 +66,10 @@ def _named(name: str, split: str) -> str:
 
 
 def _column(table: pd.DataFrame, role: str) -> str | None:
-    names = [n for n in table.columns if (m := meaning(str(n))) and m.role == role and table[n].notna().any()]
-    return min(names, key=lambda n: meaning(str(n)).rank) if names else None
+    found = [
+        (m.rank, str(n)) for n in table.columns if (m := meaning(str(n))) and m.role == role and table[n].notna().any()
+    ]
+    return min(found)[1] if found else None
 
 
 def _by(table: pd.DataFrame, column: str, key: str) -> pd.DataFrame:

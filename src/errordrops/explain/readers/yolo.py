@@ -29,7 +29,7 @@ def read_results(lines: list[str]) -> Records:
     for line in lines:
         found = LINE.match(line)
         numbers = found[4].split() if found else []
-        if len(numbers) != len(LAYOUT):
+        if found is None or len(numbers) != len(LAYOUT):
             raise NotThisFormat("its lines are not those of YOLO's results.txt")
         row = {"epoch": float(found[1])} | {n: float(v) for n, v in zip(LAYOUT, numbers, strict=True) if n}
         rows.append(row)
