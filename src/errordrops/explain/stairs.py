@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .levels import Shift, shift
+from .level_shifts import Shift, shift
 from .moments import Event
 from .readers import Curve
 
