@@ -1,8 +1,9 @@
 """`errordrops explain`: what dropped in a training log of one's own, when, by how much, and what explains it.
 
 `readers` turn a log into curves and settings; `schedule` finds sudden changes of the settings; `events` finds drops
-blind and lays them beside those; `sentences` says it in words, `chart` draws it, `page` writes files; `command` is the
-command line. What is here is loaded when it is asked for: the command's options need no pandas.
+blind and lays them beside those; `explained` holds what was found; `sentences` says it in words, `facts` makes tables
+of it, `chart` draws it, `page` writes files; `answer` puts these together; `command` is the command line. What is here
+is loaded when it is asked for: the command's options need no pandas.
 """
 
 import importlib

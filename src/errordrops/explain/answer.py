@@ -1,30 +1,25 @@
 """The answer for one log: `explain` reads it, finds what happened, and lays it beside the schedule."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..errors import UserError
+from . import facts
 from . import schedule as schedules
-from .change_effects import Decay, Effect, decays
+from .change_effects import decays
 from .events import explained
-from .known_changes import Change, Schedule
-from .moments import Event
-from .readers import Curve, Log, read_frame, read_log
-
-EVENT_COLUMNS = "epoch label curve size ratio confidence cause milestone offset why found".split()
-EFFECT_COLUMNS = "milestone label what curve size low high resolved".split()
-LOOKED = {True: "by looking at the change of the schedule", False: "by comparing levels"}
-CHANGE_COLUMNS = "milestone label what before after".split()
+from .explained import Explained
+from .readers import read_frame, read_log
+from .sentences import answer
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(Explained):
     """What happened in a log and why; printed, it is the answer in plain words.
 
     `drops`, `rises`, `recoveries` (falls that only end a spike), `missed` (changes of the schedule without a visible
@@ -32,80 +27,45 @@ class Explanation:
     is what `--json` prints; `save` writes .html, .png, .svg or .json.
     """
 
-    log: Log
-    schedule: Schedule
-    events: list[Event]
-    unseen: list[Change]
-    measured: list[Effect] = field(default_factory=list)
-    decays: list[Decay] = field(default_factory=list)
-
-    def _events(self, kind: str) -> pd.DataFrame:
-        return pd.DataFrame([event_facts(e) for e in self.events if e.kind == kind], columns=EVENT_COLUMNS)
-
     @property
     def drops(self) -> pd.DataFrame:
         """Sudden, lasting drops: one row per curve and drop."""
-        return self._events("drop")
+        return facts.event_table(self, "drop")
 
     @property
     def rises(self) -> pd.DataFrame:
         """Sudden, lasting rises; their size is negative."""
-        return self._events("rise")
+        return facts.event_table(self, "rise")
 
     @property
     def recoveries(self) -> pd.DataFrame:
         """Falls back from a spike, which are no drops; in words are told those that stand out of the noise."""
-        return self._events("recovery")
+        return facts.event_table(self, "recovery")
 
     @property
     def missed(self) -> pd.DataFrame:
         """Sudden changes of the schedule at which no curve shows anything."""
-        return pd.DataFrame([change_facts(c) for c in self.unseen], columns=CHANGE_COLUMNS)
+        return facts.missed_table(self)
 
     @property
     def effects(self) -> pd.DataFrame:
         """How far each curve's level shifts at each change of the schedule, with the 95 % interval; positive = fell."""
-        return pd.DataFrame([effect_facts(e) for e in self.measured], columns=EFFECT_COLUMNS)
+        return facts.effect_table(self)
 
     @property
     def curves(self) -> pd.DataFrame:
         """Every point of every curve that was understood: columns curve, epoch (ordinal), label, value, judged."""
-        frames = [
-            pd.DataFrame({
-                "curve": c.name, "column": c.column, "epoch": range(1, len(c.values) + 1), "label": c.labels,
-                "value": c.values, "judged": not c.left_out,
-            })
-            for c in self.log.curves
-        ]  # fmt: skip
-        return pd.concat(frames, ignore_index=True)
+        return facts.point_table(self)
 
     def to_dict(self) -> dict[str, Any]:
         """One object of plain numbers and text, without NaN."""
-        changes = [change_facts(c) for c in self.schedule.changes]
-        return {
-            "source": self.log.source,
-            "format": self.log.format,
-            "unit": self.log.axis.unit,
-            "answer": str(self),
-            "drops": [event_facts(e) for e in self.events if e.kind == "drop"],
-            "rises": [event_facts(e) for e in self.events if e.kind == "rise"],
-            "recoveries": [event_facts(e) for e in self.events if e.kind == "recovery"],
-            "missed": [change_facts(c) for c in self.unseen],
-            "effects": [effect_facts(e) for e in self.measured],
-            "schedule": {"kind": self.schedule.kind, "source": self.schedule.source or None, "changes": changes},
-            "curves": [curve_facts(c) for c in self.log.curves],
-            "runs": self.log.runs,
-            "run": self.log.run,
-            "notes": [*self.schedule.notes, *self.log.notes],
-        }
+        return facts.facts(self)
 
     def to_json(self) -> str:
         """`to_dict` as one line of JSON."""
-        return json.dumps(self.to_dict(), allow_nan=False)
+        return facts.as_json(self)
 
     def __str__(self) -> str:
-        from .sentences import answer
-
         return answer(self)
 
     def chart(self):
@@ -159,80 +119,3 @@ def explain(
     else:
         found = schedules.from_log(read)
     return Explanation(read, found, *explained(read, found), decays(read))
-
-
-def finite(value: float | None, digits: int = 6) -> float | int | None:
-    """A number for JSON: whole ones as integers, none for what is not finite."""
-    if value is None or not math.isfinite(value):
-        return None
-    return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(f"{value:.{digits}g}")
-
-
-def milestone(event: Event) -> float | None:
-    """Epochs completed at the change that explains an event; points of its curve where the log has no epochs."""
-    change = event.change
-    if change is None:
-        return None
-    if change.counted:
-        return change.milestone
-    first, last = change.points(event.curve)
-    return float(min(max(event.point, first), last))
-
-
-def event_facts(event: Event) -> dict[str, Any]:
-    """An event as the contract of `--json` has it."""
-    return {
-        "epoch": event.point + 1,
-        "label": finite(event.label, 12),
-        "curve": event.curve.name,
-        "size": finite(event.size),
-        "ratio": None if event.curve.shifted or not event.ratio >= 0 else finite(event.ratio),
-        "confidence": round(event.confidence, 3),
-        "cause": event.cause,
-        "milestone": finite(milestone(event), 12),
-        "offset": event.offset if event.change else None,
-        "why": event.why,
-        "found": "blind" if event.blind else LOOKED[event.change is not None],
-    }
-
-
-def change_facts(change: Change) -> dict[str, Any]:
-    """A change of the schedule."""
-    return {
-        "milestone": finite(change.milestone, 12),
-        "label": finite(change.label, 12),
-        "what": change.what,
-        "before": finite(change.before),
-        "after": finite(change.after),
-    }
-
-
-def effect_facts(effect: Effect) -> dict[str, Any]:
-    """The shift of a curve's level at a change, with its interval; none where it could not be judged."""
-    change, seen = effect.change, effect.shift
-    return {
-        "milestone": finite(change.milestone, 12),
-        "label": finite(change.label, 12),
-        "what": change.what,
-        "curve": effect.curve.name,
-        "size": finite(seen.size if seen else None, 4),
-        "low": finite(seen.low if seen else None, 4),
-        "high": finite(seen.high if seen else None, 4),
-        "resolved": bool(seen and seen.resolved),
-    }
-
-
-def curve_facts(curve: Curve) -> dict[str, Any]:
-    """A curve with its points; errors in percent."""
-    return {
-        "curve": curve.name,
-        "column": curve.column,
-        "split": curve.split or None,
-        "metric": curve.metric,
-        "unit": curve.unit or None,
-        "judged": not curve.left_out,
-        "left_out": curve.left_out or None,
-        "points": curve.how or "as logged",
-        "label": [finite(v, 12) for v in curve.labels],
-        "value": [finite(v, 8) for v in curve.values],
-    }

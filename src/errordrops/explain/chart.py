@@ -1,6 +1,6 @@
 """The picture of an answer: judged curves, drops and rises on them, changes of the schedule, the rate below."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -8,14 +8,12 @@ import pandas as pd
 
 from ..figures import theme
 from ..figures.words import joined, wrap
+from .explained import Explained
 from .first_line import verdict
 from .moments import Event
 from .readers import Curve
 from .rules import ROWS, WIDTH, axis, rate, rules
 from .wording import safe
-
-if TYPE_CHECKING:
-    from .answer import Explanation
 
 HEIGHT = 230
 STYLES = {"test": (0, [1, 0]), "validation": (2, [1, 0]), "": (3, [1, 0]), "train": (1, [6, 3])}
@@ -23,7 +21,7 @@ MARKS = {"drop": ("triangle-down", theme.COLOURS[0]), "rise": ("triangle-up", th
 LONGEST = 40  # characters of a name from the log
 
 
-def draw(explanation: "Explanation") -> alt.VConcatChart:
+def draw(explanation: Explained) -> alt.VConcatChart:
     """Panels for errors and losses over a common axis, and one for the learning rate where the log has it."""
     log = explanation.log
     panels = []
@@ -42,7 +40,7 @@ def draw(explanation: "Explanation") -> alt.VConcatChart:
     return chart.resolve_scale(color="independent", strokeDash="independent", shape="shared")
 
 
-def subtitle(explanation: "Explanation") -> list[str]:
+def subtitle(explanation: Explained) -> list[str]:
     """What marks and rules are, as far as there are any."""
     kinds = {e.kind for e in explanation.events}
     parts = ["Triangles: sudden drops (down) and rises (up)"] if kinds & {"drop", "rise"} else []
@@ -50,14 +48,14 @@ def subtitle(explanation: "Explanation") -> list[str]:
     return ["; ".join(parts)] if parts else []
 
 
-def described(explanation: "Explanation") -> str:
+def described(explanation: Explained) -> str:
     """What a reader who cannot see the picture is told."""
     names = joined([safe(c.name) for c in explanation.log.judged])
     return f"{names} by {explanation.log.axis.unit}. {verdict(explanation)}"
 
 
 def panel(
-    explanation: "Explanation", curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]
+    explanation: Explained, curves: list[Curve], kind: str, span: tuple[float, float], ends: tuple[bool, bool]
 ) -> alt.typing.ChartType:
     """One panel of curves with marks and rules; `ends`: whether it is the first, and the last."""
     unit = explanation.log.axis.unit

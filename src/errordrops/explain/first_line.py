@@ -1,21 +1,17 @@
 """The first line of the answer: what went wrong, and what the drops are due to."""
 
-from typing import TYPE_CHECKING
-
 from ..detector.drop_rule import AFTER, BEFORE
 from ..figures.words import count, joined
 from .clauses import sides
+from .explained import Explained
 from .faults import worst
 from .moments import Event, early, nearest, together
 from .wording import after, amount, capital, distance, level, listed, number, safe, told
 
-if TYPE_CHECKING:
-    from .answer import Explanation
-
 LEAST = BEFORE + AFTER  # evaluated points of a curve in which the detector can find a drop
 
 
-def verdict(explanation: "Explanation") -> str:
+def verdict(explanation: Explained) -> str:
     """One sentence or two on what went wrong and on all drops."""
     first = went_wrong(explanation)
     drops = together([e for e in explanation.events if e.kind == "drop"])
@@ -24,7 +20,7 @@ def verdict(explanation: "Explanation") -> str:
     return f"{first} {of_drops(drops, explanation)}".strip()
 
 
-def of_drops(drops: list[list[Event]], explanation: "Explanation") -> str:
+def of_drops(drops: list[list[Event]], explanation: Explained) -> str:
     """One sentence on all drops."""
     if not drops:
         return nothing(explanation)
@@ -62,7 +58,7 @@ def _shared(groups: list[list[Event]]) -> str | None:
     return SHARED[best] if best and causes else None
 
 
-def went_wrong(explanation: "Explanation") -> str:
+def went_wrong(explanation: Explained) -> str:
     """The first sentence where training diverged, collapsed, or an error rose and stayed; empty elsewhere."""
     fault = worst(explanation.log, explanation.events)
     if fault is None:
@@ -94,7 +90,7 @@ def levels(event: Event) -> str:
     return f"from {level(before, event.curve.unit)} to {level(after, event.curve.unit)}"
 
 
-def nothing(explanation: "Explanation") -> str:
+def nothing(explanation: Explained) -> str:
     """The verdict where there is no drop."""
     longest = max(len(curve.values) for curve in explanation.log.judged)
     if longest < LEAST:
@@ -113,7 +109,7 @@ def nothing(explanation: "Explanation") -> str:
     return "No sudden, lasting drop was found in this log."
 
 
-def all_before(groups: list[list[Event]], explanation: "Explanation") -> str:
+def all_before(groups: list[list[Event]], explanation: Explained) -> str:
     """The verdict where every drop comes before the change that it was laid to."""
     if len(groups) == 1:
         return f"The drop ({listed(groups)}) comes {before(nearest(groups[0]), explanation)}."
@@ -124,7 +120,7 @@ def all_before(groups: list[list[Event]], explanation: "Explanation") -> str:
 
 
 def mixed(
-    at: list[list[Event]], early_ones: list[list[Event]], others: list[list[Event]], explanation: "Explanation"
+    at: list[list[Event]], early_ones: list[list[Event]], others: list[list[Event]], explanation: Explained
 ) -> str:
     """The verdict where some drops are at a change of the schedule, or just before one, and others are not."""
     told = []
@@ -144,7 +140,7 @@ def mixed(
     return " ".join(told)
 
 
-def before(event: Event, explanation: "Explanation") -> str:
+def before(event: Event, explanation: Explained) -> str:
     """`one epoch before the change that you stated (after 31 epochs): perhaps ...; otherwise ...`.
 
     A cause cannot come after its effect; but people count epochs in two ways, and some loops log a rate late.
@@ -164,7 +160,7 @@ def before(event: Event, explanation: "Explanation") -> str:
     return f"{far} before {named}: perhaps {perhaps}; otherwise that change is not its cause"
 
 
-def later(event: Event, explanation: "Explanation") -> str:
+def later(event: Event, explanation: Explained) -> str:
     """`, one point later (some loops log the rate after scheduler.step(): then the change was after 30)`."""
     change, source = event.change, explanation.schedule.source
     assert change is not None, "an event after a change has one"

@@ -7,48 +7,48 @@ this page's two scripts run, and nothing be fetched.
 import base64
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from ..figures.embedding import bundle, cell, spec_json
 from ..files import write_bytes, write_text
+from .explained import Explained
+from .facts import as_json
 from .first_line import verdict
 from .moments import nearest, together
 from .sentences import answer, because, missed, rhythms, schedule, told_rhythm, told_sizes
 from .wording import capital, first, place, safe
 
-if TYPE_CHECKING:
-    from .answer import Explanation
-
 HERE = Path(__file__).parent
 ENDINGS = (".html", ".png", ".svg", ".json")
 
 
-def write(explanation: "Explanation", path: Path) -> Path:
+def write(explanation: Explained, path: Path) -> Path:
     """Write the file that the ending of `path` names. UserError for another ending, or where it cannot be written."""
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise UserError(f"{path} must end in {', '.join(ENDINGS)}")
     try:
         if ending == ".json":
-            write_text(path, explanation.to_json() + "\n")
+            write_text(path, as_json(explanation) + "\n")
         elif ending == ".html":
             write_text(path, page(explanation))
         else:
             from ..figures import theme
+            from .chart import draw
 
-            spec = theme.specification(explanation.chart())
+            spec = theme.specification(draw(explanation))
             write_bytes(path, theme.svg(spec).encode() if ending == ".svg" else theme.png(spec))
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
     return path
 
 
-def page(explanation: "Explanation") -> str:
+def page(explanation: Explained) -> str:
     """The page as one string."""
     from ..figures import theme
+    from .chart import draw
 
-    spec = theme.specification(explanation.chart())
+    spec = theme.specification(draw(explanation))
     title = spec.pop("title")  # the page says it in its heading
     legend = title.get("subtitle", "") if isinstance(title, dict) else ""
     legend = " ".join(legend) if isinstance(legend, list) else legend
@@ -79,7 +79,7 @@ def digest(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def body(explanation: "Explanation") -> list[str]:
+def body(explanation: Explained) -> list[str]:
     """Heading and verdict."""
     log = explanation.log
     read = f"{log.format}, {log.records:,} records, by {log.axis.unit}"
@@ -90,7 +90,7 @@ def body(explanation: "Explanation") -> list[str]:
     ]
 
 
-def details(explanation: "Explanation") -> list[str]:
+def details(explanation: Explained) -> list[str]:
     """The table of drops and rises, what was missed, the curves, notes."""
     out = []
     groups = together([e for e in explanation.events if e.kind != "recovery" and e.cause != "periodic"])

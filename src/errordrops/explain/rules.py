@@ -1,17 +1,15 @@
 """What stands on the horizontal axis of the picture: changes of the schedule as rules, and the learning rate."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from ..figures import theme
+from .explained import Explained
 from .known_changes import Change
 from .wording import number
-
-if TYPE_CHECKING:
-    from .answer import Explanation
 
 WIDTH, LOW = 640, 70
 ROWS = 4500  # per data set, below Altair's limit of 5,000
@@ -25,7 +23,7 @@ def axis(unit: str, span: tuple[float, float], last: bool) -> alt.X:
     return alt.X("label:Q", scale=alt.Scale(domain=list(span), nice=False, clamp=False), axis=shown)
 
 
-def between(change: Change, explanation: "Explanation") -> float:
+def between(change: Change, explanation: Explained) -> float:
     """Where a change stands, in the log's own labels: half way between the last point before it and the first after it.
 
     Of all judged curves the narrowest such gap. Where the log does not tell at which of several points a curve first
@@ -44,7 +42,7 @@ def between(change: Change, explanation: "Explanation") -> float:
     return (max(low for low, _ in gaps) + min(high for _, high in gaps)) / 2 if gaps else change.label
 
 
-def rules(explanation: "Explanation", span: tuple[float, float], labelled: bool) -> list[alt.Chart]:
+def rules(explanation: Explained, span: tuple[float, float], labelled: bool) -> list[alt.Chart]:
     """Rules at changes of the schedule; above the first panel what changed, as far as there is room."""
     places = sorted(((between(c, explanation), said(c)) for c in explanation.schedule.changes), key=lambda p: p[0])
     rows = pd.DataFrame([{"label": x, "what": what} for x, what in places if span[0] <= x <= span[1]][:200])
@@ -90,7 +88,7 @@ def said(change: Change) -> str:
     return f"{told}, batch {'×' if grown > 1 else '÷'} {number(round(max(grown, 1 / grown), 2))}"
 
 
-def steps(explanation: "Explanation") -> pd.DataFrame:
+def steps(explanation: Explained) -> pd.DataFrame:
     """The learning rate as steps: columns label, where a rate begins, and rate; the last row is where the log ends.
 
     A sudden change stands where its rule does, any other half way between the records that show the old and the new.
@@ -112,7 +110,7 @@ def steps(explanation: "Explanation") -> pd.DataFrame:
     return table.astype(float).query("rate > 0").drop_duplicates()
 
 
-def rate(explanation: "Explanation", span: tuple[float, float]) -> alt.typing.ChartType:
+def rate(explanation: Explained, span: tuple[float, float]) -> alt.typing.ChartType:
     """The learning rate as the log has it."""
     table = steps(explanation)
     unit = explanation.log.axis.unit

@@ -1,11 +1,10 @@
 """The answer in plain words. Pure: an explanation in, lines of text out. Intervals (±) are of 95 %."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ..figures.words import count, joined
 from .change_effects import Decay, Effect
+from .explained import Explained
 from .first_line import LEAST, before, later, levels, verdict
 from .known_changes import Change
 from .moments import SIDE, Event, nearest, together
@@ -13,11 +12,8 @@ from .readers import Curve
 from .spikes import stands_out
 from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when, with_half
 
-if TYPE_CHECKING:
-    from .answer import Explanation
 
-
-def answer(explanation: "Explanation") -> str:
+def answer(explanation: Explained) -> str:
     """The verdict, the schedule, each drop with its cause, what was missed, and notes."""
     parts = [verdict(explanation), "", *read(explanation), "", *happened(explanation)]
     parts += missed(explanation)
@@ -27,13 +23,13 @@ def answer(explanation: "Explanation") -> str:
     return "\n".join(parts).rstrip()
 
 
-def told_sizes(group: list[Event], explanation: "Explanation") -> list[str]:
+def told_sizes(group: list[Event], explanation: Explained) -> list[str]:
     """What happened in each curve of a group; curves that were evaluated later say when."""
     start = first(group).label
     return [size(e, explanation) if e.label == start else f"{size(e, explanation)}, at {when(e)}" for e in group]
 
 
-def read(explanation: "Explanation") -> list[str]:
+def read(explanation: Explained) -> list[str]:
     """What was read, which curves were judged, and the schedule."""
     log = explanation.log
     lines = [f"Read: {safe(log.source)} ({log.format}, {count(log.records, 'record')}, by {log.axis.unit})"]
@@ -47,7 +43,7 @@ def judged(curve: Curve) -> str:
     return f"{safe(curve.name)} ({', '.join(filter(None, [f'{len(curve.values)} points', curve.how, short]))})"
 
 
-def schedule(explanation: "Explanation") -> str:
+def schedule(explanation: Explained) -> str:
     """One sentence on the schedule and where it is known from."""
     found = explanation.schedule
     if found.kind == "unknown":
@@ -61,7 +57,7 @@ def schedule(explanation: "Explanation") -> str:
     return f"{'; '.join([*changes, gradual]).rstrip('; ')} ({found.source})"
 
 
-def happened(explanation: "Explanation") -> list[str]:
+def happened(explanation: Explained) -> list[str]:
     """A paragraph for each drop and rise; recoveries in one line."""
     lines = []
     lasting = [e for e in explanation.events if e.kind != "recovery"]
@@ -86,7 +82,7 @@ def raised(group: list[Event]) -> str:
     return ", where the rate was raised" if any("rate was raised" in e.why for e in group) else ""
 
 
-def rhythms(explanation: "Explanation") -> list[list[Event]]:
+def rhythms(explanation: Explained) -> list[list[Event]]:
     """Periodic events, together by curve and kind."""
     groups: dict[tuple, list[Event]] = {}
     for event in explanation.events:
@@ -107,7 +103,7 @@ def told_rhythm(group: list[Event]) -> str:
     )
 
 
-def size(event: Event, explanation: "Explanation | None" = None) -> str:
+def size(event: Event, explanation: Explained | None = None) -> str:
     """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not
     very."""
     effect = effect_of(event, explanation)
@@ -123,7 +119,7 @@ def size(event: Event, explanation: "Explanation | None" = None) -> str:
     return f"{safe(event.curve.name)} {verb} by {text}{between}{doubt}"
 
 
-def effect_of(event: Event, explanation: "Explanation | None"):
+def effect_of(event: Event, explanation: Explained | None):
     """The effect with its interval at the change that explains an event, None where there is none."""
     if explanation is None or event.change is None:
         return None
@@ -131,7 +127,7 @@ def effect_of(event: Event, explanation: "Explanation | None"):
     return found[0] if found else None
 
 
-def because(event: Event, explanation: "Explanation") -> str:
+def because(event: Event, explanation: Explained) -> str:
     """The cause in a sentence."""
     change = event.change
     if change is None:
@@ -151,7 +147,7 @@ def because(event: Event, explanation: "Explanation") -> str:
     return f"At a change of the schedule: {what}{where}.{effect}"
 
 
-def first_after(event: Event, explanation: "Explanation") -> str:
+def first_after(event: Event, explanation: Explained) -> str:
     """`, in the first epoch after it`; nothing where the log does not date the change so well."""
     change, axis = event.change, explanation.log.axis
     if change is None or between_labels(change, explanation):
@@ -164,7 +160,7 @@ def first_after(event: Event, explanation: "Explanation") -> str:
     return ", in the first point after it"
 
 
-def missed(explanation: "Explanation") -> list[str]:
+def missed(explanation: Explained) -> list[str]:
     """Changes of the schedule that no curve shows, each with what can be said of every curve; those too near an end
     to be judged; what a gradual decay brought."""
     judged_at = [e for e in explanation.measured if e.shift is not None]
@@ -233,13 +229,13 @@ def decayed(decay: Decay, unit: str) -> str:
     )
 
 
-def _listed(changes: list[Change], explanation: "Explanation") -> str:
+def _listed(changes: list[Change], explanation: Explained) -> str:
     """Up to eight changes with their times."""
     names = [f"{told(c)} {after(c, explanation)}" for c in changes[:8]]
     return f"{'; '.join(names)}{f' and {len(changes) - 8} more' if len(changes) > 8 else ''}"
 
 
-def looks_like(explanation: "Explanation") -> str:
+def looks_like(explanation: Explained) -> str:
     """With no schedule known: what the times and shapes of the drops look like."""
     drops = together([e for e in explanation.events if e.kind == "drop" and e.cause == "unknown"])
     if explanation.schedule.known or not drops:

@@ -2,14 +2,11 @@
 
 import math
 import textwrap
-from typing import TYPE_CHECKING
 
 from ..figures.words import count, joined
+from .explained import Explained
 from .known_changes import Change
 from .moments import Event
-
-if TYPE_CHECKING:
-    from .answer import Explanation
 
 WIDTH = 100
 CONTROL = {c: None for c in (*range(32), *range(127, 160))}
@@ -66,7 +63,7 @@ def when(event: Event) -> str:
     return f"{event.unit} {number(event.shown)}"
 
 
-def place(event: Event, explanation: "Explanation") -> str:
+def place(event: Event, explanation: Explained) -> str:
     """`epoch 31`, or `epoch 30 of the log (its 31st point)` where the log's number is not the ordinal of the point."""
     nth = event.point + 1
     if event.unit != "epoch" or event.label == nth or event.whole:
@@ -89,7 +86,7 @@ def told(change: Change) -> str:
     return f"{change.what} {number(change.before)} to {number(change.after)}{both}"
 
 
-def after(change: Change, explanation: "Explanation") -> str:
+def after(change: Change, explanation: Explained) -> str:
     """`after 30 epochs`, or `at step 32,000`, where the log first shows the new setting; `between epochs 80 and 95`
     where it shows it late."""
     axis = explanation.log.axis
@@ -105,7 +102,7 @@ def after(change: Change, explanation: "Explanation") -> str:
     return f"at {axis.unit} {number(change.label)}"
 
 
-def between_labels(change: Change, explanation: "Explanation") -> tuple[float, float] | None:
+def between_labels(change: Change, explanation: Explained) -> tuple[float, float] | None:
     """The last label with the old setting and the first with the new, where more than one point of the finest curve
     lies between them; None where the log dates the change."""
     labels = explanation.log.axis.labels
@@ -155,7 +152,7 @@ def level(value: float, unit: str) -> str:
     return rounded(value, 3, significant=True)
 
 
-def distance(event: Event, explanation: "Explanation") -> tuple[str, float | None]:
+def distance(event: Event, explanation: Explained) -> tuple[str, float | None]:
     """How far an event lies from the points at which its change can show: (`one epoch`, the milestone that would fit).
 
     (`one point`, None) where a point of the curve is not an epoch, so that no other milestone can be named.
