@@ -1,8 +1,9 @@
 """Training logs of other people's programs: read as they are, and turned into curves and settings.
 
-`registry` finds the reader by looking at the bytes; each reader (tables, jsons, console, caffe, events, folders) hands
-over a table of records; `words` says what columns mean by their names; `axis` finds epochs or steps and restarts;
-`curves` makes the points that are judged.
+`registry` finds the reader by looking at the bytes; each reader (text_tables, jsons, console, caffe, tensorboard,
+folders) hands over a table of records; `column_names` says what columns mean by their names; `axis` finds epochs or
+steps and restarts; `curve_points` makes the points that are judged, `log_settings` the settings; `log_curves` puts them
+together into the data of `understood`.
 """
 
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pandas as pd
 
 from . import registry
-from .log_curves import Curve, Log, understand
+from .log_curves import understand
 from .records import LogError, NotThisFormat, NotUnderstood
 from .text_tables import from_frame
+from .understood import Curve, Log
 from .unknown import NoCurve
 
 __all__ = ["Curve", "Log", "LogError", "NoCurve", "read_frame", "read_log"]

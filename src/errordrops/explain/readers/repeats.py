@@ -1,24 +1,21 @@
 """Curves of one name: the same quantity in another form, which is left out, or another one, which gets its own name."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .column_names import words
-
-if TYPE_CHECKING:
-    from .log_curves import Curve
+from .understood import Curve
 
 
-def without_repeats(curves: "list[Curve]", ranks: dict[str, int], given: set[str]) -> "list[Curve]":
+def without_repeats(curves: list[Curve], ranks: dict[str, int], given: set[str]) -> list[Curve]:
     """The same curves, with a reason in `left_out` for those that repeat another or tell nothing more."""
     best: dict[str, Curve] = {}
     most: dict[str, int] = {}
     for curve in curves:
         most[curve.name] = max(most.get(curve.name, 0), len(curve.values))
 
-    def strength(curve: "Curve") -> tuple:
+    def strength(curve: Curve) -> tuple:
         """Of two of one name which counts: what the user named, what moves, what is long, what has the plain name."""
         long = len(curve.values) >= most[curve.name] / 2
         return curve.column in given, bool(np.ptp(curve.values)), long, -ranks[curve.column]
@@ -64,7 +61,7 @@ def without_repeats(curves: "list[Curve]", ranks: dict[str, int], given: set[str
 VARIANTS = frozenset("step epoch batch minibatch ema avg average mean running smooth smoothed nll total".split())
 
 
-def _distinct(curve: "Curve", rival: "Curve") -> "Curve":
+def _distinct(curve: Curve, rival: Curve) -> Curve:
     """A curve that has the name of another: under a name of its own where it is another quantity (a head, an evaluation
     set), as it is where it is the same one in another form."""
     mine, other = words(curve.column), words(rival.column)
@@ -74,7 +71,7 @@ def _distinct(curve: "Curve", rival: "Curve") -> "Curve":
     return replace(curve, name=f"{curve.name} ({' '.join(apart) or curve.column})")
 
 
-def _told_apart(curve: "Curve", curves: "list[Curve]") -> "Curve":
+def _told_apart(curve: Curve, curves: list[Curve]) -> Curve:
     """The curve that has the plain name under a name of its own too, where others were given theirs and it has words
     that they lack: `validation error (mnist)` beside `validation error (svhn)`."""
     others = [c for c in curves if c is not curve and c.name.startswith(f"{curve.name} (")]
@@ -84,7 +81,7 @@ def _told_apart(curve: "Curve", curves: "list[Curve]") -> "Curve":
     return replace(curve, name=f"{curve.name} ({' '.join(apart)})") if apart else curve
 
 
-def _alike(one: "Curve", other: "Curve") -> bool:
+def _alike(one: Curve, other: Curve) -> bool:
     """Whether two curves have about the same values, at whatever points."""
     if len(one.values) < 2 or len(other.values) < 2:
         return True
@@ -93,7 +90,7 @@ def _alike(one: "Curve", other: "Curve") -> bool:
     return float(np.median(np.abs(seen - one.values))) < 0.02 * scale
 
 
-def _best_of(curve: "Curve", curves: "list[Curve]") -> "Curve | None":
+def _best_of(curve: Curve, curves: list[Curve]) -> Curve | None:
     """The curve of which this one is the best value so far, None for a curve of its own."""
     for other in curves:
         if other is curve or other.kind != curve.kind or len(other.values) != len(curve.values) or curve.shifted:
@@ -104,7 +101,7 @@ def _best_of(curve: "Curve", curves: "list[Curve]") -> "Curve | None":
     return None
 
 
-def _lesser(curve: "Curve", best: "dict[str, Curve]") -> bool:
+def _lesser(curve: Curve, best: dict[str, Curve]) -> bool:
     """Whether another score of the split, or its error, tells more: mAP before precision and recall."""
     if f"{curve.split} error".strip() in best:
         return True
