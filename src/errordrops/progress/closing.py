@@ -9,7 +9,7 @@ from typing import Any
 
 from ..results.verdicts import FAILS, HOLDS, PRIMARY, verdict
 
-DROP = re.compile(r"([a-z][a-z0-9_-]*)\.m(\d+)\.drop")  # ids are names that stay
+LEVEL = re.compile(r"([a-z][a-z0-9_-]*)\.m(\d+)\.level")  # ids are names that stay
 SHOWN = ("step", "batch", "hybrid", "restored", "swap")
 
 
@@ -22,10 +22,10 @@ def closing(study: str, page: Path) -> list[str]:
 
 
 def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line: at each change how much further test error fell in each arm than without the change."""
+    """One line: at each change how much lower test error is in each arm than without the change, over up to five epochs."""
     found: dict[int, list[str]] = {}
     for claim in claims:
-        named = DROP.fullmatch(claim["id"])
+        named = LEVEL.fullmatch(claim["id"])
         if named and named[1] in SHOWN and claim.get("value") is not None:
             low, high = claim["ci_low"], claim["ci_high"]
             interval = "" if low is None or high is None else f" [{_fall(high)}, {_fall(low)}]"
@@ -33,7 +33,7 @@ def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     if not found:
         return []
     parts = [f"after epoch {epoch} {', '.join(arms)}" for epoch, arms in sorted(found.items())]
-    return [f"Drop of test error beyond that without the change, in points: {'; '.join(parts)}"]
+    return [f"Drop of test error over the next epochs, beyond that without the change, in points: {'; '.join(parts)}"]
 
 
 def _fall(change: float) -> str:
