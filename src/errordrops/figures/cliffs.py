@@ -8,6 +8,7 @@ from . import panels, parts, theme, words
 HEIGHT = 140
 # thin lines of training error: what is beside the arm since a change
 UNCHANGED, PUT_BACK = "training error without the change", "training error with the noise put back"
+SAID = {UNCHANGED: "nothing changed", PUT_BACK: "noise put back"}
 THIN = {UNCHANGED: theme.GREY, PUT_BACK: theme.COLOURS[2]}
 LINES = {"test": ("test error", theme.COLOURS[1], [1, 0]), "train": ("training error", theme.COLOURS[0], [6, 3])}
 
@@ -102,6 +103,11 @@ def layers(rows: pd.DataFrame, own: list[int], domain: list[float], what: str, t
                 x.axis(None), y, tooltip=tips
             ),
         ]
+        highest = group[group["epoch"] == group["epoch"].max()].sort_values("mean").tail(1)
+        named = alt.Chart(highest.assign(label=SAID[name])).mark_text(
+            align="right", dx=-4, dy=-9, fontSize=11, color=THIN[name]
+        )
+        below.append(named.encode(x.axis(None), y, text="label:N"))
     rules = parts.rules({m: ["this schedule"] for m in own}, end, labelled=True, what=what)
     return [*rules, *below, line, *said, hover]
 
