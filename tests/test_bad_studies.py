@@ -246,7 +246,12 @@ def test_names_that_leave_the_folder_are_no_studies(place, tmp_path):
 
 
 def test_a_factor_beyond_all_numbers_is_refused(place):
-    content = parse(QUICK.read_bytes()) | {"study": "drawn", "factor": 9e15, "milestones": list(range(1, 29))}
+    content = parse(QUICK.read_bytes()) | {
+        "study": "drawn",
+        "factor": 9e15,
+        "milestones": list(range(1, 25)),
+        "holds": [],
+    }
     for rule in ("step", "batch", "hybrid", "cosine", "ramp"):
         assert "factor" in refusal(place, content | {"arms": ["none", rule]})
     assert "factor" in refusal(place, content | {"arms": ["none", "step"], "max_batch": 9600})
@@ -261,8 +266,8 @@ def test_text_in_any_script_and_keys_written_over_lines(place):
 
 
 def test_five_hundred_arms_plan_in_time(place):
-    arms = ["none", *({"name": f"a{i}", "rule": "step", "milestones": [1 + i % 28, 29]} for i in range(499))]
-    content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": arms, "seeds": 2}
+    arms = ["none", *({"name": f"a{i}", "rule": "step", "milestones": [1 + i % 23, 24]} for i in range(499))]
+    content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": arms, "seeds": 2, "holds": []}
     began = time.process_time()
     loaded = load(place, content)
     assert len(plan.runs(loaded)) == 1000
@@ -306,11 +311,11 @@ def test_a_value_that_cannot_be_read_is_told_with_its_line(place, value):
 
 
 def test_a_warm_up_beyond_the_last_epoch_is_refused(place):
-    content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": ["none"], "claims": {}}
+    content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": ["none"], "claims": {}, "holds": []}
     content = {key: value for key, value in content.items() if key not in ("companion", "published", "probes")}
-    assert load(place, content | {"warmup": {"epochs": 30, "from": 0.1}}).warmup
-    told = refusal(place, content | {"warmup": {"epochs": 31, "from": 0.1}})
-    assert "warmup.epochs: 31 is beyond the last epoch (30)" in told
+    assert load(place, content | {"warmup": {"epochs": 25, "from": 0.1}}).warmup
+    told = refusal(place, content | {"warmup": {"epochs": 26, "from": 0.1}})
+    assert "warmup.epochs: 26 is beyond the last epoch (25)" in told
 
 
 def test_a_long_folder_is_shown_cut_short(place):

@@ -126,7 +126,10 @@ def test_an_arm_with_drawn_dates_changes_there_in_each_seed(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "expected"),
     [
-        ({"holds": [{"of": "step", "milestone": 15}]}, "holds[0].milestone: arm 'step' does not change after 15"),
+        (
+            {"holds": [{"of": "step", "milestone": 15}]},
+            "holds[0].milestone: arm 'step' changes after [10, 20], not after 15",
+        ),
         (
             {"holds": [{"of": "step", "milestone": 20, "epochs": 11}]},
             "holds[0].milestone: epoch 20 + 11 epochs is beyond",

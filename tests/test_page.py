@@ -101,7 +101,7 @@ def test_every_chart_is_drawn(visit):
         ".chart", "boxes => boxes.map(b => [b.querySelectorAll('svg path, svg text').length, b.dataset.chart])"
     )
     # not in the planted curves: the page leaves them out
-    empty = {"controls", "reversal", "weight_norm", "slider", "optimizers"}
+    empty = {"controls", "reversal", "weight_norm", "slider", "optimizers", "sharpness"}
     assert {name for _, name in marks} == set(figures.FIGURES) - empty
     assert not [name for drawn, name in marks if drawn <= 20]
     assert page.locator(".chart svg[role=img][aria-label]").count() == len(figures.FIGURES) - len(empty)

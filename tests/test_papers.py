@@ -84,9 +84,10 @@ def test_a_depth_that_there_is_not_is_told():
 
 def test_the_photographs_fit_what_was_reckoned():
     photographs = paper("photographs")
-    assert plan.totals(photographs)["epochs"] == 480
-    assert (photographs.epochs, photographs.milestones, len(photographs.seeds)) == (90, (30, 60), 2)
-    assert [arm.name for arm in photographs.arms] == ["none", "step", "batch", "hybrid"]
+    assert plan.totals(photographs)["epochs"] == 900
+    assert (photographs.epochs, photographs.milestones, len(photographs.seeds)) == (90, (30, 60), 3)
+    names = ["none", "step", "batch", "hybrid", "restored", "swap", "hold-step-60", "hold-batch-60"]
+    assert [arm.name for arm in photographs.arms] == names
 
 
 def test_each_optimiser_has_a_control_and_shares_epochs_with_it_alone(tmp_path):

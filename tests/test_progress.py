@@ -264,13 +264,13 @@ def claim(id, value, low, high, holds, **more):
 def test_the_last_lines_are_those_of_the_claims(tmp_path):
     layout = Layout(tmp_path)
     found = [
-        claim("step.m1.drop", -3.85, -6.6, -1.1, True, rank="primary"),
-        claim("batch.m1.drop", -3.54, None, None, None, rank="primary"),
-        claim("step.m2.drop", -1.82, -3.67, 0.04, False, rank="secondary"),
+        claim("step.m1.level", -3.85, -6.6, -1.1, True, rank="primary"),
+        claim("batch.m1.level", -3.54, None, None, None, rank="primary"),
+        claim("step.m2.level", -1.82, -3.67, 0.04, False, rank="secondary"),
     ]
     layout.claims.write_text(json.dumps(found))
     assert closing.closing("quick", layout.report) == [
-        "Drop of test error beyond that without the change, in points: "
+        "Drop of test error over the next epochs, beyond that without the change, in points: "
         "after epoch 10 step 3.9 [1.1, 6.6], batch 3.5; after epoch 20 step 1.8 [0.0, 3.7]",
         "1 of 2 primary claims hold, 0 do not, 1 are not decided",
         f"Page: {layout.report}   (errordrops open quick shows it)",

@@ -151,7 +151,7 @@ def test_the_warm_up_rises_evenly_to_the_rate(tmp_path):
     assert warm.rate(6, 0, setting) == 3.2 == trainer(tmp_path).rate(1, 0, setting)
     used = []
     monkey = warm.optimizer.step
-    warm.optimizer.step = lambda rate, momentum: used.append(rate) or monkey(rate, momentum)
+    warm.optimizer.step = lambda rate, *more: used.append(rate) or monkey(rate, *more)
     warm.train_epoch(1, setting)
     assert used == pytest.approx([0.1 + 3.1 * k / 50 for k in range(10)])
 

@@ -9,10 +9,11 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy, pad, relu
 
+from errordrops.data.draw import of_seed
 from errordrops.results.curves import read_run
 from errordrops.study.plan import find_run
 from errordrops.training.runs import train_run
-from networks import tiny
+from networks import DATASET, tiny
 
 
 class Block(nn.Module):
@@ -59,6 +60,8 @@ def measured(layout, arm, epoch, dtype):
     model = ResNet8()
     model.load_state_dict(weights)
     model, data = model.to(dtype), load_file(layout.data)
+    order = torch.from_numpy(of_seed(DATASET, data["train_labels"].numpy(), 0)["train"])  # each seed draws its own
+    data |= {name: data[name][order] for name in ("train_images", "train_labels")}
     mean, std = data["mean"].to(dtype), data["std"].to(dtype)
     found = {}
     with torch.no_grad():
