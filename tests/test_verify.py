@@ -10,7 +10,7 @@ from errordrops.errors import UserError
 from errordrops.results import verify
 from errordrops.results.intervals import Interval
 from errordrops.results.layout import Layout
-from errordrops.results.verdicts import at_least, claim
+from errordrops.results.verdicts import FAILS, at_least, claim
 from errordrops.results.verify import differences
 from errordrops.study.study import REPOSITORY
 
@@ -143,7 +143,7 @@ def test_equal_results_agree(project, quick, capsys):
 def test_a_reversed_claim_is_told_first_and_by_the_exit_code(project, quick, capsys):
     claims = copy.deepcopy(quick[0])
     (changed,) = (one for one in claims if one["id"] == "step.m1.level")
-    changed |= {"value": 0.5, "ci_low": 0.1, "ci_high": 0.9, "holds": False}
+    changed |= {"value": 0.5, "ci_low": 0.1, "ci_high": 0.9, "holds": False, "verdict": FAILS}
     project(claims, quick[1] | {"errordrops": "9.0"})
     code, out, _ = call(capsys)
     assert code == 1

@@ -23,8 +23,8 @@ def test_a_run_waits_for_the_run_that_it_forks_from(flow):
 
     assert waits_for("none", "30") == []
     assert waits_for("plateau", "31") == ["results/evidence/runs/none/seed31/curve.csv"]
-    assert waits_for("placebo-step-20-2", "32") == ["results/evidence/runs/hold-step-20/seed32/curve.csv"]
-    assert waits_for("step", "32") == ["results/evidence/runs/hold-step-20/seed32/curve.csv"]
+    assert waits_for("placebo-step-20-2", "31") == ["results/evidence/runs/hold-step-20/seed31/curve.csv"]
+    assert waits_for("step", "31") == ["results/evidence/runs/hold-step-20/seed31/curve.csv"]
 
 
 def test_a_fork_waits_for_what_is_foretold_of_it(flow):

@@ -22,7 +22,7 @@ def closing(study: str, page: Path) -> list[str]:
 
 
 def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """One line: at each change how much lower test error is in each arm than without the change, over up to five epochs."""
+    """One line: at each change how much lower test error is in each arm than without it, over up to five epochs."""
     found: dict[int, list[str]] = {}
     for claim in claims:
         named = LEVEL.fullmatch(claim["id"])
