@@ -5,6 +5,7 @@ import os
 import struct
 
 import numpy as np
+import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ import written_consoles  # adds its formats to the list
 import written_logs
 from errordrops.errors import UserError
 from errordrops.explain.readers import read_log
+from errordrops.explain.readers.reshape import reshaped
 
 assert written_consoles.sacred in written_logs.WRITERS
 RUN = written_logs.run()
@@ -88,3 +90,8 @@ def test_any_bytes_are_read_or_refused(tmp_path, content):
         head = struct.pack("<QI", 20, 0) + b"\x1a\rbrain.Event:2     " + b"\0" * 4
         path.write_bytes(head + content)
         read_anything(path)
+
+
+def test_a_table_whose_column_of_names_is_empty_stays_as_it_was():
+    table = pd.DataFrame({"key": [None, None], "value": [1.0, 2.0]}, dtype=object)
+    assert reshaped(table, "log")[0] is table

@@ -4,6 +4,9 @@ import functools
 import html
 import json
 import re
+from pathlib import Path
+
+MADE = Path(__file__).parent / "vega.js"  # in a wheel: hatch_build.py
 
 
 def cell(value: object) -> str:
@@ -24,8 +27,12 @@ def spec_json(spec: dict) -> str:
 @functools.cache
 def bundle() -> str:
     """The libraries as one script; made once a process, since that takes seconds."""
-    import vl_convert  # 40 MB of compiled code that only a render needs
-
-    code = vl_convert.javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")
+    code = MADE.read_text(encoding="utf-8") if MADE.exists() else _made()
     # inside a script element these would end it or open a comment; both only occur within strings
     return re.sub(r"</(?=script)", r"<\\/", code, flags=re.IGNORECASE).replace("<!--", "<\\!--")
+
+
+def _made() -> str:
+    from .theme import renderer
+
+    return renderer().javascript_bundle(snippet="window.vegaEmbed = vegaEmbed;")

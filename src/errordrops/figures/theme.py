@@ -5,10 +5,12 @@ own config wins over that theme, so text colours are left unset here and everyth
 arms) has a contrast of at least 3 to both backgrounds.
 """
 
+from types import ModuleType
 from typing import Any
 
 import altair as alt
-import vl_convert
+
+from ..errors import UserError
 
 FONT = "system-ui, -apple-system, Segoe UI, Roboto, Helvetica, Arial, sans-serif"
 GREY = "#808080"
@@ -89,12 +91,21 @@ def _unseen(part: dict) -> bool:
 
 def svg(spec: dict) -> str:
     """Picture of the default state, transparent."""
-    return vl_convert.vegalite_to_svg(still(spec), vl_version=_version())
+    return renderer().vegalite_to_svg(still(spec), vl_version=_version())
 
 
 def png(spec: dict) -> bytes:
     """Picture of the default state on white, at twice the size."""
-    return vl_convert.vegalite_to_png(still(spec) | {"background": "white"}, vl_version=_version(), scale=2)
+    return renderer().vegalite_to_png(still(spec) | {"background": "white"}, vl_version=_version(), scale=2)
+
+
+def renderer() -> ModuleType:
+    """vl-convert. UserError where it is not installed."""
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise UserError("pictures need a package that is not installed: pip install 'errordrops[pictures]'") from error
+    return vl_convert
 
 
 def _version() -> str:

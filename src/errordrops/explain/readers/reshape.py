@@ -74,6 +74,8 @@ def is_split(column: pd.Series) -> bool:
 def pivoted(table: pd.DataFrame, groups: dict[str, pd.DataFrame], values: dict[str, str]) -> pd.DataFrame:
     """One row per epoch or step (without one, per place within the group); a column per group and value, and the
     settings. `values`: column to the name that it keeps behind the group's."""
+    if not groups:  # the column that tells them apart is empty: a damaged file
+        return table
     roles = {c: m for c in table.columns if (m := meaning(str(c)))}
     times = [c for c, m in roles.items() if m.role in ("epoch", "step") and pd.api.types.is_numeric_dtype(table[c])]
     settings = [c for c, m in roles.items() if m.role in ("lr", "batch")]
