@@ -20,6 +20,12 @@ from errordrops.results.layout import ANALYSIS_TABLES, Layout
 from errordrops.study.study import REPOSITORY
 
 COPIED = ("Snakefile", "environment.yml", "pyproject.toml", "config", "profiles", "report", "src", "workflow")
+TORCH_NOT_INSTALLED = """
+from importlib.machinery import PathFinder
+
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *where: None if name.partition(".")[0] == "torch" else find(name, *where)
+"""
 NO_TORCH = "raise ImportError('torch is not to be imported here')"
 
 
@@ -253,7 +259,7 @@ def test_from_reference_needs_no_training_and_no_torch(place):
     # an arm more can't be trained here: told at once, though all that the page was made from is there
     more = [{"name": "late", "rule": "step", "milestones": [4]}]
     place.change_study(arms=["none", "step", "batch", "hybrid", *more])
-    (stub / "sitecustomize.py").write_text("import sys\nsys.modules['torch'] = None\n")
+    (stub / "sitecustomize.py").write_text(TORCH_NOT_INSTALLED)
     code, output = place.snakemake(*on, PYTHONPATH=f"{stub}:{source}")
     assert code == 1 and "run late seed 0 (and 1 more) of study smoke is not in results/reference/smoke" in output
     assert "make .venv/.train" in output and "Traceback" not in output and "latency" not in output
