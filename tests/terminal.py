@@ -21,7 +21,9 @@ class Terminal:
             pytest.skip("tmux is not installed")
         self.folder, self.server = folder, f"errordrops-{folder.name}-{time.time_ns()}"
         settings = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
-        shell = ["env", "PS1=$ ", "bash", "--norc", "--noprofile"]
+        # the tests are often run by make, and a make inside would speak as its child
+        outer = [part for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS") for part in ("-u", name)]
+        shell = ["env", *outer, "PS1=$ ", "bash", "--norc", "--noprofile"]
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "-c", str(folder), *settings, *shell)
 
     def tmux(self, *arguments: str) -> str:
