@@ -33,7 +33,7 @@ def disk(tmp_path):
     def mount(options, kind="-t tmpfs tmpfs"):
         return subprocess.run(f"mount {kind} -o {options} {folder}", shell=True, check=False, capture_output=True)
 
-    if mount("size=360k").returncode:
+    if mount("size=1040k").returncode:
         pytest.skip("only root may mount a small file system")
     yield folder, lambda options: mount(f"remount,{options}", "").check_returncode()
     subprocess.run(["umount", folder], check=True)
