@@ -34,6 +34,7 @@ FIGURES = {
     figure.name: figure
     for figure in (
         Figure("cliffs", ("curves", "schedules", "effects", "kept")),
+        Figure("opening", ("curves", "schedules")),
         Figure("error_by_epoch", ("curves", "schedules", "milestone_levels_summary")),
         Figure("error_by_update", ("curves", "schedules", "final")),
         Figure("schedules", ("schedules",)),
