@@ -1,5 +1,5 @@
-// Draws every chart box of the page from the Vega-Lite specification it holds, and again when the page turns dark.
-// Beneath each: buttons that copy its command and save its data (CSV) and picture (SVG, PNG), all without a network.
+// Draws every chart box of the page from the Vega-Lite specification it holds, for the width that it has, and again when
+// the page turns dark or its width changes. In the menu beneath each: buttons that copy its command and save its data (CSV) and picture (SVG, PNG), all without a network.
 (() => {
   const isDark = () => document.body.classList.contains("quarto-dark");
 
@@ -17,16 +17,78 @@
 
   const specOf = (box) => JSON.parse(box.querySelector("script[type='application/json']").textContent);
 
+  // ---- as wide as the screen: panels beneath one another, and narrower
+
+  const STACKED = 0.72; // below this share of its own width a chart's panels go beneath one another
+  const LETTER = 6.6; // pixels of one letter of a title, on average
+
+  const wrap = (lines, letters) => [lines].flat().flatMap((line) => {
+    const out = [""];
+    for (const word of String(line).split(" ")) {
+      if (out.at(-1) && `${out.at(-1)} ${word}`.length > letters) out.push(word);
+      else out[out.length - 1] += (out.at(-1) ? " " : "") + word;
+    }
+    return out;
+  });
+
+  // Widths times `scale`; what is placed by pixels across moves along with them.
+  function narrowed(spec, scale, stack) {
+    if (Array.isArray(spec)) return spec.map((part) => narrowed(part, scale, stack));
+    if (spec === null || typeof spec !== "object") return spec;
+    const out = {};
+    for (const [key, value] of Object.entries(spec)) {
+      if (["datasets", "data", "params", "transform", "config"].includes(key)) out[key] = value;
+      else if (key === "width" && typeof value === "number") out[key] = Math.max(40, Math.round(value * scale));
+      else if (["x", "x2"].includes(key) && typeof value?.value === "number") out[key] = { ...value, value: value.value * scale };
+      else if (key === "hconcat" && stack) out.vconcat = narrowed(value, scale, stack);
+      else if (key === "columns" && stack) out[key] = 1;
+      else if (key === "legend" && value && stack) out[key] = { ...value, columns: 2 };
+      else out[key] = narrowed(value, scale, stack);
+    }
+    return out;
+  }
+
+  function titled(spec, width) {
+    const { title } = spec;
+    if (!title?.text) return spec;
+    const letters = Math.floor(width / LETTER);
+    const text = wrap([title.text].flat().join(" "), Math.floor(letters * 0.85)); // larger letters
+    return { ...spec, title: { ...title, text, subtitle: wrap(title.subtitle ?? [], letters) } };
+  }
+
+  const widthOf = (canvas) => canvas.querySelector("svg.marks")?.viewBox.baseVal.width ?? 0;
+
+  // Draws, looks how wide it has become, and draws narrower until it fits; what then is too wide still is scaled by CSS.
+  async function fitted(box, canvas, dark) {
+    const spec = specOf(box);
+    const room = canvas.clientWidth;
+    let result = await window.vegaEmbed(canvas, spec, options(dark));
+    const natural = widthOf(canvas);
+    if (!room || natural <= room + 1) return result;
+    const stack = room / natural < STACKED;
+    let scale = stack ? 1 : room / natural;
+    for (let tries = 0; tries < 5; tries += 1) {
+      result.finalize();
+      result = await window.vegaEmbed(canvas, titled(narrowed(spec, scale, stack), room), options(dark));
+      const width = widthOf(canvas);
+      if (width <= room + 1) break;
+      scale *= Math.max(0.3, (room - 90) / Math.max(1, width - 90)); // some 90 pixels are axes, which do not shrink
+    }
+    return result;
+  }
+
   async function draw(box) {
     const dark = isDark();
     const mode = dark ? "dark" : "light";
-    if (box.dataset.mode === mode) return;
-    box.dataset.mode = mode;
     const canvas = box.querySelector(".canvas");
+    // what is folded has no width: it is drawn as wide as it is made, and again when it is unfolded
+    const width = canvas.clientWidth || box.dataset.width || 0;
+    if (box.dataset.mode === mode && box.dataset.width === String(width)) return;
+    Object.assign(box.dataset, { mode, width });
     try {
       box.finalize?.();
       const chosen = box.view ? params(box) : [];
-      const result = await window.vegaEmbed(canvas, specOf(box), options(dark));
+      const result = await fitted(box, canvas, dark);
       box.finalize = result.finalize;
       box.view = result.view;
       for (const [name, value] of chosen) result.view.signal(name, value);
@@ -47,7 +109,9 @@
   let drawing = Promise.resolve();
   const drawAll = () => {
     drawing = drawing.then(async () => {
-      for (const box of document.querySelectorAll(".chart")) {
+      const boxes = [...document.querySelectorAll(".chart")];
+      const seen = boxes.filter((box) => box.offsetParent);
+      for (const box of new Set([...seen, ...boxes])) {
         await draw(box);
         await new Promise((next) => setTimeout(next)); // between two charts the page answers
       }
@@ -56,13 +120,19 @@
 
   // ---- data and pictures to save
 
-  // The tables that the chart carries (helpers of one row or column left out), each row once; of a chart whose values
-  // are computed here, the rows that are drawn now.
+  // The tables that the chart carries, each by itself: rows of equal columns, each row once, the longest table first.
+  // Helpers of one row or column are left out. Of a chart whose values are computed here: the rows that are drawn now.
   function tables(box) {
-    if (box.dataset.rows === "drawn") return [drawnRows(box.view.scenegraph().root)];
-    const all = Object.values(specOf(box).datasets ?? {});
+    if (box.dataset.rows === "drawn") return [box.view ? drawnRows(box.view.scenegraph().root) : []];
+    const all = Object.values(specOf(box).datasets ?? {}).filter((rows) => rows.length);
     const real = all.filter((rows) => rows.length > 1 && Object.keys(rows[0]).length > 1);
-    return real.length ? real : all;
+    const found = new Map();
+    for (const row of (real.length ? real : all).flat()) {
+      const columns = Object.keys(row).sort().join();
+      if (!found.has(columns)) found.set(columns, new Map());
+      found.get(columns).set(JSON.stringify(row), row);
+    }
+    return [...found.values()].map((rows) => [...rows.values()]).sort((a, b) => b.length - a.length);
   }
 
   function drawnRows(item) {
@@ -70,8 +140,7 @@
     return own.concat(...(item.items ?? []).map(drawnRows));
   }
 
-  function csv(box) {
-    const rows = [...new Map(tables(box).flat().map((row) => [JSON.stringify(row), row])).values()];
+  function csv(rows) {
     const columns = [...new Set(rows.flatMap(Object.keys))];
     const field = (value) => {
       const text = value === null || value === undefined ? "" : String(value);
@@ -88,18 +157,17 @@
     return url;
   }
 
-  const WAYS = {
-    CSV: (box) => URL.createObjectURL(new Blob([`${csv(box)}\n`], { type: "text/csv" })),
-    SVG: (box) => picture(box, "svg"),
-    PNG: (box) => picture(box, "png"),
-  };
-
-  async function save(box, kind) {
+  function download(href, name) {
     const link = document.createElement("a");
-    link.href = await WAYS[kind](box);
-    link.download = `${box.dataset.chart}.${kind.toLowerCase()}`;
+    Object.assign(link, { href, download: name });
     link.click();
   }
+
+  const saveTable = (box, i) => {
+    const file = new Blob([`${csv(tables(box)[i])}\n`], { type: "text/csv" });
+    download(URL.createObjectURL(file), `${box.dataset.chart}${i ? `-${i + 1}` : ""}.csv`);
+  };
+  const savePicture = async (box, kind) => download(await picture(box, kind), `${box.dataset.chart}.${kind}`);
 
   async function copy(text, button) {
     try {
@@ -125,22 +193,31 @@
     return made;
   }
 
+  const MOST = 3; // tables of a figure that have a button
+
   function equip(tools) {
     const box = document.querySelector(`.chart[data-chart="${tools.dataset.for}"]`);
     const name = tools.dataset.for.replaceAll("_", " ");
     const command = tools.querySelector("code");
     const copies = button("Copy", `Copy the command of figure ${name}`, (own) => copy(command.textContent, own));
-    const saves = Object.keys(WAYS).map((kind) => button(kind, `Save ${kind === "CSV" ? "the data" : "the picture"} of figure ${name} as ${kind}`, () => save(box, kind)));
-    command.after(copies);
-    const group = document.createElement("span");
+    const data = tables(box).map((_, i) => {
+      const which = i ? ` ${i + 1}` : "";
+      return button(`CSV${which}`, `Save the data${which} of figure ${name} as CSV`, () => saveTable(box, i));
+    });
+    const pictures = ["svg", "png"].map((kind) => {
+      const label = kind.toUpperCase();
+      return button(label, `Save the picture of figure ${name} as ${label}`, () => savePicture(box, kind));
+    });
+    const group = document.createElement("p");
     group.className = "saves";
-    group.append("Save: ", ...saves);
+    group.append("Save: ", ...data.slice(0, MOST), ...pictures);
     tools.append(group);
+    command.after(copies);
   }
 
   // ---- folded blocks: open for print and where a link leads into them
 
-  const folds = () => [...document.querySelectorAll("main details")];
+  const folds = () => [...document.querySelectorAll("main details:not(.tools)")];
   let opened = [];
   window.addEventListener("beforeprint", () => {
     opened = folds().filter((block) => !block.open);
@@ -155,13 +232,26 @@
     target.scrollIntoView();
   }
 
+  // Quarto's switch of themes is an icon without a name
+  function nameToggle() {
+    for (const toggle of document.querySelectorAll(".quarto-color-scheme-toggle")) {
+      toggle.setAttribute("aria-label", "Light or dark theme");
+      toggle.setAttribute("role", "button");
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    nameToggle();
     document.querySelectorAll(".tools").forEach(equip);
     drawAll();
     reveal();
     window.addEventListener("hashchange", reveal);
     // what scrolls sideways on a narrow screen does so by keyboard, too
     document.querySelectorAll('math[display="block"], pre').forEach((wide) => { wide.tabIndex = 0; });
+    // what was folded is drawn once more when it is opened, for its width is known only then
+    for (const block of folds()) block.addEventListener("toggle", drawAll);
+    let resized;
+    window.addEventListener("resize", () => { clearTimeout(resized); resized = setTimeout(drawAll, 200); });
     new MutationObserver(drawAll).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   });
 })();

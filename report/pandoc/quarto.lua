@@ -72,8 +72,6 @@ local function appendix_last(doc)
     if block.t == "Header" and block.level <= 2 then into = block.classes:includes("appendix") and last or body end
     (into or body):insert(block)
   end
-  last:insert(pandoc.Header(2, "References", pandoc.Attr("bibliography", {"appendix"})))
-  last:insert(pandoc.Div({}, pandoc.Attr("refs")))
   doc.blocks = body .. last
   return doc
 end

@@ -182,11 +182,9 @@ def figure(args: argparse.Namespace) -> None:
 
 def report(args: argparse.Namespace) -> None:
     from .report import render
-    from .results import reference
 
-    layout, study = _layout(args), _study(args)
-    mechanisms, picture = map(reference.committed, (study.companion, study.opening))
-    say(f"rendered by {render(layout.root, layout.report, companion=mechanisms, opening=picture)}")
+    layout = _layout(args)
+    say(f"rendered by {render(layout.root, layout.report)}")
 
 
 def open_page(args: argparse.Namespace) -> None:

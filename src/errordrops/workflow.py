@@ -61,9 +61,10 @@ def sample() -> list[str]:
 
 
 def report_sources() -> list[str]:
-    """The files of report/: document, theme, stand-in renderer."""
+    """The files of report/ that a study's page is made from: templates, theme, stand-in renderer."""
     folder = PACKAGE.parents[1] / "report"
-    return [_short(path) for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    others = (".", "article")
+    return [_short(path) for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(others)]
 
 
 def _short(path: Path) -> str:
@@ -93,10 +94,6 @@ class Workflow:
     def gallery(self) -> Path:
         """The table of published logs that this configuration asks for, or else the committed one."""
         return Path(self.config["results"]) / ("" if self.config.get("logs") else "reference") / GALLERY
-
-    def gallery_inputs(self) -> list[str]:
-        """What the page shows of published logs: nothing where there is no table and no folder to make it from."""
-        return [str(self.gallery())] if self.config.get("logs") or self.gallery().exists() else []
 
     def log_files(self) -> list[str]:
         """The index of the published logs, and the program that goes through them."""
@@ -263,16 +260,11 @@ class Workflow:
             return [own, *(str(reference.stored(known, name)) for name in reference.FILES[step])]
         return [own, str(layout.data), *more]
 
-    def companion_files(self, study: str) -> list[str]:
-        """The committed results of the studies whose mechanisms or first picture the page shows, if any."""
-        asked = self.study(study)
-        roots = filter(None, map(reference.committed, (asked.companion, asked.opening)))
-        kinds = ("*.json", "analysis/*.csv", "figures/*")
-        return sorted(str(path) for root in roots for kind in kinds for path in root.glob(kind))
-
-    def replication_files(self, study: str) -> list[str]:
-        """Other trainings of the study, kept beside its reference, with which the page compares."""
-        return [str(path) for path in reference.replication_files(Layout.reference(study))]
+    def compared_files(self, study: str) -> list[str]:
+        """The reference results, and other trainings of the study kept beside them, with which the page compares."""
+        kept = Layout.reference(study)
+        claims = [path for path in (kept.claims, kept.provenance) if path.exists()]
+        return [str(path) for path in (*claims, *reference.replication_files(kept))]
 
     def study_digest(self, study: str) -> str:
         """What is in a study's file."""

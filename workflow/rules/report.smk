@@ -4,9 +4,7 @@
 rule report:
     input:
         checked(lambda w: flow.parts(w.study)),
-        checked(lambda w: flow.companion_files(w.study)),
-        checked(lambda w: flow.replication_files(w.study)),
-        flow.gallery_inputs(),
+        checked(lambda w: flow.compared_files(w.study)),
         report_sources(),
     output:
         S.report,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from .material import Study
-from .text import missing, number, short
+from .text import missing, short
 
 MANY = 8  # an arm that changes this often (a cosine) has no milestones to speak of
 
@@ -19,18 +19,13 @@ def own_milestones(study: Study, arm: str) -> list[int]:
     return found if len(found) < MANY else []
 
 
-def changed(before: tuple[float, float], after: tuple[float, float], verbs: bool = False) -> str:
-    """What a milestone does to (rate, batch): `learning rate / 10`, or as a phrase `dividing the
-    learning rate by 10`.
-    """
+def changed(before: tuple[float, float], after: tuple[float, float]) -> str:
+    """What a milestone does to (rate, batch): `learning rate ÷ 10`."""
     words = []
     for name, old, new in (("learning rate", before[0], after[0]), ("batch size", before[1], after[1])):
         if old != new:
             ratio = short(float(f"{max(old, new) / min(old, new):.4g}"))
-            if verbs:
-                words.append(f"{'dividing' if new < old else 'multiplying'} the {name} by {ratio}")
-            else:
-                words.append(f"{name} {'÷' if new < old else '×'} {ratio}")
+            words.append(f"{name} {'÷' if new < old else '×'} {ratio}")
     return " and ".join(words)
 
 
@@ -42,8 +37,7 @@ class Effect:
 
     arm: str
     milestone: int
-    what: str  # as a phrase
-    mark: str  # as a short mark
+    what: str  # `learning rate ÷ 10`
     n: int
     change: tuple[float, float, float]
     control: tuple[float, float, float]
@@ -86,8 +80,7 @@ def effects(study: Study, metric: str, lasting: bool = False, split: str = "test
             if not row.empty:
                 before, after = study.setting(arm, m), study.setting(arm, m + 1)
                 if before and after:
-                    what, mark = changed(before, after, verbs=True), changed(before, after)
-                    found.append(effect(row.iloc[0], arm, m, what, mark))
+                    found.append(effect(row.iloc[0], arm, m, changed(before, after)))
     return found
 
 
@@ -98,31 +91,10 @@ def once(study: Study, found: list[Effect]) -> list[Effect]:
     return [e for e, past in zip(found, pasts, strict=True) if first.setdefault(past, e.arm) == e.arm]
 
 
-def effect(row: pd.Series, arm: str, m: int, what: str, mark: str) -> Effect:
+def effect(row: pd.Series, arm: str, m: int, what: str) -> Effect:
     """From a row of milestone_summary.csv."""
     change, control, difference = (
         (float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
         for name in ("change", "change_control", "difference")
     )
-    return Effect(arm, m, what, mark, int(row["n"]), change, control, difference)
-
-
-def headline(found: list[Effect]) -> list[Effect]:
-    """The two that answer the question: the first arm that cuts only the rate, the first that raises
-    only the batch.
-    """
-    kinds = ("dividing the learning rate", "multiplying the batch size")
-    firsts = ([e for e in found if e.what.startswith(k) and " and " not in e.what] for k in kinds)
-    return [some[0] for some in firsts if some]
-
-
-def stated(e: Effect) -> str:
-    """The difference to the control (the change itself where there is none) in points, in parentheses its interval and
-    what the change is not.
-    """
-    mean, low, high = e.change if e.verdict == "alone" else e.difference
-    text = f"{number(mean, sign=True)} points"
-    if missing(low) or missing(high):
-        return text
-    told = {"unclear": ": **no clear difference**", "rise": ": **not a fall**"}.get(e.verdict, "")
-    return f"{text} (95\u00a0% interval {number(low, sign=True)} to {number(high, sign=True)}{told})"
+    return Effect(arm, m, what, int(row["n"]), change, control, difference)

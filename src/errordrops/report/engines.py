@@ -73,35 +73,38 @@ def run(command: list, folder: Path) -> str:
     return done.stdout
 
 
-def render(name: str, program: Path, folder: Path) -> str:
-    """Render index.qmd in `folder` to index.html there; returns the log. ReportError on any warning."""
-    log = with_quarto(program, folder) if name.startswith("quarto") else with_pandoc(program, folder)
+def render(name: str, program: Path, folder: Path, document: str = "index") -> str:
+    """Render DOCUMENT.qmd in `folder` to DOCUMENT.html there; returns the log. ReportError on any warning."""
+    engine = with_quarto if name.startswith("quarto") else with_pandoc
+    log = engine(program, folder, document)
     trouble = [line for line in log.splitlines() if TROUBLE.search(line)]
     if trouble:
         raise ReportError(f"{name} warned, so the page is not kept: {' | '.join(trouble)[:2000]}")
-    check(folder / "index.html")
+    check(folder / f"{document}.html")
     return log
 
 
-def with_quarto(program: Path, folder: Path) -> str:
+def with_quarto(program: Path, folder: Path, document: str) -> str:
     """The real engine."""
-    return run([program, "render", "index.qmd", "--to", "html"], folder)
+    return run([program, "render", f"{document}.qmd", "--to", "html"], folder)
 
 
-def with_pandoc(program: Path, folder: Path) -> str:
+def with_pandoc(program: Path, folder: Path, document: str) -> str:
     """The stand-in: resolve what Quarto resolves, then Pandoc with our filter, template and style."""
-    variables = yaml.safe_load((folder / "_variables.yml").read_text())
-    text = resolve((folder / "index.qmd").read_text(), folder, variables)
-    (folder / "index.md").write_text(text)
+    known = folder / "_variables.yml"  # as in Quarto's projects: a document may do without
+    variables = yaml.safe_load(known.read_text()) if known.exists() else {}
+    text = resolve((folder / f"{document}.qmd").read_text(), folder, variables)
+    (folder / f"{document}.md").write_text(text)
     options = ["--from=markdown", "--to=html5", "--standalone", "--embed-resources", "--section-divs"]
     options += ["--toc", "--toc-depth=2", "--mathml", "--wrap=none", "--template=pandoc/template.html"]
     options += ["--lua-filter=pandoc/quarto.lua", "--citeproc", "--metadata=link-citations:true"]
     options += ["--css=pandoc/page.css", "--css=page.css"]
-    log = run([program, "index.md", *options, "--output=index.html"], folder)
+    log = run([program, f"{document}.md", *options, f"--output={document}.html"], folder)
     # put in afterwards: Pandoc would search a megabyte of script for things to embed, which takes it seconds
-    page = (folder / "index.html").read_text(encoding="utf-8")
+    made = folder / f"{document}.html"
+    page = made.read_text(encoding="utf-8")
     scripts = (folder / "_head.html").read_text(encoding="utf-8")
-    (folder / "index.html").write_text(page.replace("<!-- scripts -->", scripts, 1), encoding="utf-8")
+    made.write_text(page.replace("<!-- scripts -->", scripts, 1), encoding="utf-8")
     return log
 
 

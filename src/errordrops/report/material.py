@@ -4,15 +4,15 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ..errors import UserError
 from ..figures import FIGURES
-from ..results.layout import ANALYSIS_TABLES, GALLERY, Layout
-from ..results.reference import Replication, replications
+from ..results.layout import ANALYSIS_TABLES, Layout
+from ..results.reference import Replication, conclusions, replications
 
-NEEDED = ("error_by_epoch", "schedules", "milestone_changes", "error_by_update")  # the text refers to them
 TABLES = ("schedules", "milestone_changes", "milestone_summary", "milestone_levels_summary", "final")
 
 
@@ -23,8 +23,8 @@ class ReportError(UserError):
 @dataclass(frozen=True)
 class Study:
     """Tables as in results/STUDY/analysis, claims and provenance as parsed JSON, figures as (spec, svg
-    or None). `committed`: read from the reference results. `gallery`: published logs explained, which are of no study.
-    `replications`: other trainings of this study that were kept beside its reference.
+    or None). `committed`: read from the reference results. `reference`: claims and provenance of the reference results,
+    None where there are none; `replications`: other trainings of this study that were kept beside them.
     """
 
     settings: dict
@@ -37,9 +37,32 @@ class Study:
     final: pd.DataFrame
     figures: dict[str, tuple[dict, str | None]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    gallery: pd.DataFrame | None = None
     committed: bool = False
+    reference: Replication | None = None
     replications: list[Replication] = field(default_factory=list)
+
+    def rows(self, table: str, **equal: object) -> list[dict[str, Any]]:
+        """Rows of an analysis table in which columns have the given values, in the table's order; none without it."""
+        found = self.tables.get(table)
+        if found is None:
+            return []
+        for column, value in equal.items():
+            found = found[found[column] == value]
+        return found.to_dict("records")
+
+    @property
+    def label(self) -> str:
+        """The data set in words."""
+        return str(self.settings.get("dataset_label") or self.dataset.get("label", "the data"))
+
+    @property
+    def model(self) -> str:
+        """The network as the settings name it."""
+        return str(self.settings.get("model", "a ResNet"))
+
+    @property
+    def title(self) -> str:
+        return str(self.settings.get("title") or self.provenance.get("title") or self.name)
 
     def has(self, table: str) -> bool:
         """Whether an analysis table is there and has rows."""
@@ -109,8 +132,8 @@ class Study:
 
 
 def read(folder: Path, committed: bool = False) -> Study:
-    """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be: the
-    page says so. `committed`: results of an earlier version, which may lack figures that there are now.
+    """Read results/STUDY; raises ReportError naming what is missing. Only the close-up may be.
+    `committed`: results of an earlier version, which may lack figures that there are now.
     """
     tables = {}
     try:
@@ -131,6 +154,7 @@ def read(folder: Path, committed: bool = False) -> Study:
         raise ReportError(f"The report needs {error.filename}, which is not there.") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, json.JSONDecodeError) as error:
         raise ReportError(f"A file under {folder} cannot be read: {error}") from error
+    there = Layout(folder if committed else folder.parent / "reference" / folder.name)
     return Study(
         settings=provenance.get("settings", {}),
         provenance=provenance,
@@ -142,29 +166,28 @@ def read(folder: Path, committed: bool = False) -> Study:
         final=tables["final"],
         figures=figures,
         tables=tables,
-        gallery=published(folder.parent),
         committed=committed,
-        replications=replications(Layout(folder if committed else folder.parent / "reference" / folder.name)),
+        reference=None if committed else kept(there),
+        replications=replications(there),
     )
 
 
-def published(results: Path) -> pd.DataFrame | None:
-    """The table of published logs in the folder of results, or the committed one below it; None where there is none."""
-    for path in (results / GALLERY, results / "reference" / GALLERY):
-        if path.is_file():
-            return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype={"milestones": str})
-    return None
+def kept(layout: Layout) -> Replication | None:
+    """Claims and provenance of the reference results; None where there are none."""
+    if not layout.claims.exists():
+        return None
+    return Replication("the reference", *conclusions(layout, f"errordrops keep {layout.root.name}"))
 
 
 def figure(folder: Path, name: str) -> tuple[dict, str | None] | None:
-    """Specification and SVG of a figure (the SVG may be missing); None for a close-up without content, and for a
-    figure of the evidence for which the study lacks the arms.
+    """Specification and SVG of a figure (the SVG may be missing); None for a figure for which the
+    study lacks the arms.
     """
     path = folder / "figures" / f"{name}.json"
     if name == "closeup" and (not path.exists() or no_closeups(folder)):
         return None
     svg, spec = path.with_suffix(".svg"), json.loads(path.read_text())
-    if name not in NEEDED and spec.get("usermeta", {}).get("empty"):
+    if spec.get("usermeta", {}).get("empty"):
         return None
     return spec, svg.read_text() if svg.exists() else None
 

@@ -1,23 +1,24 @@
-"""How names, numbers and tables are written into the page. Pure: values in, text out.
+"""How names and numbers are written into the page. Pure: values in, Markdown out.
 
-Whatever comes from a file passes through `plain` (in running text) or `cell` (in a table), so that a name of
-an arm cannot become markup, a citation or a Quarto shortcode.
+Whatever comes from a file passes through `plain`, as text of a sentence and inside HTML, so that a name of an arm cannot
+become markup, a citation or a Quarto shortcode. `Markup` marks what is safe already; templates escape everything else.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from ..figures.embedding import cell as cell
+from markupsafe import Markup
 
 MINUS, NOTHING = "\u2212", "\u2013"
 
 
-def plain(value: object) -> str:
-    """Text as Markdown that shows exactly that text: everything but letters, digits and spaces as an
-    entity.
-    """
+def plain(value: object) -> Markup:
+    """Text that shows exactly that text, in Markdown and in HTML: all but letters, digits and spaces as entities."""
+    if isinstance(value, Markup):
+        return value
     words = " ".join(str(value).split())
-    return "".join(c if c.isalnum() or c in " ,;/" else f"&#{ord(c)};" for c in words)
+    return Markup("".join(c if c.isalnum() or c in " ,;/" else f"&#{ord(c)};" for c in words))
 
 
 def missing(value: object) -> bool:
@@ -25,90 +26,81 @@ def missing(value: object) -> bool:
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
-def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """A number with a true minus sign, a dash if there is none; `sign` shows the plus as well."""
+def digits(*values: Any) -> int:
+    """Decimals that show the largest of the numbers with three digits: 12.3, 2.31, 0.0231."""
+    largest = max((abs(float(value)) for value in values if not missing(value)), default=0.0)
+    return 2 if largest == 0 else min(6, max(0, 2 - math.floor(math.log10(largest))))
+
+
+def number(value: float | None, places: int | None = None, sign: bool = False) -> Markup:
+    """A number with a true minus sign, three digits if `places` does not say how many decimals; a dash if there is
+    none. `sign` shows the plus as well.
+    """
     if value is None or missing(value):
-        return NOTHING
-    rounded = round(float(value), digits) + 0.0  # no minus before zeros
-    return f"{rounded:{'+' if sign else ''},.{digits}f}".replace("-", MINUS)
+        return Markup(NOTHING)
+    places = digits(value) if places is None else places
+    rounded = round(float(value), places) + 0.0  # no minus before zeros
+    return Markup(f"{rounded:{'+' if sign else ''},.{places}f}".replace("-", MINUS))
 
 
-def short(value: float | None) -> str:
+def short(value: float | None) -> Markup:
     """A setting such as 0.05, 0.0005 or 3,200, with as many digits as it has (six at most)."""
     if value is None or missing(value):
-        return NOTHING
+        return Markup(NOTHING)
     text = f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
-    return text.replace("-", MINUS)
+    return Markup(text.replace("-", MINUS))
 
 
-def interval(value: float | None, low: float | None, high: float | None, digits: int = 2, sign: bool = False) -> str:
-    """`value (low to high)`; the value alone where there is no interval, as with one seed."""
-    centre = number(value, digits, sign)
-    if missing(value) or missing(low) or missing(high):
-        return centre
-    return f"{centre} ({number(low, digits, sign)} to {number(high, digits, sign)})"
+def apart(places: int, bounds: Sequence[float], thresholds: Sequence[float | None]) -> int:
+    """So many more decimals, six in all at most, that the ends of an interval differ as written from each other and from
+    thresholds that they differ from: no "+0.00 to +0.00".
+    """
+    others = [bounds[0], *(float(t) for t in thresholds if t is not None and not missing(t))]
+
+    def alike(a: float, b: float) -> bool:
+        return a != b and round(a, places) == round(b, places)
+
+    while places < 6 and (alike(*bounds) or any(alike(b, t) for b in bounds for t in others)):
+        places += 1
+    return places
 
 
-def listed(words: Sequence[str]) -> str:
+def interval(
+    value: float | None, low: float | None, high: float | None, sign: bool = False, thresholds: Sequence = ()
+) -> Markup:
+    """`value (low to high)`; the value alone where there is no interval, as with one seed. The three have one number of
+    decimals: the value's three digits, more where the ends would else look like each other or like a threshold.
+    """
+    if value is None or low is None or high is None or any(map(missing, (value, low, high))):
+        return number(value, sign=sign)
+    places = apart(digits(value, low, high), (low, high), thresholds)
+    centre, first, last = (number(x, places, sign) for x in (value, low, high))
+    return Markup(f"{centre} ({first} to {last})")
+
+
+def listed(words: Sequence[object]) -> Markup:
     """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    safe = [plain(word) for word in words]
+    return Markup(" and ".join([", ".join(safe[:-1]), safe[-1]]) if len(safe) > 1 else "".join(safe))
 
 
-def count(n: int, noun: str) -> str:
+def count(n: int, noun: str) -> Markup:
     """`1 seed`, `3 seeds`."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+    return Markup(f"{n:,} {noun}{'' if n == 1 else 's'}")
 
 
-def count_range(counts: Sequence[int], noun: str) -> str:
+def count_range(counts: Sequence[int], noun: str) -> Markup:
     """The range of several counts: `3 seeds`, `1 to 3 seeds`."""
     low, high = min(counts), max(counts)
-    return count(high, noun) if low == high else f"{low:,} to {count(high, noun)}"
+    return count(high, noun) if low == high else Markup(f"{low:,} to {count(high, noun)}")
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """An HTML table in a box of its own that scrolls; the cells are HTML already, `left` columns are text."""
-    side = [' class="text"' if i < left else "" for i in range(len(header))]
-    head = "".join(f'<th scope="col"{side[i]}>{name}</th>' for i, name in enumerate(header))
-    body = "\n".join(
-        "<tr>" + "".join(f"<td{side[i]}>{value}</td>" for i, value in enumerate(row)) + "</tr>" for row in rows
-    )
-    return (
-        '<div class="table-box" tabindex="0">\n<table class="table">\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
-    )
-
-
-def folded(summary: str, content: str) -> str:
-    """HTML that stays folded until it is asked for."""
-    return f'<details class="fold">\n<summary>{summary}</summary>\n{content}\n</details>'
-
-
-def fold(summary: str, content: str) -> str:
-    """Markdown that stays folded until it is asked for; it may hold numbered tables, but no headings. A comment, which
-    stands where there is nothing to say, stays as it is.
-    """
-    if not content.strip() or content.startswith("<!--"):
-        return content
-    opened = f'<details class="fold">\n<summary>{summary}</summary>'
-    return f"{raw(opened)}\n{content.strip()}\n\n{raw('</details>')}"
-
-
-def first_open(text: str, summary: str) -> tuple[str, str]:
-    """The first paragraph, and what follows it folded; the second is empty where there is only one."""
-    first, _, rest = text.strip().partition("\n\n")
-    return first, fold(summary, rest) if rest.strip() else ""
-
-
-def raw(content: str) -> str:
-    """A raw HTML block of Pandoc and Quarto; the fence is longer than any the content could hold."""
-    return f"``````{{=html}}\n{content}\n``````\n"
-
-
-def floating(identifier: str, content: str, caption: str, attributes: str = "") -> str:
-    """A numbered figure (`fig-...`) or table (`tbl-...`) in Quarto's div syntax; caption is Markdown."""
-    return f"::: {{#{identifier}{attributes}}}\n\n{raw(content)}\n{caption}\n\n:::\n"
-
-
-def callout(kind: str, title: str, content: str) -> str:
-    """A Quarto callout (note, warning, ...); title and content are Markdown."""
-    return f"::: {{.callout-{kind}}}\n\n## {title}\n\n{content}\n\n:::\n"
+def shown(value: object) -> Markup:
+    """A setting as text: lists with commas, numbers with the digits they have."""
+    if value is None or isinstance(value, bool):
+        return Markup({None: NOTHING, True: "yes", False: "no"}[value])
+    if isinstance(value, list | tuple):
+        return Markup(", ").join(shown(v) for v in value)
+    if isinstance(value, dict):
+        return Markup(", ").join(Markup(f"{plain(str(k).replace('_', ' '))} {shown(v)}") for k, v in value.items())
+    return short(value) if isinstance(value, int | float) else plain(value)

@@ -109,12 +109,6 @@ def take(step: str, study: Study, run: Run, source: Path, target: Path) -> None:
             write_json(target / name, described, with_sum=True)
 
 
-def committed(name: str | None) -> Path | None:
-    """The folder of the committed results of a study that another one's page shows; None if there are none."""
-    root = Layout.reference(name).root if name else None
-    return root if root and Layout(root).claims.exists() else None
-
-
 def conclusions(layout: Layout, maker: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """claims.json and provenance.json of a folder of results. Raises UserError where one is missing, with the command
     that makes it, or is no JSON.
