@@ -31,6 +31,7 @@ onstart:
 # small steps, not worth a cluster's queue
 localrules:
     all,
+    article,
     collect,
     analyse,
     figure,

@@ -187,6 +187,13 @@ def report(args: argparse.Namespace) -> None:
     say(f"rendered by {render(layout.root, layout.report)}")
 
 
+def article(args: argparse.Namespace) -> None:
+    from .report import render_article
+
+    out = args.results / "article" / "index.html"
+    say(f"rendered by {render_article(args.reference, out)}: {out}")
+
+
 def open_page(args: argparse.Namespace) -> None:
     from .progress.front import open_page
 
@@ -277,6 +284,9 @@ def _parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=purpose, description=purpose)
         command.set_defaults(function=function)
         study_options.add_to(command, name)
+    command = commands.add_parser("article", help="render the article from the results of all studies")
+    command.set_defaults(function=article)
+    study_options.add_to_article(command)
     return parser
 
 

@@ -4,8 +4,10 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from .figures import FIGURES
+from .results.layout import Layout
 from .study.plan import PROBES
 
 
@@ -66,3 +68,10 @@ def add_to(command: argparse.ArgumentParser, name: str) -> None:
         command.add_argument("--dry-run", action="store_true", help="say what would be freed, and remove nothing")
     if name == "figure":
         command.add_argument("figure", choices=sorted(FIGURES))
+
+
+def add_to_article(command: argparse.ArgumentParser) -> None:
+    """What the command takes that renders the article."""
+    kept = Layout.reference("STUDY").root.parent
+    command.add_argument("--reference", type=Path, default=kept, help="folder of the studies' results (%(default)s)")
+    command.add_argument("--results", type=Path, default=Path("results"), help="where article/ is put (%(default)s)")

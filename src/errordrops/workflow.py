@@ -38,6 +38,7 @@ ENTRIES = {
     ),
     "figure": ("figures/__init__.py", "figures/theme.py"),
     "report": ("report/__init__.py", "results/reference.py"),
+    "article": ("report/__init__.py",),
     "gallery": ("explain/answer.py", "files.py"),
 }
 # Steps in whose parameters the study's file is, as it resolves.
@@ -65,6 +66,17 @@ def report_sources() -> list[str]:
     folder = PACKAGE.parents[1] / "report"
     others = (".", "article")
     return [_short(path) for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(others)]
+
+
+def article_sources() -> list[str]:
+    """The article, what else it is made with, and the committed results of every study."""
+    kept = Layout.reference("STUDY").root.parent
+    files = [
+        path
+        for end in ("claims.json", "provenance.json", "analysis/*.csv", "figures/*")
+        for path in kept.glob(f"*/{end}")
+    ]
+    return ["report/article.qmd", *report_sources(), *sorted(map(_short, files))]
 
 
 def _short(path: Path) -> str:

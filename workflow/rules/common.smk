@@ -17,6 +17,7 @@ from errordrops.study.study import StudyError
 from errordrops.workflow import (
     PACKAGE,
     Workflow,
+    article_sources,
     code_of,
     put_this_python_first,
     report_sources,

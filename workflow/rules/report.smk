@@ -21,6 +21,25 @@ rule report:
         "python -m errordrops report {wildcards.study} {params.options} > {log} 2>&1"
 
 
+# The front page of the project: prose written by hand, numbers of the committed results of all studies.
+rule article:
+    input:
+        article_sources(),
+    output:
+        Path(config["results"]) / "article" / "index.html",
+    log:
+        Path(config["results"]) / "article" / "article.log",
+    conda:
+        CONDA
+    params:
+        code=code_of("article"),
+        results=quote(config["results"]),
+        # Quarto that was installed later renders it anew
+        engine=flow.engine(),
+    shell:
+        "python -m errordrops article --results {params.results} > {log} 2>&1"
+
+
 if config.get("logs"):
 
     rule gallery:

@@ -7,10 +7,12 @@ import pandas as pd
 
 from . import panels, parts, theme, words
 
-WIDTH, ERROR_HEIGHT, STAIR_HEIGHT = 640, 230, 44
+WIDTH, ERROR_HEIGHT, STAIR_HEIGHT = 600, 230, 44
 TEST, TRAIN = "test error", "training error"
 READ = {("test", "error_recomputed"): TEST, ("train", "error"): TRAIN}
 GAP = 0.075  # least distance of two names at the ends of lines, as a share of the axis
+# a reader of the first picture has not met the names of the arms
+WORDS = {"learning_rate": "rate divided", "batch_size": "batch multiplied"}
 STAIRS = {"learning_rate": "Learning rate", "batch_size": "Batch size"}
 
 
@@ -28,7 +30,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     every = parts.arms(tables["schedules"])
     colours = parts.scale(every, arms, 0)
     views = [staircase(schedules, column, colours, at, labelled=not i) for i, column in enumerate(STAIRS)]
-    views.append(error_panel(errors, every, arms, at, panels.start(schedules)))
+    views.append(error_panel(errors, every, arms, at, panels.start(schedules), said(schedules)))
     return parts.finish(alt.vconcat(*views, spacing=8), *text(errors, arms, at))
 
 
@@ -40,6 +42,15 @@ def shown(schedules: pd.DataFrame) -> list[str]:
     batch = [arm for arm in few if tuple(varied.loc[arm]) == (False, True)]
     still = [theme.CONTROL] if theme.CONTROL in varied.index else []
     return [*rate[:1], *batch[:1], *still]
+
+
+def said(schedules: pd.DataFrame) -> dict[str, str]:
+    """What each arm does, in two words."""
+    varied = schedules.groupby("arm", sort=False)[list(WORDS)].nunique() > 1
+    return {
+        str(arm): next((WORDS[column] for column in WORDS if row[column]), "unchanged")
+        for arm, row in varied.iterrows()
+    }
 
 
 def table(curves: pd.DataFrame, arms: list[str], at: dict[int, list[str]]) -> pd.DataFrame:
@@ -80,7 +91,7 @@ def staircase(
 
 
 def error_panel(
-    errors: pd.DataFrame, every: list[str], arms: list[str], at: dict[int, list[str]], first: int
+    errors: pd.DataFrame, every: list[str], arms: list[str], at: dict[int, list[str]], first: int, names: dict[str, str]
 ) -> alt.LayerChart:
     """Test error as thick lines and training error as thin ones, each arm's name at the end of its thick line."""
     end = int(errors["epoch"].max())
@@ -102,9 +113,11 @@ def error_panel(
     tips = ["arm:N", "line:N", alt.Tooltip("epoch:Q", title="epochs completed"), *parts.value_tips("error (%)")]
     hover = alt.Chart(errors).mark_point(filled=True, size=70, opacity=0, clip=True, aria=False)
     layers.append(hover.encode(x.axis(None), y, tooltip=tips))
-    names = alt.Chart(ends(errors, domain)).mark_text(align="left", dx=6, fontSize=13, fontWeight=600)
+    beside = alt.Chart(ends(errors, domain).assign(label=lambda rows: rows["arm"].map(names))).mark_text(
+        align="left", dx=6, fontSize=13, fontWeight=600
+    )
     layers.append(
-        names.encode(x.axis(None), alt.Y("place:Q", scale=alt.Scale(domain=domain)), text="label:N", color=colour)
+        beside.encode(x.axis(None), alt.Y("place:Q", scale=alt.Scale(domain=domain)), text="label:N", color=colour)
     )
     layered = alt.layer(*layers).resolve_axis(x="independent")
     heading = parts.heading("Error (%). Thick: test; dashed: training")
@@ -114,10 +127,11 @@ def error_panel(
 def ends(errors: pd.DataFrame, domain: list[float]) -> pd.DataFrame:
     """Where each arm's name stands: at the last test error, moved up where the name below would touch it."""
     last = errors[errors["line"] == TEST].sort_values("epoch").groupby("arm", sort=False).tail(1).sort_values("mean")
-    least, places = GAP * (domain[1] - domain[0]), []
+    least = GAP * (domain[1] - domain[0])
+    places: list[float] = []
     for value in last["mean"]:
         places.append(max(float(value), places[-1] + least) if places else float(value))
-    return last[["arm", "epoch"]].assign(place=places, label=last["arm"])
+    return last[["arm", "epoch"]].assign(place=places)
 
 
 def text(errors: pd.DataFrame, arms: list[str], at: dict[int, list[str]]) -> tuple[str, list[str], str, str]:
@@ -134,7 +148,7 @@ def text(errors: pd.DataFrame, arms: list[str], at: dict[int, list[str]]) -> tup
     subtitle = [f"Lines: {words.seeds_shown(errors['n'])}; test error with recomputed batch-norm statistics"]
     caption = (
         "On top, the learning rate and the batch size of each schedule; below, its errors. Vertical lines: the epochs "
-        "after which a schedule changes. A name stands at the end of its arm's line of test error."
+        "after which a schedule changes. The words at the right stand at the ends of the lines of test error."
     )
     listed = [f"{arm} {before:.1f} to {after:.1f} % after epoch {m}" for arm, m, before, after in falls]
     said = f"Staircases of learning rate and batch size above lines of error. Test error: {words.joined(listed)}."

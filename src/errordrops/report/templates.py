@@ -86,9 +86,7 @@ def phases(study: Study, arm: str) -> list[dict[str, Any]]:
     spans = list(zip(starts, ends, strict=True))
     if len(spans) > fx.MANY:
         spans = [(0, 0), (len(rows) - 1, len(rows) - 1)]
-    return [
-        {**rows[first], "last": rows[last]["epoch"], "noise": _noise(study, rows[first])} for first, last in spans
-    ]
+    return [{**rows[first], "last": rows[last]["epoch"], "noise": _noise(study, rows[first])} for first, last in spans]
 
 
 def _setting(row: dict[str, Any]) -> tuple[float, float]:
