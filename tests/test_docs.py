@@ -67,6 +67,10 @@ def test_config_readme_has_every_key_of_the_schemas():
         assert f"| {key}" in text
 
 
+def test_the_committed_schema_is_that_of_the_typed_fields():
+    assert maker().STUDY.read_text() == maker().schema_text(), "run: make docs"
+
+
 def test_every_study_is_known_by_its_schema_to_editors():
     folder = REPOSITORY / "config/studies"
     for path in [*folder.glob("*.yaml"), REPOSITORY / "config/config.yaml"]:
