@@ -159,7 +159,7 @@ def _resolve(path: Path, file: StudyFile) -> Study:
         audited_seeds=control_seeds[: file.unchanged_fork],
         claims=file.claims.stated(),
         probes=file.probes.stated() if file.probes else {},
-        predictions={name: told.stated() for name, told in (file.predictions or {}).items()},
+        predictions={name: mechanism.stated() for name, mechanism in (file.predictions or {}).items()},
         companion=file.companion,
         opening=file.opening,
         notes=tuple(file.notes),
