@@ -61,8 +61,11 @@ def made(text: str) -> str:
 
 
 def schema_text() -> str:
-    """The schema of study files as the repository has it, for editors."""
-    return json.dumps(studyfile.schema(), indent=2, ensure_ascii=False) + "\n"
+    """The schema of study files as the repository has it, for editors: what holds nothing further in one line."""
+    text = json.dumps(studyfile.schema(), indent=2, ensure_ascii=False) + "\n"
+    for innermost in (r"\[[^{}\[\]]*\]", r"\{[^{}]*\}"):
+        text = re.sub(innermost, lambda match: " ".join(match[0].split()), text)
+    return text
 
 
 if __name__ == "__main__":
