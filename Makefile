@@ -84,7 +84,7 @@ $(VENV)/.quarto: $(VENV)/.$(NEEDS)
 	         echo "Without QUARTO=1 the Pandoc that comes with this package renders the page."; exit 1; }
 	@touch $@
 
-# the tables of config/README.md, from the schemas, and those of README.md and docs/, from committed results
+# the schema of study files and the tables of config/README.md, from the typed fields, and those of README.md and docs/, from committed results
 docs: $(VENV)/.dev
 	$(BIN)/python docs/config_readme.py
 	$(BIN)/python docs/tables.py

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from errordrops.study.studychecks import DEVICES
+from errordrops.study.armfields import DEVICES
 
 SMOOTH_OR_STEPS = ("step", "batch", "hybrid", "reversal", "cosine", "ramp")
 NETWORKS = [

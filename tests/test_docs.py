@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from errordrops.study.study import REPOSITORY
+from errordrops.study.studyfile import schema
 
 # 2.25 [1.96, 2.55] points (`step.m1.drop`): number, %, interval, up to a line of words, claim
 QUOTED = re.compile(
@@ -67,14 +68,20 @@ def test_config_readme_has_every_key_of_the_schemas():
         assert f"| {key}" in text
 
 
+def test_the_committed_schema_is_that_of_the_typed_fields():
+    written = maker().STUDY.read_text()
+    assert written == maker().schema_text(), "run: make docs"
+    assert json.loads(written) == schema()
+
+
 def test_every_study_is_known_by_its_schema_to_editors():
     folder = REPOSITORY / "config/studies"
     for path in [*folder.glob("*.yaml"), REPOSITORY / "config/config.yaml"]:
         first = path.read_text().splitlines()[0]
-        schema = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
-        assert schema and (path.parent / schema[1]).is_file(), path
-        content = json.loads((path.parent / schema[1]).read_text())
-        assert content["$id"] == schema[1].rsplit("/", 1)[1]
+        named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+        assert named and (path.parent / named[1]).is_file(), path
+        content = json.loads((path.parent / named[1]).read_text())
+        assert content["$id"] == named[1].rsplit("/", 1)[1]
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -10,6 +10,7 @@ from errordrops.files import read_table, write_csv, write_json
 from errordrops.results import reference
 from errordrops.results.layout import Layout
 from errordrops.study import plan
+from errordrops.study.study import REPOSITORY, load
 from networks import smoke
 
 
@@ -110,3 +111,11 @@ def test_tables_made_anew_from_the_reference_replace_those_kept(places):
     results.report.write_text("another page")
     assert reference.keep(results, kept) == (0, True)
     assert kept.report.read_text() == "another page" and reference.stored(kept.run("none", 0), "curve.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["quick", "photographs-forks", "smith2018-first"])
+def test_committed_runs_are_known_by_what_their_study_resolves_to(name):
+    """Whoever changes how a study file is read, and with it the key of a run, would train all of them again."""
+    study = load(name, REPOSITORY / "config/studies")
+    for run in plan.runs(study):
+        assert reference.find(study, run, Layout(REPOSITORY / "results/reference" / name)), (run.arm, run.seed)

@@ -41,6 +41,10 @@ def changed(**keys):
     return content
 
 
+def predicting(expectation):
+    return {"saddle": {"title": "Saddle", "because": "It leaves one.", "forks": {"rate": expectation}}}
+
+
 def test_a_good_study(tmp_path):
     loaded = study.load(write(tmp_path, GOOD))
     assert [arm.name for arm in loaded.arms] == GOOD["arms"]
@@ -63,6 +67,20 @@ def test_numbers_such_as_1e_minus_4_are_numbers(tmp_path):
     ("content", "expected"),
     [
         (changed(leraning_rate=0.1), "unknown key leraning_rate"),
+        (
+            changed(wight_decay=0.1),
+            "unknown key wight_decay; did you mean weight_decay; known here: activations, arms,",
+        ),
+        (changed(max_batch=None), "max_batch: must be a whole number, but is None"),
+        (changed(warmup={"epochs": 2, "start": 0.1}), "warmup: unknown key start; known here: epochs, from"),
+        (changed(seeds="three"), "seeds: must be a whole number or a list, but is 'three'"),
+        (changed(arms=["none", 7]), "arms[1]: must be a mapping of keys or text, but is 7"),
+        (
+            changed(predictions=predicting("rises")),
+            "predictions.saddle.forks.rate: must be falls, no fall or a list of",
+        ),
+        (changed(predictions=predicting([0.5])), "predictions.saddle.forks.rate: must be falls, no fall or a list"),
+        (changed(notes=["x" * 10**6]), "more than 1000000 bytes"),
         (changed(milestones=[10, 30]), "milestones: 30 is not before the last epoch (30)"),
         (changed(milestones=[20, 10]), "milestones: must rise"),
         (changed(factor=0), "factor: must be > 1, but is 0"),

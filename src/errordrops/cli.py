@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .study.study import Study
 
 
-NEEDED_BY_STUDIES = ("jsonschema", "pyarrow", "scipy", "yaml")  # `pip install .` alone is for explain
+NEEDED_BY_STUDIES = ("pyarrow", "pydantic", "scipy", "yaml")  # `pip install .` alone is for explain
 
 
 def say(message: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..study.datafields import EXPECTED_IMAGES, TEST_IMAGES
 from ..study.plan import recipe_key, runs, totals
 from ..study.study import Study
-from ..study.studychecks import EXPECTED_IMAGES, TEST_IMAGES
 from . import reference
 from .layout import Layout
 

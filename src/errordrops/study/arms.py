@@ -1,11 +1,11 @@
 """The arms of a study: from what its file says to schedules."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
+from .armfields import ArmEntry, PhaseEntry, PlateauEntry
+from .fields import Misfit
 from .plainyaml import LARGEST
 from .plateau import Plateau
 from .settings import (
@@ -18,8 +18,7 @@ from .settings import (
     smooth_phases,
     truncated,
 )
-from .studychecks import check_milestones
-from .studyfile import wrong
+from .studyfile import StudyFile, check_milestones
 
 RULE_DESCRIPTIONS = {
     "none": "nothing changes",
@@ -35,7 +34,6 @@ RULE_DESCRIPTIONS = {
 }
 SMOOTH = ("cosine", "ramp")
 JUDGED = {"validation": "the validation error", "train_eval": "the error of the fixed training subset"}
-PLATEAU = {"smoothing": 3, "patience": 3, "least": 0.1}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Arm:
         """The arm as that seed trains it: with its own dates where they are drawn. Raises KeyError for another seed."""
         if not self.by_seed:
             return self
-        phases, at = {one: (phases, at) for one, phases, at in self.by_seed}[seed]
+        phases, at = {own: (phases, at) for own, phases, at in self.by_seed}[seed]
         return replace(self, phases=phases, at=at, by_seed=())
 
     def __hash__(self) -> int:
@@ -103,38 +101,24 @@ class Arm:
         return milestones(self.settings)
 
 
-def resolve_arm(
-    path: Path, key: str, arm: Mapping[str, Any], study: Mapping[str, Any], base: Setting, seeds: tuple[int, ...]
-) -> Arm:
-    """An arm as its file has it, with what it leaves out taken from the study. Raises StudyError."""
-    base = override(base, arm)
-    chosen = first_seeds(path, f"{key}.seeds", arm.get("seeds"), seeds)
-    if "phases" in arm:
-        return _free_form(path, key, arm, study["epochs"], base, chosen)
-    rule = arm.get("rule", arm["name"])
+def resolve_arm(key: str, entry: ArmEntry, study: StudyFile, base: Setting, seeds: tuple[int, ...]) -> Arm:
+    """An arm as its file has it, with what it leaves out taken from the study. Raises Misfit."""
+    base, epochs = override(base, entry), study.epochs
+    chosen = first_seeds(f"{key}.seeds", entry.seeds, seeds)
+    if entry.phases is not None:
+        return _free_form(key, entry, epochs, base, chosen)
+    rule = entry.rule or entry.name
     if rule not in RULE_DESCRIPTIONS:
-        raise wrong(path, key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
-    epochs = study["epochs"]
-    at = arm.get("milestones", study["milestones"])
-    check_milestones(path, f"{key}.milestones", at, epochs)
+        raise Misfit(key, f"{rule!r} is no rule ({', '.join(RULE_DESCRIPTIONS)}); give the arm a rule or phases")
+    at = study.milestones if entry.milestones is None else entry.milestones
+    check_milestones(f"{key}.milestones", at, epochs)
     if not at and rule != "none":
-        raise wrong(path, "milestones", f"arm {arm['name']!r} changes its setting at milestones, but there are none")
-    factor, max_batch = arm.get("factor", study["factor"]), arm.get("max_batch", study["max_batch"])
+        raise Misfit("milestones", f"arm {entry.name!r} changes its setting at milestones, but there are none")
+    factor, max_batch = entry.factor or study.factor, entry.max_batch or study.max_batch
     if len(at) * math.log(factor) > math.log(LARGEST):
-        raise wrong(
-            path,
-            f"{key}.factor",
-            f"{len(at)} cuts by {factor:g} together are beyond {LARGEST}; take a smaller factor or fewer milestones",
-        )
-    plateau: Plateau | None = None
-    if rule == "plateau":
-        if arm.get("closeups"):
-            raise wrong(path, f"{key}.closeups", "the milestones of a plateau arm are not known beforehand")
-        plateau = Plateau(factor, len(at), **(PLATEAU | arm.get("plateau", {})))
-        if plateau.judged == "validation" and not study["dataset"].get("validation_size"):
-            raise wrong(path, key, f"arm {arm['name']!r} judges validation images; set dataset.validation_size")
-    elif "plateau" in arm:
-        raise wrong(path, f"{key}.plateau", "only an arm with the rule plateau has it")
+        what = f"{len(at)} cuts by {factor:g} together are beyond {LARGEST}; take a smaller factor or fewer milestones"
+        raise Misfit(f"{key}.factor", what)
+    plateau = _plateau(key, entry, study, Plateau(factor, len(at), **(entry.plateau or PlateauEntry()).stated()), rule)
     if rule in SMOOTH:
         whole = smooth_phases(rule, base, epochs, factor ** len(at), max_batch)
     else:
@@ -142,61 +126,73 @@ def resolve_arm(
         whole = rule_phases("none" if plateau else rule, base, epochs, changing, factor, max_batch)
     described = RULE_DESCRIPTIONS[rule].format(factor=factor, judged=JUDGED[plateau.judged] if plateau else "")
     return Arm(
-        arm["name"],
-        arm.get("description", described),
-        truncated(whole, arm_end(path, key, arm, epochs)),
+        entry.name,
+        described if entry.description is None else entry.description,
+        truncated(whole, arm_end(key, entry, epochs)),
         chosen,
-        closeups=arm.get("closeups", rule not in SMOOTH),
+        closeups=rule not in SMOOTH if entry.closeups is None else entry.closeups,
         plateau=plateau,
         rule=rule,
         factor=factor,
     )
 
 
-def _free_form(path: Path, key: str, arm: Mapping[str, Any], epochs: int, base: Setting, seeds: tuple[int, ...]) -> Arm:
-    clash = [k for k in ("rule", "milestones", "factor", "max_batch", "epochs", "plateau", "dates") if k in arm]
-    if clash:
-        raise wrong(path, f"{key}.{clash[0]}", "an arm has either a rule or phases")
-    listed = tuple(Phase(p["epochs"], override(base, p)) for p in arm["phases"])
-    total = sum(p.epochs for p in listed)
+def _plateau(key: str, entry: ArmEntry, study: StudyFile, stated: Plateau, rule: str) -> Plateau | None:
+    """The rule by which the arm decides during training, if it does."""
+    if rule != "plateau":
+        if entry.plateau is not None:
+            raise Misfit(f"{key}.plateau", "only an arm with the rule plateau has it")
+        return None
+    if entry.closeups:
+        raise Misfit(f"{key}.closeups", "the milestones of a plateau arm are not known beforehand")
+    if stated.judged == "validation" and study.dataset.validation_size is None:
+        raise Misfit(key, f"arm {entry.name!r} judges validation images; set dataset.validation_size")
+    return stated
+
+
+def _free_form(key: str, entry: ArmEntry, epochs: int, base: Setting, seeds: tuple[int, ...]) -> Arm:
+    for clash in ("rule", "milestones", "factor", "max_batch", "epochs", "plateau", "dates"):
+        if getattr(entry, clash) is not None:
+            raise Misfit(f"{key}.{clash}", "an arm has either a rule or phases")
+    listed = tuple(Phase(phase.epochs, override(base, phase)) for phase in entry.phases or ())
+    total = sum(phase.epochs for phase in listed)
     if total != epochs:
-        raise wrong(path, f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
-    description = arm.get("description", f"{len(listed)} phases")
-    return Arm(arm["name"], description, listed, seeds, closeups=arm.get("closeups", True))
+        raise Misfit(f"{key}.phases", f"their epochs add up to {total}, but the study has {epochs}")
+    described = f"{len(listed)} phases" if entry.description is None else entry.description
+    return Arm(entry.name, described, listed, seeds, closeups=entry.closeups is not False)
 
 
-def override(base: Setting, given: Mapping[str, Any]) -> Setting:
-    return Setting(
-        canonical(given.get("learning_rate", base.learning_rate)),
-        given.get("batch_size", base.batch_size),
-        float(given.get("momentum", base.momentum)),
-    )
+def override(base: Setting, given: ArmEntry | PhaseEntry) -> Setting:
+    """A setting with what an arm or a phase changes of it."""
+    rate = base.learning_rate if given.learning_rate is None else given.learning_rate
+    momentum = base.momentum if given.momentum is None else given.momentum
+    return Setting(canonical(rate), given.batch_size or base.batch_size, float(momentum))
 
 
-def arm_end(path: Path, key: str, arm: Mapping[str, Any], epochs: int) -> int:
-    end = arm.get("epochs", epochs)
+def arm_end(key: str, entry: ArmEntry, epochs: int) -> int:
+    """The last epoch of an arm. Raises Misfit where it is beyond that of the study."""
+    end = entry.epochs or epochs
     if end > epochs:
-        raise wrong(path, f"{key}.epochs", f"{end} is beyond the last epoch of the study ({epochs})")
+        raise Misfit(f"{key}.epochs", f"{end} is beyond the last epoch of the study ({epochs})")
     return end
 
 
-def first_seeds(
-    path: Path, key: str, count: int | None, seeds: tuple[int, ...], whose: str = "the study"
-) -> tuple[int, ...]:
-    """The first `count` seeds of the study (or of an arm), all if None."""
+def first_seeds(key: str, count: int | None, seeds: tuple[int, ...], whose: str = "the study") -> tuple[int, ...]:
+    """The first `count` seeds of the study (or of an arm), all if None. Raises Misfit."""
     if count is not None and count > len(seeds):
-        raise wrong(path, key, f"{count} seeds wanted, but {whose} has {len(seeds)}")
+        raise Misfit(key, f"{count} seeds wanted, but {whose} has {len(seeds)}")
     return seeds[:count]
 
 
-def parent_of(path: Path, key: str, name: str, arms: Sequence[Arm]) -> Arm:
-    for arm in arms:
-        if arm.name == name and (arm.plateau or arm.by_seed):
-            when = "during training" if arm.plateau else "seed by seed"
-            raise wrong(path, key, f"arm {name!r} decides its schedule {when}: nothing can be forked from it")
-        if arm.name == name:
-            return arm
-    raise wrong(path, key, f"no arm {name!r}; the study has {', '.join(arm.name for arm in arms)}")
+def parent_of(key: str, name: str, arms: Sequence[Arm]) -> Arm:
+    """The arm from which others go on. Raises Misfit where there is none, or where it is not known beforehand."""
+    parent = next((arm for arm in arms if arm.name == name), None)
+    if parent is None:
+        raise Misfit(key, f"no arm {name!r}; the study has {', '.join(arm.name for arm in arms)}")
+    if parent.plateau or parent.by_seed:
+        when = "during training" if parent.plateau else "seed by seed"
+        raise Misfit(key, f"arm {name!r} decides its schedule {when}: nothing can be forked from it")
+    return parent
 
 
 def control_of(arm: Arm, m: int, arms: Sequence[Arm]) -> Arm | None:

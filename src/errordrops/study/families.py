@@ -2,64 +2,67 @@
 again with one thing changed that is no schedule (another activation, another optimiser), each with a control.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from ..randomness import number_of
+from .armfields import (
+    ActivationEntry,
+    ArmEntry,
+    CutSweep,
+    ForkEntry,
+    ForkFamily,
+    HoldEntry,
+    OptimizerEntry,
+    PlaceboEntry,
+)
 from .arms import RULE_DESCRIPTIONS, Arm, arm_end, first_seeds, override, parent_of
+from .fields import Misfit, check_rising
 from .settings import SUDDEN_RULES, Multiples, Phase, Setting, canonical, cut, phases, rule_phases, truncated
-from .studyfile import wrong
+from .studyfile import StudyFile
 
 CUTS = ("rate", "batch", "placebo")  # the stubs of the cut sweep at one epoch
 PLACEBO = "placebo"  # the fork that changes nothing but the order of the data
 INSTEAD_OF = {"activation": "ReLU", "optimizer": "the study's optimiser"}
 
 
-def stub_end(path: Path, key: str, arm: Arm, at: int, length: int) -> int:
+def stub_end(key: str, arm: Arm, at: int, length: int) -> int:
+    """The last epoch of a stub. Raises Misfit where the arm ends before it."""
     if at + length > len(arm.settings):
-        raise wrong(path, key, f"epoch {at} + {length} epochs is beyond the last epoch of arm {arm.name!r}")
+        raise Misfit(key, f"epoch {at} + {length} epochs is beyond the last epoch of arm {arm.name!r}")
     return at + length
 
 
-def placebos(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
+def placebos(listed: Sequence[PlaceboEntry], arms: Sequence[Arm]) -> Iterator[Arm]:
     """Active placebos: each arm again from a milestone on, its change at that milestone left out, with fresh orders of
-    the data. What is left of chance is the spread of their mean. Raises StudyError.
+    the data. What is left of chance is the spread of their mean. Raises Misfit.
     """
-    found = []
     for index, entry in enumerate(listed):
-        key = f"placebos[{index}]"
-        parent, m, length = parent_of(path, f"{key}.of", entry["of"], arms), entry["milestone"], entry["epochs"]
-        end = stub_end(path, f"{key}.milestone", parent, m, length)
-        seeds = first_seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}")
+        key, m = f"placebos[{index}]", entry.milestone
+        parent = parent_of(f"{key}.of", entry.of, arms)
+        end = stub_end(f"{key}.milestone", parent, m, entry.epochs)
+        seeds = first_seeds(f"{key}.seeds", entry.seeds, parent.seeds, f"arm {parent.name}")
         before = parent.settings[:m]
-        for copy in range(1, entry["copies"] + 1):
-            after = [replace(before[-1], order=copy)] * (end - m)
-            found.append(
-                Arm(
-                    f"placebo-{parent.name}-{m}-{copy}",
-                    f"{parent.name} with what it had before milestone {m}, in a fresh order of the data",
-                    phases((*before, *after)),
-                    seeds,
-                    role="placebo",
-                    of=parent.name,
-                    at=m,
-                    closeups=entry.get("closeups", True),
-                )
+        for copy in range(1, entry.copies + 1):
+            yield Arm(
+                f"placebo-{parent.name}-{m}-{copy}",
+                f"{parent.name} with what it had before milestone {m}, in a fresh order of the data",
+                phases((*before, *[replace(before[-1], order=copy)] * (end - m))),
+                seeds,
+                role="placebo",
+                of=parent.name,
+                at=m,
+                closeups=entry.closeups,
             )
-    return found
 
 
-def cut_sweep(
-    path: Path, sweep: Mapping[str, Any], factor: float, max_batch: int | None, arms: Sequence[Arm]
-) -> list[Arm]:
-    """Stubs of a few epochs from one arm at many epochs: rate cut, batch increase, placebo. Raises StudyError."""
-    parent, found = parent_of(path, "cut_sweep.of", sweep["of"], arms), []
-    seeds = first_seeds(path, "cut_sweep.seeds", sweep.get("seeds"), parent.seeds, f"arm {parent.name}")
-    for index, m in enumerate(sweep["at"]):
-        end = stub_end(path, f"cut_sweep.at[{index}]", parent, m, sweep["epochs"])
+def cut_sweep(sweep: CutSweep, factor: float, max_batch: int | None, arms: Sequence[Arm]) -> Iterator[Arm]:
+    """Stubs of a few epochs from one arm at many epochs: rate cut, batch increase, placebo. Raises Misfit."""
+    parent = parent_of("cut_sweep.of", sweep.of, arms)
+    seeds = first_seeds("cut_sweep.seeds", sweep.seeds, parent.seeds, f"arm {parent.name}")
+    for index, m in enumerate(sweep.at):
+        end = stub_end(f"cut_sweep.at[{index}]", parent, m, sweep.epochs)
         before = parent.settings[:m]
         after = {
             "rate": cut(before[-1], Multiples(factor), max_batch),
@@ -69,37 +72,31 @@ def cut_sweep(
         for kind in CUTS:
             stub = phases((*before, *[after[kind]] * (end - m)))
             name, text = f"cut-{m}-{kind}", f"{parent.name} for {m} epochs, then {kind}"
-            found.append(Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False))
-    return found
+            yield Arm(name, text, stub, seeds, role="cut", of=parent.name, at=m, closeups=False)
 
 
-def holds(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
+def holds(listed: Sequence[HoldEntry], arms: Sequence[Arm]) -> Iterator[Arm]:
     """Each arm again with its change at one milestone left out: the control of that change, by the same seed and in the
-    same orders of the data. Raises StudyError.
+    same orders of the data. Raises Misfit.
     """
-    found = []
     for index, entry in enumerate(listed):
-        key = f"holds[{index}]"
-        parent, m = parent_of(path, f"{key}.of", entry["of"], arms), entry["milestone"]
+        key, m = f"holds[{index}]", entry.milestone
+        parent = parent_of(f"{key}.of", entry.of, arms)
         if m not in parent.milestones:
-            raise wrong(
-                path, f"{key}.milestone", f"arm {parent.name!r} changes after {parent.milestones}, not after {m}"
-            )
-        end = stub_end(path, f"{key}.milestone", parent, m, entry.get("epochs", len(parent.settings) - m))
+            what = f"arm {parent.name!r} changes after {parent.milestones}, not after {m}"
+            raise Misfit(f"{key}.milestone", what)
+        end = stub_end(f"{key}.milestone", parent, m, entry.epochs or len(parent.settings) - m)
         before = parent.settings[:m]
-        found.append(
-            Arm(
-                f"hold-{parent.name}-{m}",
-                f"{parent.name} with its change after epoch {m} left out",
-                phases((*before, *[before[-1]] * (end - m))),
-                first_seeds(path, f"{key}.seeds", entry.get("seeds"), parent.seeds, f"arm {parent.name}"),
-                role="hold",
-                of=parent.name,
-                at=m,
-                closeups=entry.get("closeups", False),
-            )
+        yield Arm(
+            f"hold-{parent.name}-{m}",
+            f"{parent.name} with its change after epoch {m} left out",
+            phases((*before, *[before[-1]] * (end - m))),
+            first_seeds(f"{key}.seeds", entry.seeds, parent.seeds, f"arm {parent.name}"),
+            role="hold",
+            of=parent.name,
+            at=m,
+            closeups=entry.closeups,
         )
-    return found
 
 
 def date(lot: int, seed: int, index: int, first: int, last: int) -> int:
@@ -109,37 +106,35 @@ def date(lot: int, seed: int, index: int, first: int, last: int) -> int:
     return first + number_of("date", lot, seed, index) % (last - first + 1)
 
 
-def drawn(
-    path: Path, key: str, arm: Mapping[str, Any], study: Mapping[str, Any], base: Setting, seeds: tuple[int, ...]
-) -> Arm:
+def drawn(key: str, entry: ArmEntry, study: StudyFile, base: Setting, seeds: tuple[int, ...]) -> Arm:
     """An arm whose milestones are drawn for each seed from the ranges `dates` by the number `lot`; what it leaves out
-    is taken from the study. Raises StudyError.
+    is taken from the study. Raises Misfit.
     """
-    rule, factor, ranges = arm.get("rule", arm["name"]), arm.get("factor", study["factor"]), arm["dates"]
-    base, seeds = override(base, arm), first_seeds(path, f"{key}.seeds", arm.get("seeds"), seeds)
-    if "lot" not in arm:
-        raise wrong(path, f"{key}.dates", "needs lot, a number by which dates are drawn, beside it")
+    rule, factor, ranges = entry.rule or entry.name, entry.factor or study.factor, entry.dates or []
+    base, seeds = override(base, entry), first_seeds(f"{key}.seeds", entry.seeds, seeds)
+    if entry.lot is None:
+        raise Misfit(f"{key}.dates", "needs lot, a number by which dates are drawn, beside it")
     for clash in ("milestones", "phases", "plateau"):
-        if clash in arm:
-            raise wrong(path, f"{key}.{clash}", "an arm whose dates are drawn cannot have it")
+        if getattr(entry, clash) is not None:
+            raise Misfit(f"{key}.{clash}", "an arm whose dates are drawn cannot have it")
     if rule not in SUDDEN_RULES[1:]:
-        raise wrong(path, f"{key}.dates", f"rule {rule!r} has no milestones that could be drawn")
-    end = arm_end(path, key, arm, study["epochs"])
+        raise Misfit(f"{key}.dates", f"rule {rule!r} has no milestones that could be drawn")
+    end = arm_end(key, entry, study.epochs)
     edges = [edge for pair in ranges for edge in pair]
-    if edges != sorted(edges) or any(a[1] >= b[0] for a, b in pairwise(ranges)):
-        raise wrong(path, f"{key}.dates", f"must rise and not overlap, but are {ranges}")
+    if edges != sorted(edges) or any(earlier[1] >= later[0] for earlier, later in pairwise(ranges)):
+        raise Misfit(f"{key}.dates", f"must rise and not overlap, but are {ranges}")
     if edges[-1] >= end:
-        raise wrong(path, f"{key}.dates", f"{edges[-1]} is not before the last epoch ({end})")
-    max_batch = arm.get("max_batch", study["max_batch"])
+        raise Misfit(f"{key}.dates", f"{edges[-1]} is not before the last epoch ({end})")
     by_seed = []
     for seed in seeds:
-        at = [date(arm["lot"], seed, index, *pair) for index, pair in enumerate(ranges)]
-        by_seed.append((seed, rule_phases(rule, base, end, at, factor, max_batch), at[0]))
+        at = [date(entry.lot, seed, index, first, last) for index, (first, last) in enumerate(ranges)]
+        by_seed.append((seed, rule_phases(rule, base, end, at, factor, entry.max_batch or study.max_batch), at[0]))
     words = RULE_DESCRIPTIONS[rule].format(factor=factor)
     when = " and ".join(f"{first} to {last}" for first, last in ranges)
+    described = f"{words}; dates drawn for each seed from epochs {when}"
     return Arm(
-        arm["name"],
-        arm.get("description", f"{words}; dates drawn for each seed from epochs {when}"),
+        entry.name,
+        described if entry.description is None else entry.description,
         (),
         seeds,
         role="drawn",
@@ -148,91 +143,81 @@ def drawn(
         factor=factor,
         by_seed=tuple(by_seed),
         dates=tuple((first, last) for first, last in ranges),
-        lot=arm["lot"],
+        lot=entry.lot,
     )
 
 
-def forks(path: Path, listed: Sequence[Mapping[str, Any]], max_batch: int | None, arms: Sequence[Arm]) -> list[Arm]:
+def forks(listed: Sequence[ForkFamily], max_batch: int | None, arms: Sequence[Arm]) -> Iterator[Arm]:
     """From one arm, at one date (stated, or drawn for each seed): forks under multiples of the setting before it, some
-    in several orders of the data. Named fork-NAME, fork-NAME-2, ... Raises StudyError.
+    in several orders of the data. Named fork-NAME, fork-NAME-2, ... Raises Misfit.
     """
-    found = []
     for index, family in enumerate(listed):
-        key = f"forks[{index}]"
-        parent = parent_of(path, f"{key}.of", family["of"], arms)
-        seeds = first_seeds(path, f"{key}.seeds", family.get("seeds"), parent.seeds, f"arm {parent.name}")
-        first, last = (family["at"], family["at"]) if isinstance(family["at"], int) else family["at"]
-        if first < last and "lot" not in family:
-            raise wrong(path, f"{key}.at", "needs lot, a number by which dates are drawn, beside it")
-        if first > last:
-            raise wrong(path, f"{key}.at", f"must rise, but is {[first, last]}")
-        stub_end(path, f"{key}.at", parent, last, family["epochs"])
-        dates = {seed: date(family.get("lot", 0), seed, index, first, last) for seed in seeds}
-        for number, entry in enumerate(family["list"]):
-            where, name = f"{key}.list[{number}]", entry["name"]
-            changes = set(entry) - {"name", "orders", "description", "seeds"}
-            if (name == PLACEBO) != (not changes):
-                raise wrong(
-                    path, where, f"a fork changes something, unless it is called {PLACEBO}, which changes nothing"
-                )
-            own = first_seeds(path, f"{where}.seeds", entry.get("seeds"), seeds, "the family")
-            for copy in range(entry.get("orders", 1)):
-                order = copy + 1 if name == PLACEBO else copy
+        key, (first, last) = f"forks[{index}]", family.at
+        parent = parent_of(f"{key}.of", family.of, arms)
+        seeds = first_seeds(f"{key}.seeds", family.seeds, parent.seeds, f"arm {parent.name}")
+        if first < last and family.lot is None:
+            raise Misfit(f"{key}.at", "needs lot, a number by which dates are drawn, beside it")
+        check_rising(f"{key}.at", family.at, "is")
+        stub_end(f"{key}.at", parent, last, family.epochs)
+        dates = {seed: date(family.lot or 0, seed, index, first, last) for seed in seeds}
+        for number, entry in enumerate(family.forks):
+            where = f"{key}.list[{number}]"
+            if (entry.name == PLACEBO) != (not entry.changes()):
+                what = f"a fork changes something, unless it is called {PLACEBO}, which changes nothing"
+                raise Misfit(where, what)
+            own = first_seeds(f"{where}.seeds", entry.seeds, seeds, "the family")
+            for copy in range(entry.orders):
+                order = copy + 1 if entry.name == PLACEBO else copy
                 by_seed = []
                 for seed in own:
                     before = parent.settings[: dates[seed]]
                     after = _forked(before[-1], entry, order, max_batch)
-                    by_seed.append((seed, phases((*before, *[after] * family["epochs"])), dates[seed]))
-                found.append(
-                    Arm(
-                        f"fork-{name}" + (f"-{copy + 1}" if copy else ""),
-                        entry.get("description", _fork_words(entry)),
-                        (),
-                        own,
-                        role="fork",
-                        of=parent.name,
-                        closeups=False,
-                        fork=name,
-                        by_seed=tuple(by_seed),
-                    )
+                    by_seed.append((seed, phases((*before, *[after] * family.epochs)), dates[seed]))
+                yield Arm(
+                    f"fork-{entry.name}" + (f"-{copy + 1}" if copy else ""),
+                    _fork_words(entry) if entry.description is None else entry.description,
+                    (),
+                    own,
+                    role="fork",
+                    of=parent.name,
+                    closeups=False,
+                    fork=entry.name,
+                    by_seed=tuple(by_seed),
                 )
-    return found
 
 
-def _forked(before: Setting, entry: Mapping[str, Any], order: int, max_batch: int | None) -> Setting:
-    by = Multiples(1 / entry.get("rate", 1), entry.get("batch", 1), entry.get("noise", 1))
-    after = cut(before, by, max_batch)
-    momentum = float(entry.get("momentum", before.momentum))
-    return replace(after, order=order, momentum=momentum, decayed=entry.get("decayed", True))
+def _forked(before: Setting, entry: ForkEntry, order: int, max_batch: int | None) -> Setting:
+    after = cut(before, Multiples(1 / (entry.rate or 1), entry.batch or 1, entry.noise or 1), max_batch)
+    momentum = before.momentum if entry.momentum is None else float(entry.momentum)
+    return replace(after, order=order, momentum=momentum, decayed=entry.decayed is not False)
 
 
-def _fork_words(entry: Mapping[str, Any]) -> str:
-    named = {"rate": "learning rate", "batch": "batch size", "noise": "noise"}
-    words = [f"{what} x {entry[key]:g}" for key, what in named.items() if key in entry]
-    words += [f"momentum {entry['momentum']:g}"] if "momentum" in entry else []
-    words += ["no weight decay"] if entry.get("decayed") is False else []
+def _fork_words(entry: ForkEntry) -> str:
+    multiples = {"learning rate": entry.rate, "batch size": entry.batch, "noise": entry.noise}
+    words = [f"{what} x {multiple:g}" for what, multiple in multiples.items() if multiple is not None]
+    words += [] if entry.momentum is None else [f"momentum {entry.momentum:g}"]
+    words += ["no weight decay"] if entry.decayed is False else []
     return ", ".join(words) or "nothing changed, in a fresh order of the data"
 
 
-def activation_twins(path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]) -> list[Arm]:
-    """Arms again in a network with another activation, as far as `epochs`; named ARM-ACTIVATION. Raises StudyError."""
-    return [twin for _, twin in _twins(path, "activations", "activation", listed, arms)]
+def activation_twins(listed: Sequence[ActivationEntry], arms: Sequence[Arm]) -> Iterator[Arm]:
+    """Arms again in a network with another activation, as far as `epochs`; named ARM-ACTIVATION. Raises Misfit."""
+    for index, entry in enumerate(listed):
+        for twin in _twins(f"activations[{index}]", entry, "activation", entry.activation, arms):
+            yield replace(twin, activation=entry.activation)
 
 
-def optimizer_twins(
-    path: Path, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm], base_rate: float
-) -> list[Arm]:
-    """Arms again with another optimiser, as far as `epochs`; named ARM-OPTIMIZER. Raises StudyError.
+def optimizer_twins(listed: Sequence[OptimizerEntry], arms: Sequence[Arm], base_rate: float) -> Iterator[Arm]:
+    """Arms again with another optimiser, as far as `epochs`; named ARM-OPTIMIZER. Raises Misfit.
 
     nesterov: Nesterov's momentum; sgd: no momentum at all; adam: Adam, whose first decay rate is the momentum. Where
     `learning_rate` is given, all rates of the arm are scaled so that the study's base rate becomes it.
     """
-    found = []
-    for entry, twin in _twins(path, "optimizers", "optimizer", listed, arms):
-        scale = entry.get("learning_rate", base_rate) / base_rate
-        phases = tuple(Phase(p.epochs, _retuned(p.setting, scale, twin.optimizer)) for p in twin.phases)
-        found.append(replace(twin, phases=phases))
-    return found
+    for index, entry in enumerate(listed):
+        scale = (entry.learning_rate or base_rate) / base_rate
+        for twin in _twins(f"optimizers[{index}]", entry, "optimizer", entry.optimizer, arms):
+            retuned = tuple(Phase(p.epochs, _retuned(p.setting, scale, entry.optimizer)) for p in twin.phases)
+            yield replace(twin, phases=retuned, optimizer=entry.optimizer)
 
 
 def _retuned(setting: Setting, scale: float, optimizer: str) -> Setting:
@@ -241,25 +226,22 @@ def _retuned(setting: Setting, scale: float, optimizer: str) -> Setting:
 
 
 def _twins(
-    path: Path, key: str, kind: str, listed: Sequence[Mapping[str, Any]], arms: Sequence[Arm]
-) -> Iterator[tuple[Mapping[str, Any], Arm]]:
-    """What is listed, with each of its twins; `kind` is the role, and the field of an arm, that tells twins apart."""
-    for index, entry in enumerate(listed):
-        where, value = f"{key}[{index}]", entry[kind]
-        for name in entry["arms"]:
-            parent = parent_of(path, f"{where}.arms", name, arms)
-            end = entry.get("epochs", len(parent.settings))
-            if end > len(parent.settings):
-                raise wrong(path, f"{where}.epochs", f"{end} is beyond the last epoch of arm {name!r}")
-            twin = Arm(
-                f"{name}-{value}",
-                f"{parent.description}; {value} instead of {INSTEAD_OF[kind]}",
-                truncated(parent.phases, end),
-                first_seeds(path, f"{where}.seeds", entry.get("seeds"), parent.seeds, f"arm {name}"),
-                role=kind,
-                of=name,
-                closeups=False,
-                rule=parent.rule,
-                factor=parent.factor,
-            )
-            yield entry, replace(twin, **{kind: value})
+    key: str, entry: ActivationEntry | OptimizerEntry, role: str, value: str, arms: Sequence[Arm]
+) -> Iterator[Arm]:
+    """The arms that are named once more, before what tells them apart (`value`) is put in place."""
+    for name in entry.arms:
+        parent = parent_of(f"{key}.arms", name, arms)
+        end = entry.epochs or len(parent.settings)
+        if end > len(parent.settings):
+            raise Misfit(f"{key}.epochs", f"{end} is beyond the last epoch of arm {name!r}")
+        yield Arm(
+            f"{name}-{value}",
+            f"{parent.description}; {value} instead of {INSTEAD_OF[role]}",
+            truncated(parent.phases, end),
+            first_seeds(f"{key}.seeds", entry.seeds, parent.seeds, f"arm {name}"),
+            role=role,
+            of=name,
+            closeups=False,
+            rule=parent.rule,
+            factor=parent.factor,
+        )

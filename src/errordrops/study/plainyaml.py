@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+MOST_BYTES = 1_000_000  # of a file; the largest study here has 10,000
 DEEPEST = 20  # levels; a study has five
 LARGEST = 2**53  # up to here floats and whole numbers are the same
 SMALLEST = 1e-30  # what is left of it after the greatest cut is still a number
@@ -56,6 +57,8 @@ _Loader.add_implicit_resolver(
 
 def parse(content: bytes) -> Any:
     """What a YAML text in UTF-8 says. Raises YamlError."""
+    if len(content) > MOST_BYTES:
+        raise YamlError(f"more than {MOST_BYTES} bytes; no study is as long")
     try:
         return yaml.load(content.decode(), Loader=_Loader)
     # PyYAML itself fails with the last three on dates that are none and on tags that do not fit their text

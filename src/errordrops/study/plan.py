@@ -162,11 +162,11 @@ def _foretold(arm: Arm, others: Sequence[Arm]) -> frozenset[int]:
 
 def find_run(study: Study, arm: str, seed: int) -> Run:
     """The run of an arm and a seed. Raises StudyError for an arm or a seed that the study lacks."""
-    found = study.arm(arm)
-    for run in _runs_of(found, study.arms):
+    planned = study.arm(arm)
+    for run in _runs_of(planned, study.arms):
         if run.seed == seed:
             return run
-    raise StudyError(f"{study.path}: arm {arm!r} has no seed {seed}; it has {', '.join(map(str, found.seeds))}")
+    raise StudyError(f"{study.path}: arm {arm!r} has no seed {seed}; it has {', '.join(map(str, planned.seeds))}")
 
 
 def recipe(study: Study, run: Run) -> dict[str, Any]:

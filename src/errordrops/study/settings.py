@@ -161,12 +161,12 @@ def phases(per_epoch: Sequence[Setting]) -> tuple[Phase, ...]:
     return tuple(Phase(len(list(run)), setting) for setting, run in groupby(per_epoch))
 
 
-def shared_epochs(one: Sequence[Setting], other: Sequence[Setting]) -> int:
+def shared_epochs(own: Sequence[Setting], other: Sequence[Setting]) -> int:
     """The number of leading epochs in which two arms agree: a fork may start after that many."""
-    for epoch, (a, b) in enumerate(zip(one, other, strict=False)):
+    for epoch, (a, b) in enumerate(zip(own, other, strict=False)):
         if a != b:
             return epoch
-    return min(len(one), len(other))
+    return min(len(own), len(other))
 
 
 def noise_scale(setting: Setting, images: int) -> float:

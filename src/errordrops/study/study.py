@@ -1,55 +1,23 @@
 """A study: what is trained, as its file resolves. Every mistake in it is told before anything trains."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .armfields import check_name
 from .arms import Arm, resolve_arm
+from .datafields import DATASET_LABELS, TRAIN_IMAGES
 from .families import activation_twins, cut_sweep, drawn, forks, holds, optimizer_twins, placebos
+from .fields import Misfit
 from .settings import Setting, canonical
-from .studychecks import (
-    DATASET_LABELS,
-    RESERVED_STUDIES,
-    TRAIN_IMAGES,
-    check_dataset,
-    check_milestones,
-    check_model,
-    check_name,
-)
-from .studyfile import REPOSITORY, StudyError, find, read, wrong
+from .studyfile import CONTROL, REPOSITORY, Probes, StudyError, StudyFile, Warmup, find, read, wrong
 
-__all__ = ["REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
-DEFAULTS = {
-    "momentum": 0.9,
-    "nesterov": False,
-    "weight_decay": 1e-4,
-    "milestones": [],
-    "factor": 10,
-    "max_batch": None,
-    "threads": 1,
-    "precision": "auto",
-    "checkpoint_every": 1,
-    "averages": [],
-    "holds": [],
-    "placebos": [],
-    "forks": [],
-    "activations": [],
-    "optimizers": [],
-    "notes": [],
-    "published": [],
-    "unchanged_fork": 0,
-    "group_size": None,
-    "warmup": None,
-}
+__all__ = ["CONTROL", "REPOSITORY", "Arm", "Study", "StudyError", "check_batches", "find", "load"]
 BY_MILESTONE = ("drop", "level", "drop_loss", "level_loss", "beyond_placebos")  # claims with a threshold for each
 # where a file states the arms of a role
 FAMILIES = {"hold": "holds", "placebo": "placebos", "fork": "forks", "cut": "cut_sweep"}
 FEW = 6  # schedules that fit into one picture
-CONTROL = "none"  # the arm that all others are compared with
-# images in the Hessian's sample; leading and negative directions; epochs after the milestone; points on a side of a map
-PROBES = {"arms": [CONTROL, "step", "batch"], "images": 500, "directions": 10, "after": [1, 5], "map_points": 21}
-EVALUATION = {"train_images": 2000, "statistics_images": 2000, "closeup_images": 1000}
 
 
 @dataclass(frozen=True)
@@ -145,166 +113,157 @@ def load(
     Raises StudyError with one message for whatever is wrong first.
     """
     path = find(name, folder)
-    content = read(path)
-    if data_dir:
-        content["dataset"]["data_dir"] = data_dir
-    if depth is not None:
-        content["model"]["depth"] = int(depth)
-    return _resolve(path, content)
+    file = read(path, data_dir, None if depth is None else int(depth))
+    try:
+        return _resolve(path, file)
+    except Misfit as error:
+        raise wrong(path, error.key, error.what) from None
 
 
-def _resolve(path: Path, content: dict) -> Study:
-    content = DEFAULTS | content
-    epochs = content["epochs"]
-    check_name(path, "study", content["study"], RESERVED_STUDIES)
-    check_milestones(path, "milestones", content["milestones"], epochs)
-    dataset = {"pad": 0, "flip": False, "normalisation": "channel"} | content["dataset"]
-    check_dataset(path, dataset)
-    draws = "train_size" in dataset and dataset["name"] != "imagenet"
-    if dataset.pop("subset", "seed" if draws else "fixed") == "seed":
-        dataset["subset"] = "seed"
-    check_model(path, content["model"])
-    base = Setting(canonical(content["learning_rate"]), content["batch_size"], float(content["momentum"]))
-    train_images = dataset.get("train_size") or TRAIN_IMAGES.get(dataset["name"])
-    seeds = content["seeds"]
-    seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+def _resolve(path: Path, file: StudyFile) -> Study:
+    """Raises Misfit where keys do not fit together."""
+    base = Setting(canonical(file.learning_rate), file.batch_size, float(file.momentum))
+    arms = _schedules(file, base)
+    _check_thresholds(file, arms)
+    control_seeds = next((arm.seeds for arm in arms if arm.name == CONTROL), ())
+    if file.unchanged_fork > len(control_seeds):
+        what = f"{file.unchanged_fork} seeds wanted, but arm {CONTROL} has {len(control_seeds)}"
+        raise Misfit("unchanged_fork", what)
+    arms += _families(file, base, arms)
+    names = {arm.name for arm in arms}
+    for index, entry in enumerate(file.published):
+        if entry.arm not in names:
+            raise Misfit(f"published[{index}].arm", f"no arm {entry.arm!r}")
+    _check_probes(file.probes, arms)
+    _check_warmup(file.warmup, arms)
+    return Study(
+        name=file.study,
+        title=file.title,
+        path=path,
+        dataset=file.dataset.resolved(),
+        model=file.model.stated(),
+        base=base,
+        nesterov=file.nesterov,
+        weight_decay=float(file.weight_decay),
+        epochs=file.epochs,
+        milestones=tuple(file.milestones),
+        factor=file.factor,
+        max_batch=file.max_batch,
+        arms=tuple(arms),
+        seeds=tuple(file.seeds),
+        threads=file.threads,
+        precision=file.precision,
+        evaluation=_evaluation(file),
+        checkpoint_every=file.checkpoint_every,
+        averages=tuple(map(float, file.averages)),
+        audited_seeds=control_seeds[: file.unchanged_fork],
+        claims=file.claims.stated(),
+        probes=file.probes.stated() if file.probes else {},
+        predictions={name: mechanism.stated() for name, mechanism in (file.predictions or {}).items()},
+        companion=file.companion,
+        opening=file.opening,
+        notes=tuple(file.notes),
+        published=tuple(e.stated() for e in file.published if e.depth in (None, file.model.depth)),
+        group_size=file.group_size or file.batch_size,
+        warmup=file.warmup.stated() if file.warmup else None,
+    )
+
+
+def _schedules(file: StudyFile, base: Setting) -> list[Arm]:
+    """The arms that the file lists."""
     arms: list[Arm] = []
-    for index, arm in enumerate(content["arms"]):
+    for index, entry in enumerate(file.arms):
         key = f"arms[{index}]"
-        check_name(path, f"{key}.name", arm["name"])
-        if arm["name"] in {a.name for a in arms}:
-            raise wrong(path, key, f"an arm {arm['name']!r} is there already; give one of them another name")
-        resolve = drawn if "dates" in arm else resolve_arm
-        arms.append(resolve(path, key, arm, content, base, seeds))
-        check_batches(path, key, arms[-1], train_images)
-        control = arms[-1] if arm["name"] == CONTROL else None
-        if control and (control.by_seed or control.milestones or control.plateau or len(control.settings) < epochs):
-            raise wrong(
-                path,
+        check_name(f"{key}.name", entry.name)
+        if entry.name in {arm.name for arm in arms}:
+            raise Misfit(key, f"an arm {entry.name!r} is there already; give one of them another name")
+        resolve = resolve_arm if entry.dates is None else drawn
+        arm = resolve(key, entry, file, base, tuple(file.seeds))
+        _check_batches(key, arm, file.dataset.train_images)
+        short = arm.by_seed or arm.milestones or arm.plateau or len(arm.settings) < file.epochs
+        if arm.name == CONTROL and short:
+            raise Misfit(
                 key,
                 f"arm {CONTROL} is the control: nothing may change in it, and it lasts as long as the study; give this "
                 "arm another name",
             )
+        arms.append(arm)
+    return arms
+
+
+def _families(file: StudyFile, base: Setting, arms: Sequence[Arm]) -> list[Arm]:
+    """The arms that families of runs add, which go on from the arms that are listed or are those again."""
+    added = [*holds(file.holds, arms), *placebos(file.placebos, arms), *forks(file.forks, file.max_batch, arms)]
+    added += activation_twins(file.activations, arms)
+    added += optimizer_twins(file.optimizers, arms, base.learning_rate)
+    added += cut_sweep(file.cut_sweep, file.factor, file.max_batch, arms) if file.cut_sweep else ()
+    names = {arm.name for arm in arms}
+    for arm in added:
+        if arm.name in names:
+            raise Misfit("arms", f"an arm {arm.name!r} is there twice, or a family of runs stated twice makes it")
+        names.add(arm.name)
+        _check_batches(FAMILIES.get(arm.role, "arms"), arm, file.dataset.train_images)
+    return added
+
+
+def _evaluation(file: StudyFile) -> dict[str, Any]:
+    """Sizes of what is evaluated, no larger than the training set; `statistics` only where it is not the usual one."""
+    evaluation, images = file.evaluation.stated(), file.dataset.train_images
+    if evaluation["statistics"] == "plain":
+        del evaluation["statistics"]
+    own = {} if images is None else {key: min(evaluation[key], images) for key in ("train_images", "statistics_images")}
+    return evaluation | own
+
+
+def _check_thresholds(file: StudyFile, arms: Sequence[Arm]) -> None:
     changes = max(len(arm.milestones) if arm.sudden and not arm.by_seed else 0 for arm in arms)
     for kind in BY_MILESTONE:
-        points = content.get("claims", {}).get(kind, [])
+        points = getattr(file.claims, kind) or []
         if len(points) > changes:
-            raise wrong(
-                path, f"claims.{kind}", f"{len(points)} thresholds, but no arm has more than {changes} milestones"
-            )
-    if content["averages"] != sorted(content["averages"]):
-        raise wrong(path, "averages", f"must rise, but are {content['averages']}")
-    control_seeds = next((arm.seeds for arm in arms if arm.name == CONTROL), ())
-    if content["unchanged_fork"] > len(control_seeds):
-        raise wrong(
-            path,
-            "unchanged_fork",
-            f"{content['unchanged_fork']} seeds wanted, but arm {CONTROL} has {len(control_seeds)}",
-        )
-    if content["activations"] and content["model"]["family"] == "imagenet-resnet":
-        raise wrong(path, "activations", "torchvision's ResNets have ReLU only; take a cifar-resnet or a wide-resnet")
-    families = holds(path, content["holds"], arms) + placebos(path, content["placebos"], arms)
-    families += forks(path, content["forks"], content["max_batch"], arms)
-    families += activation_twins(path, content["activations"], arms)
-    families += optimizer_twins(path, content["optimizers"], arms, base.learning_rate)
-    if "cut_sweep" in content:
-        families += cut_sweep(path, content["cut_sweep"], content["factor"], content["max_batch"], arms)
-    for family in families:
-        if family.name in {arm.name for arm in arms}:
-            raise wrong(
-                path, "arms", f"an arm {family.name!r} is there twice, or a family of runs stated twice makes it"
-            )
-        check_batches(path, FAMILIES.get(family.role, "arms"), family, train_images)
-        arms.append(family)
-    for index, entry in enumerate(content["published"]):
-        if entry["arm"] not in {arm.name for arm in arms}:
-            raise wrong(path, f"published[{index}].arm", f"no arm {entry['arm']!r}")
-    evaluation = EVALUATION | content.get("evaluation", {})
-    if evaluation.pop("statistics", "plain") == "augmented":
-        if dataset["name"] == "imagenet":
-            raise wrong(path, "evaluation.statistics", "pictures on disk are augmented in training alone; take plain")
-        evaluation["statistics"] = "augmented"
-    if train_images is not None:
-        evaluation["train_images"] = min(evaluation["train_images"], train_images)
-        evaluation["statistics_images"] = min(evaluation["statistics_images"], train_images)
-    return Study(
-        name=content["study"],
-        title=content["title"],
-        path=path,
-        dataset=dataset,
-        model=content["model"],
-        base=base,
-        nesterov=content["nesterov"],
-        weight_decay=float(content["weight_decay"]),
-        epochs=epochs,
-        milestones=tuple(content["milestones"]),
-        factor=content["factor"],
-        max_batch=content["max_batch"],
-        arms=tuple(arms),
-        seeds=seeds,
-        threads=content["threads"],
-        precision=content["precision"],
-        evaluation=evaluation,
-        checkpoint_every=content["checkpoint_every"],
-        averages=tuple(float(memory) for memory in content["averages"]),
-        audited_seeds=control_seeds[: content["unchanged_fork"]],
-        claims=content.get("claims", {}),
-        probes=_probes(path, content, arms) if "probes" in content else {},
-        predictions=content.get("predictions", {}),
-        companion=content.get("companion"),
-        opening=content.get("opening"),
-        notes=tuple(content["notes"]),
-        published=tuple(e for e in content["published"] if e.get("depth") in (None, content["model"]["depth"])),
-        group_size=content["group_size"] or content["batch_size"],
-        warmup=_warmup(path, content, arms),
-    )
+            what = f"{len(points)} thresholds, but no arm has more than {changes} milestones"
+            raise Misfit(f"claims.{kind}", what)
 
 
-def _probes(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any]:
-    """What is probed, defaults filled in. Raises StudyError where an arm or epoch to be probed is not there."""
-    probes = PROBES | content["probes"]
-    if not content["averages"]:
-        raise wrong(
-            path, "probes", "they compare the weights with their average: state averages (in epochs), such as [1]"
-        )
-    if probes["after"] != sorted(probes["after"]):
-        raise wrong(path, "probes.after", f"must rise, but is {probes['after']}")
+def _check_probes(probes: Probes | None, arms: Sequence[Arm]) -> None:
+    """Raises Misfit where an arm or epoch to be probed is not there."""
+    if probes is None:
+        return
     named = {arm.name: arm for arm in arms}
-    for index, name in enumerate(probes["arms"]):
+    for index, name in enumerate(probes.arms):
         if name not in named:
-            raise wrong(path, f"probes.arms[{index}]", f"no arm {name!r}")
-        for seed in named[name].seeds[: probes.get("seeds")]:
+            raise Misfit(f"probes.arms[{index}]", f"no arm {name!r}")
+        for seed in named[name].seeds[: probes.seeds]:
             dates = [arm.for_seed(seed).at for arm in arms if arm.role == "fork" and seed in arm.seeds]
-            if "milestone" not in probes and not dates:
-                raise wrong(path, "probes.milestone", f"is missing, and seed {seed} has no forks that have a date")
-            last = probes.get("milestone", max(dates, default=0)) + probes["after"][-1]
+            if probes.milestone is None and not dates:
+                raise Misfit("probes.milestone", f"is missing, and seed {seed} has no forks that have a date")
+            last = (probes.milestone or max(dates)) + probes.after[-1]
             if last > len(named[name].for_seed(seed).settings):
-                raise wrong(path, "probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
-    if CONTROL not in probes["arms"]:
-        raise wrong(path, "probes.arms", f"arm {CONTROL} is missing: the others are compared with it")
-    return probes
+                raise Misfit("probes", f"epoch {last} is beyond the last epoch of arm {name!r}")
 
 
-def _warmup(path: Path, content: Mapping[str, Any], arms: list[Arm]) -> dict[str, Any] | None:
-    """The warm-up, if any. Raises StudyError where an arm changes its setting within it."""
-    warmup = content["warmup"]
-    if warmup and warmup["epochs"] > content["epochs"]:
-        raise wrong(path, "warmup.epochs", f"{warmup['epochs']} is beyond the last epoch ({content['epochs']})")
-    for arm in arms if warmup else ():
+def _check_warmup(warmup: Warmup | None, arms: Sequence[Arm]) -> None:
+    """Raises Misfit where an arm changes its setting during the warm-up."""
+    if warmup is None:
+        return
+    for arm in arms:
         first = min((m for seed in arm.seeds for m in arm.for_seed(seed).milestones), default=None)
-        if first is not None and first < warmup["epochs"]:
-            raise wrong(path, "warmup.epochs", f"arm {arm.name!r} changes its setting after {first} epochs")
-    return dict(warmup) if warmup else None
+        if first is not None and first < warmup.epochs:
+            raise Misfit("warmup.epochs", f"arm {arm.name!r} changes its setting after {first} epochs")
 
 
-def check_batches(path: Path, key: str, arm: Arm, train_images: int | None) -> None:
-    """Raise StudyError if a batch of the arm is larger than the training set, with the arithmetic."""
+def check_batches(path: Path, key: str, arm: Arm, train_images: int) -> None:
+    """Raises StudyError if a batch of the arm is larger than the training set, with the arithmetic."""
+    try:
+        _check_batches(key, arm, train_images)
+    except Misfit as error:
+        raise wrong(path, error.key, error.what) from None
+
+
+def _check_batches(key: str, arm: Arm, train_images: int | None) -> None:
     batches = [phase.setting.batch_size for seed in arm.seeds for phase in arm.for_seed(seed).phases]
-    largest = max(batches)
+    largest, first = max(batches), batches[0]
     if train_images is not None and largest > train_images:
-        first = batches[0]
-        raise wrong(
-            path,
+        raise Misfit(
             key,
             f"arm {arm.name!r} would need batches of {largest} images ({first} x {largest / first:g}), but there are "
             f"{train_images} training images; set max_batch (what the batch can't take is cut from the learning rate), "
