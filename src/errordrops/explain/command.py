@@ -1,6 +1,7 @@
 """The command `errordrops explain`."""
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from ..errors import UserError
 from .answer import Explanation, explain
 from .listing import columns, unknown
 from .readers import NoCurve, read_log
-from .wording import wrapped
+from .wording import safe, wrapped
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,12 +53,26 @@ def every(args: argparse.Namespace, log: str | Path | list[str | Path], named: d
     if args.html or args.png or args.svg:
         raise UserError("--run all writes no page or picture: choose one run with --run N")
     runs = read_log(log, named).runs or ["run 1"]
-    answers = [explained(args, log, named, k) for k in range(1, len(runs) + 1)]
+    answers: list[Explanation | UserError] = []
+    for k in range(1, len(runs) + 1):
+        try:
+            answers.append(explained(args, log, named, k))
+        except UserError as error:  # a run that was stopped at once has no curve; the others have
+            answers.append(error)
+    if all(isinstance(found, UserError) for found in answers):
+        raise UserError(str(answers[-1]))
     if args.json:
-        show(f"[{', '.join(found.to_json() for found in answers)}]")
+        show(
+            f"[{', '.join(failed(e, k) if isinstance(e, UserError) else e.to_json() for k, e in enumerate(answers, 1))}]"
+        )
         return
     for k, (name, found) in enumerate(zip(runs, answers, strict=True), 1):
-        show(f"Run {k} of {len(runs)}: {name}\n{wrapped(str(found))}\n")
+        show(f"Run {k} of {len(runs)}: {safe(name)}\n{wrapped(str(found))}\n")
+
+
+def failed(error: UserError, run: int) -> str:
+    """A run that cannot be explained, in JSON."""
+    return json.dumps({"run": run, "error": str(error)})
 
 
 def chosen(text: str | None) -> int | None:
