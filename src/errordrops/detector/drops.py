@@ -139,8 +139,7 @@ def strongest(curve: Curve, lo: int, hi: int) -> Reading | None:
 
 
 def candidates(curve: Curve, lo: int, hi: int) -> list[int]:
-    """The indices between lo and hi of which `glance` does not say at once that nothing fell there: it tests the same, one
-    index after another."""
+    """The indices between lo and hi at which something may have fallen: `glance` tests the same, one after another."""
     ks = np.arange(lo + BEFORE, hi - AFTER + 1)
     if not len(ks):
         return []

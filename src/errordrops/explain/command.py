@@ -54,25 +54,22 @@ def every(args: argparse.Namespace, log: str | Path | list[str | Path], named: d
         raise UserError("--run all writes no page or picture: choose one run with --run N")
     runs = read_log(log, named).runs or ["run 1"]
     answers: list[Explanation | UserError] = []
+    facts: list[str] = []
     for k in range(1, len(runs) + 1):
         try:
-            answers.append(explained(args, log, named, k))
+            found = explained(args, log, named, k)
+            answers.append(found)
+            facts.append(found.to_json())
         except UserError as error:  # a run that was stopped at once has no curve; the others have
             answers.append(error)
-    if all(isinstance(found, UserError) for found in answers):
+            facts.append(json.dumps({"run": k, "error": str(error)}))
+    if all(isinstance(told, UserError) for told in answers):
         raise UserError(str(answers[-1]))
     if args.json:
-        show(
-            f"[{', '.join(failed(e, k) if isinstance(e, UserError) else e.to_json() for k, e in enumerate(answers, 1))}]"
-        )
+        show(f"[{', '.join(facts)}]")
         return
-    for k, (name, found) in enumerate(zip(runs, answers, strict=True), 1):
-        show(f"Run {k} of {len(runs)}: {safe(name)}\n{wrapped(str(found))}\n")
-
-
-def failed(error: UserError, run: int) -> str:
-    """A run that cannot be explained, in JSON."""
-    return json.dumps({"run": run, "error": str(error)})
+    for k, (name, told) in enumerate(zip(runs, answers, strict=True), 1):
+        show(f"Run {k} of {len(runs)}: {safe(name)}\n{wrapped(str(told))}\n")
 
 
 def chosen(text: str | None) -> int | None:

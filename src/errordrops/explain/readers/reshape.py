@@ -42,8 +42,8 @@ def reshaped(table: pd.DataFrame, stem: str) -> pd.DataFrame:
 
 
 def in_runs(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """(name, rows) of each run of a table in which columns such as arm and seed tell runs apart, or names such as `RUN -
-    METRIC`; nothing for one run."""
+    """(name, rows) of each run of a table in which columns such as arm and seed, or names such as `RUN - METRIC`, tell
+    runs apart; nothing for one run."""
     if len(beside := side_by_side(table)) > 1:
         return beside
     keys = [
@@ -107,7 +107,7 @@ def side_by_side(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def columns_by_run(table: pd.DataFrame) -> dict[str, list[str]]:
-    """The columns of each run of an export of Weights & Biases: `RUN - METRIC`, the lowest and the highest beside it."""
+    """The columns of each run of an export of Weights & Biases: `RUN - METRIC`, with the lowest and the highest."""
     runs: dict[str, list[str]] = {}
     for column in table.columns:
         run, dash, metric = str(column).partition(" - ")

@@ -126,8 +126,8 @@ def _number(value) -> float | None:
 
 
 def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> Records:
-    """A table of all files, or of each run: subfolders are runs of their own, oldest first, unless their names say a split,
-    which their tags then get in front (Keras: train/epoch_loss)."""
+    """A table of all files, or of each run: subfolders are runs of their own, oldest first, unless their names say a
+    split, which their tags then get in front (Keras: train/epoch_loss)."""
     notes: list[str] = []
     runs: dict[str, list[dict[str, list[Series]]]] = {}  # of each folder the runs that began in it
     unknown: dict[str, int] = {}  # tags and how many values they have
