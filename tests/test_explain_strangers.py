@@ -112,3 +112,28 @@ def test_no_more_digits_than_one_would_say(value, half, words):
 def test_one_drop_is_one():
     found = explain(halved(30))
     assert "after a round number of epochs" in spoken(found) and "after them" not in spoken(found)
+
+
+def test_a_rate_ahead_of_each_epoch_holds_for_it(tmp_path):
+    """The well-known script for ResNets on CIFAR prints the rate, then trains."""
+    lines = []
+    for e, v in enumerate(curve(step(31, 0.5))[:60]):
+        lines += [f"current lr {0.1 if e < 31 else 0.01:.5e}", f"Epoch: [{e}][390/391]\tLoss {v:.4f} ({v:.4f})"]
+        lines += ["Test: [0/79]\tLoss 0.3 (0.3)\tPrec@1 88.2 (88.2)", f" * Prec@1 {100 - 20 * v:.3f}"]
+    found = explain(written(tmp_path, lines))
+    assert "learning rate 0.1 to 0.01 after 31 epochs, in the first epoch after it" in spoken(found)
+
+
+def test_a_change_that_is_told_with_an_arrow(tmp_path):
+    lines = []
+    for e, v in enumerate(curve(step(30, 0.5))[:60]):
+        lines += ["lr decay: 0.1 -> 0.01"] if e == 30 else []
+        lines.append(f"[Epoch {e + 1:3d}] train loss = {v:.4f} | test acc = {100 - 20 * v:.2f}%")
+    found = explain(written(tmp_path, lines))
+    assert {(d.label, d.cause, d.milestone) for d in found.drops.itertuples()} == {(31, "schedule", 30)}
+
+
+def test_a_held_out_curve_that_rises_is_in_the_first_line():
+    frame = log(lr=0.1 * step(30, 0.1)).assign(train_loss=curve(step(30, 0.5), seed=2))
+    found = explain(frame.assign(test_error=20 * curve(step(30, 1.3), seed=4)))
+    assert first(found).endswith("expected, not a bug; but test error rose at epoch 31.")

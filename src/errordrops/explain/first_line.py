@@ -29,7 +29,7 @@ def of_drops(drops: list[list[Event]], explanation: Explained) -> str:
     others = [group for group in drops if group[0].cause != "schedule"]
     if len(at) == len(drops):
         every = "The drop is" if len(at) == 1 else "Both drops are" if len(at) == 2 else f"All {len(at)} drops are"
-        return f"{every} at a change of the schedule ({listed(at)}): expected, not a bug."
+        return f"{every} at a change of the schedule ({listed(at)}): expected, not a bug{besides(explanation)}."
     if len(early_ones) == len(drops):
         return all_before(early_ones, explanation)
     if at or early_ones:
@@ -43,6 +43,13 @@ def of_drops(drops: list[list[Event]], explanation: Explained) -> str:
     if not explanation.schedule.known:
         return f"{found}; the log tells no learning rate, so the cause is open."
     return f"{found}, {'not' if len(drops) == 1 else 'none of them'} at a change of the schedule."
+
+
+def besides(explanation: Explained) -> str:
+    """`; but validation loss rose at epoch 31`, where a curve rose lastingly and no rate was raised."""
+    rises = [e for e in explanation.events if e.kind == "rise" and e.change is None and e.cause != "periodic"]
+    names = joined(list(dict.fromkeys(safe(e.curve.name) for e in rises)))
+    return f"; but {names} rose at {listed(together(rises))}" if rises else ""
 
 
 SWITCHED = "augmentation switched off?"
