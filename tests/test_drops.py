@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from errordrops.detector.drops import Drop, find_drops
+from errordrops.detector.drop_rule import AFTER, BEFORE, glance
+from errordrops.detector.drops import Drop, candidates, find_drops, prepared, running_median
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 import scoring
@@ -166,6 +167,18 @@ def test_stubs_give_nothing(n):
 def test_bad_input_is_named(epochs, values, kind, message):
     with pytest.raises(ValueError, match=message):
         find_drops(epochs, values, kind)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_passed_over_at_once_is_what_glance_passes_over(seed):
+    rng = np.random.default_rng(seed)
+    values = np.exp(rng.choice([0.003, 0.05]) * rng.standard_normal(120)) * np.where(np.arange(120) < 60, 1.0, 0.8)
+    curve = prepared(np.arange(120), np.round(values, int(rng.integers(2, 6))))
+    for lo, hi in ((0, 120), (3, 60), (60, 71), (0, 11), (50, 90)):
+        seen = [k for k in range(lo + BEFORE, hi - AFTER + 1) if glance(curve.y, curve.grain, k, lo, hi)]
+        assert set(seen) <= set(candidates(curve, lo, hi))
+        medians = [np.median(values[max(0, i - 5) : i + 6]) for i in range(lo, 120)]
+        assert running_median(values, 5, 6)[lo:].tolist() == medians
 
 
 def test_it_is_blind():

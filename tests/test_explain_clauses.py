@@ -33,6 +33,13 @@ def ways(curve, event):
     return found
 
 
+def medians(curve, event):
+    """Which ways the medians of five values on either side of a place within one point of an event differ."""
+    point = int(np.searchsorted(curve.rows, event.curve.rows[event.point]))
+    pairs = [sides(curve, p) for p in range(max(1, point - 1), min(len(curve.values) - 1, point + 1) + 1)]
+    return {int(np.sign(after - before)) for before, after in pairs}
+
+
 def contradictions(found):
     """Clauses about curves, in events and in the answer, that their values do not bear out."""
     wrong = []
@@ -43,18 +50,30 @@ def contradictions(found):
             wrong.append((event.curve.name, event.label, event.kind))
         for curve in found.log.judged:
             for word in re.findall(rf"(?<![\w(]){re.escape(curve.name)} (fell|rose|hardly moved)", event.why):
-                if curve is not event.curve and WORDS[word] and WORDS[word] not in ways(curve, event):
+                if curve is not event.curve and WORDS[word] and WORDS[word] not in medians(curve, event):
                     wrong.append((curve.name, event.label, word))
         for word, names in re.findall(r"(?:training|held-out data) (fell|rose|hardly moved) \(([^)]*)\)", event.why):
             for curve in found.log.judged:
-                if curve.name in re.split(r", | and ", names) and WORDS[word] and WORDS[word] not in ways(curve, event):
+                if curve.name in re.split(r", | and ", names) and WORDS[word] not in (0, *medians(curve, event)):
                     wrong.append((curve.name, event.label, word))
         if "does not change here" in event.why:
             spans = [(c, *c.points(event.curve)) for c in found.schedule.changes]
             wrong += [(event.label, c.milestone) for c, low, high in spans if low - 1 <= event.point <= high + 1]
+        if "does not explain a" in event.why:
+            near = [c for c in found.schedule.changes if abs(c.points(event.curve)[1] - event.point) <= 2]
+            wrong += [] if any(c.cut is (event.kind == "rise") for c in near) else [(event.label, event.why)]
     text = " ".join(str(found).split())
+    head = str(found).splitlines()[0]
+    if "drops are at a change" in head or "drop is at a change" in head:
+        wrong += [(e.label, head) for e in found.events if e.kind == "drop" and e.cause != "schedule"] * (
+            "; " not in head
+        )
+    if "No sudden, lasting drop" in head:
+        wrong += [(e.label, head) for e in found.events if e.kind == "drop"]
+    if not found.schedule.known and re.search("(?i)not at a change of the schedule|schedule does not change", text):
+        wrong.append(("a schedule that is not known is denied", head))
     number = r"([\d.,]+(?:e[-+]\d+)?)"
-    for verb, a, b in re.findall(rf"(fell|rose) by [^;]*?, from {number}(?: %)? to {number}", text):
+    for verb, a, b in re.findall(rf"(fell|rose) (?:by|suddenly) [^;]*?,? from {number}(?: %)? to {number}", text):
         low, high = (float(x.replace(",", "").rstrip(".")) for x in (a, b))
         if low != high and (high < low) != (verb == "fell"):
             wrong.append((verb, a, b))
@@ -90,6 +109,32 @@ def test_clauses_of_curves_that_part_ways(seed):
     for table in (frame, frame.drop(columns="lr"), frame.assign(val_loss=frame["train_loss"] * 1.1)):
         found = explain(table)
         assert contradictions(found) == []
+
+
+RATES = {
+    "cosine": lambda e, at: 0.05 * (1 + np.cos(np.pi * e / 100)),
+    "warm restarts": lambda e, at: 0.05 * (1 + np.cos(np.pi * (e % at) / at)),
+    "cycles": lambda e, at: 0.01 + 0.09 * np.abs(e % 20 - 10) / 10,
+    "times 0.97": lambda e, at: 0.1 * 0.97**e,
+    "a bump": lambda e, at: np.where(e == at, 0.8, 0.1),
+    "cut": lambda e, at: np.where(e < at, 0.1, 0.01),
+    "unknown": lambda e, at: np.full(100, np.nan),
+}
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("seed", range(4))
+def test_clauses_under_every_kind_of_rate(rate, seed):
+    """Curves that follow the rate and step where they like, of epochs and of steps, the test curve every 1st or 5th."""
+    rng = np.random.default_rng(seed)
+    e, at = np.arange(100), int(rng.integers(15, 80))
+    lr = RATES[rate](e, at)
+    level = step(int(rng.integers(10, 90)), float(rng.choice([0.6, 0.85, 1.5]))) * (1 + 5 * np.nan_to_num(lr))
+    for every, unit in ((1, 1), (5, 1), (1, 50)):
+        frame = log(train=level, test=level, lr=lr)
+        frame["test_error"] = frame["test_error"].where((e + 1) % every == 0)
+        frame = frame if unit == 1 else frame.assign(step=unit * (e + 1)).drop(columns="epoch")
+        assert contradictions(explain(frame)) == []
 
 
 def test_that_training_rose_is_not_said_where_it_fell():

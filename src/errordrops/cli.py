@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from . import __version__
 from .errors import UserError, ran_out_of_memory
 from .explain import options as explain_options
-from .results.layout import Layout
 
 if TYPE_CHECKING:
+    from .results.layout import Layout
     from .study.study import Study
 
 
@@ -59,6 +59,7 @@ def data(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     from .results import reference
+    from .results.layout import Layout
     from .study.plan import PROBES, find_run, steps
 
     loaded, layout = _study(args), _layout(args)
@@ -202,6 +203,7 @@ def open_page(args: argparse.Namespace) -> None:
 
 def keep(args: argparse.Namespace) -> None:
     from .results import reference
+    from .results.layout import Layout
 
     kept = Layout.reference(_study(args).name)
     if args.again is not None:
@@ -222,6 +224,7 @@ def prune(args: argparse.Namespace) -> None:
 
 
 def verify(args: argparse.Namespace) -> int:
+    from .results.layout import Layout
     from .results.reference import conclusions
     from .results.verify import verify, words
 
@@ -238,7 +241,9 @@ def _study(args: argparse.Namespace) -> "Study":
     return load(args.study, args.studies, args.data_dir, args.depth)
 
 
-def _layout(args: argparse.Namespace) -> Layout:
+def _layout(args: argparse.Namespace) -> "Layout":
+    from .results.layout import Layout
+
     return Layout.of(Path(args.study).stem, args.results)
 
 

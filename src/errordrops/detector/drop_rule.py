@@ -19,6 +19,7 @@ import numpy as np
 BEFORE, AFTER = 6, 5  # evaluated epochs that either side needs; 5 is what "lasting" means
 NEAR, FAR = 10, 24  # evaluated epochs: what surrounds a drop; what it must stand out from
 WINDOWS = ((1, 6), (1, 8), (1, 12), (2, 12), (2, 16), (2, 24), (2, 48))  # degree of the polynomial, points
+TREND = 1.3  # a fall must exceed the median of those beside it by so much
 FLOOR = 1e-3  # no deviation below 0.1 % of the value is believed
 WEIGHTS = {"errors": 3.8, "stands_out": 2.9, "over_trend": 2.6, "halves": 5.0, "gap": 4.2, "fall": 1.0, "none": -21.2}
 
@@ -61,13 +62,13 @@ def glance(y: np.ndarray, grain: np.ndarray, k: int, lo: int, hi: int) -> Glance
     floor, fall = max(FLOOR, grain[k]), y[k - 1] - y[k]
     later = y[k : min(hi, k + FAR + 1)]
     later = later[:-1] - later[1:]
-    if fall < floor or (later > fall / 1.3).sum() > 0.1 * len(later) + 1:
+    if fall < floor or (later > fall / TREND).sum() > 0.1 * len(later) + 1:
         return None
     earlier = -np.diff(y[max(lo, k - 6) : k])
     stands_out = fall / max(np.quantile(later, 0.9), floor)
     over_trend = fall / max(np.median(earlier), np.median(later[:5]), floor / 10)
     gap = (y[max(lo, k - 5) : k].min() - y[k : min(hi, k + 5)].max()) / fall
-    return Glance(fall, stands_out, over_trend, gap) if min(stands_out, over_trend) > 1.3 else None
+    return Glance(fall, stands_out, over_trend, gap) if min(stands_out, over_trend) > TREND else None
 
 
 def fit(x: np.ndarray, y: np.ndarray, at: float, degree: int, least: float) -> Side | None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
-from .drop_rule import AFTER, BEFORE, FAR, FLOOR, NEAR, Reading, calms, glance, hopeless, log_odds, read
+from .drop_rule import AFTER, BEFORE, FAR, FLOOR, NEAR, TREND, Reading, calms, glance, hopeless, log_odds, read
 
 LEAST_POINTS = 10  # a shorter curve (a stub) has no two sides
 KINDS = ("error", "loss", "accuracy")
@@ -129,7 +130,7 @@ def search(curve: Curve, fixed: Iterable[int]) -> dict[int, Reading]:
 def strongest(curve: Curve, lo: int, hi: int) -> Reading | None:
     """The most credible drop between the indices lo and hi, if any."""
     drops = []
-    for k in range(lo + BEFORE, hi - AFTER + 1):
+    for k in candidates(curve, lo, hi):
         seen = glance(curve.y, curve.grain, k, lo, hi)
         reading = None if seen is None or hopeless(seen) else read(curve.x, curve.y, curve.grain, k, lo, hi, seen)
         if reading and (log_odds(reading) > 0 or calms(reading)):
@@ -137,14 +138,43 @@ def strongest(curve: Curve, lo: int, hi: int) -> Reading | None:
     return max(drops, key=log_odds, default=None)
 
 
+def candidates(curve: Curve, lo: int, hi: int) -> list[int]:
+    """The indices between lo and hi at which something may have fallen: `glance` tests the same, one after another."""
+    ks = np.arange(lo + BEFORE, hi - AFTER + 1)
+    if not len(ks):
+        return []
+    falls = curve.y[lo : hi - 1] - curve.y[lo + 1 : hi]
+    fall, floor = falls[ks - 1 - lo], np.maximum(FLOOR, curve.grain[ks])
+    before = np.median(sliding_window_view(falls, 5), axis=1)[ks - BEFORE - lo]
+    after = np.array([*np.median(sliding_window_view(falls, 5), axis=1)[BEFORE:], np.median(falls[-4:])])
+    passes = (fall >= floor) & (fall / np.maximum(np.maximum(before, after), floor / 10) > TREND)
+    full = np.flatnonzero(ks + FAR < hi)  # nearer to the end fewer falls follow
+    if len(full):
+        larger = (sliding_window_view(falls, FAR)[ks[full] - lo] > (fall[full] / TREND)[:, None]).sum(axis=1)
+        passes[full] &= larger <= 0.1 * FAR + 1
+    return ks[passes].tolist()
+
+
+def running_median(values: np.ndarray, before: int, after: int) -> np.ndarray:
+    """The median of values[i - before : i + after] at each i, shape (n,); near the ends of what there is."""
+    n = len(values)
+    inner = range(before, n - after + 1)
+    out = np.empty(n)
+    if len(inner):
+        out[before : n - after + 1] = np.median(sliding_window_view(values, before + after), axis=1)
+    for i in (i for i in range(n) if i not in inner):
+        out[i] = np.median(values[max(0, i - before) : i + after])
+    return out
+
+
 def recoveries(curve: Curve, changes: list[int]) -> Iterator[tuple[int, float, float, float]]:
     """(index, value before, value after, height in noise deviations) of falls back from spikes between the changes."""
     edges = sorted({0, len(curve.y), *changes})
     for lo, hi in pairwise(edges):
         y = curve.y[lo:hi]
-        middle = np.array([np.median(y[max(0, i - 5) : i + 6]) for i in range(len(y))])
+        middle = running_median(y, 5, 6)
         above = y - middle
-        noise = [max(FLOOR, 1.4826 * np.median(np.abs(above[max(0, i - FAR) : i + FAR]))) for i in range(len(y))]
+        noise = np.maximum(FLOOR, 1.4826 * running_median(np.abs(above), FAR, FAR))
         height = above / noise
         i = 1
         while i < len(y):

@@ -26,6 +26,7 @@ HELD_FELL = (
     "; the training task may have become harder or nearer to the test (resolution, augmentation, a term of the loss)"
 )
 HELD_ROSE = "; training may have left the test behind (augmentation switched off, other data, over-fitting)"
+UNTOLD = "the log tells no learning rate"
 WHAT_ELSE = "look for what else changed here: another setting, the data, the resolution, a restart"
 OR_A_PASS = ", or a new pass over the data (the log tells no epochs)"
 
@@ -64,12 +65,13 @@ def otherwise(event: Event, events: list[Event], log: Log, schedule: Schedule, p
     others = [m for curve in log.judged if curve is not event.curve and (m := moved(curve, event)) is not None]
     told = {e.curve.name for e in events if e.kind == event.kind and at_once(e, event)}
     same = clauses([m for m in others if m.way and m.curve.name not in told], -1 if event.kind == "drop" else 1)
-    if switched := _switched_off(event, others, log):
-        return replace(event, cause="augmentation switched off?", why=f"{_denied(event, schedule, log)}; {switched}")
+    if switched := _switched_off(event, others, log, told):
+        denied = _denied(event, schedule, log) if schedule.known else UNTOLD
+        return replace(event, cause="augmentation switched off?", why=f"{denied}; {switched}")
     cause, why = _apart(event, others)
     if not schedule.known:
         more = [why] if why else same
-        ends = "the log tells no learning rate" + ("" if passes.known else OR_A_PASS_UNKNOWN)
+        ends = UNTOLD + ("" if passes.known else OR_A_PASS_UNKNOWN)
         return replace(event, cause="unknown", why="; ".join([ends, *more]))
     if cause:
         return replace(event, cause=cause, why=f"{_denied(event, schedule, log)}; {why}")
@@ -88,8 +90,11 @@ def clauses(others: list[Moved], way: int) -> list[str]:
 def _denied(event: Event, schedule: Schedule, log: Log) -> str:
     """That the schedule does not explain an event, as far as that is so at its place."""
     here = [c for c in schedule.changes if _at(event, c)]
-    if here:
-        change = here[0]
+    against = [c for c in here if c.cut not in (None, event.kind == "drop")]
+    if here and not against:
+        return f"the {here[0].what} changes near here, but too far away to explain it"
+    if against:
+        change = against[0]
         way = "rises" if change.cut is False else "falls"
         noise = "more" if change.cut is False else "less"
         return (
@@ -163,9 +168,9 @@ def _diverged(event: Event, log: Log) -> bool:
     return event.curve.split != "train" and any(rows[max(0, event.point - 3)] <= end <= start + 1 for end in ends)
 
 
-def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
+def _switched_off(event: Event, others: list[Moved], log: Log, told: set[str]) -> str:
     """Of a detector whose curves fall together 10, 15 or 20 epochs before the end: that this is when augmentation
-    ends."""
+    ends. `told`: the curves of which it is said anyway that they fell."""
     axis = log.axis
     if event.kind != "drop" or axis.unit != "epoch" or not axis.whole:
         return ""
@@ -178,7 +183,7 @@ def _switched_off(event: Event, others: list[Moved], log: Log) -> str:
     if not both:
         return ""
     least = min(LAST_EPOCHS, key=lambda n: abs(n - left))
-    fell = [m.curve.name for m in others if m.way == -1]
+    fell = [m.curve.name for m in others if m.way == -1 and m.curve.name not in told]
     with_it = f"{joined(fell)} fell as well; " if fell else ""
     return (
         f"{with_it}this is {least} epochs before the end, where detectors switch mosaic and other "

@@ -1,6 +1,7 @@
 """The command `errordrops explain`."""
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from ..errors import UserError
 from .answer import Explanation, explain
 from .listing import columns, unknown
 from .readers import NoCurve, read_log
-from .wording import wrapped
+from .wording import safe, wrapped
 
 
 def run(args: argparse.Namespace) -> None:
@@ -52,12 +53,23 @@ def every(args: argparse.Namespace, log: str | Path | list[str | Path], named: d
     if args.html or args.png or args.svg:
         raise UserError("--run all writes no page or picture: choose one run with --run N")
     runs = read_log(log, named).runs or ["run 1"]
-    answers = [explained(args, log, named, k) for k in range(1, len(runs) + 1)]
+    answers: list[Explanation | UserError] = []
+    facts: list[str] = []
+    for k in range(1, len(runs) + 1):
+        try:
+            found = explained(args, log, named, k)
+            answers.append(found)
+            facts.append(found.to_json())
+        except UserError as error:  # a run that was stopped at once has no curve; the others have
+            answers.append(error)
+            facts.append(json.dumps({"run": k, "error": str(error)}))
+    if all(isinstance(told, UserError) for told in answers):
+        raise UserError(str(answers[-1]))
     if args.json:
-        show(f"[{', '.join(found.to_json() for found in answers)}]")
+        show(f"[{', '.join(facts)}]")
         return
-    for k, (name, found) in enumerate(zip(runs, answers, strict=True), 1):
-        show(f"Run {k} of {len(runs)}: {name}\n{wrapped(str(found))}\n")
+    for k, (name, told) in enumerate(zip(runs, answers, strict=True), 1):
+        show(f"Run {k} of {len(runs)}: {safe(name)}\n{wrapped(str(told))}\n")
 
 
 def chosen(text: str | None) -> int | None:

@@ -88,8 +88,9 @@ def far(event: Event, change: Change, log: Log) -> float:
     """How far an event lies from a change, in the log's labels; 0 where it may be at it."""
     labels, rows = log.axis.labels, event.curve.rows
     first, last = change.points(event.curve)
-    if event.point > last:  # it came later than the first point with the new setting
-        return float(event.label - labels[min(change.by_row, len(labels) - 1)])
+    if event.point > last:  # it came later than the first point with the new setting, which may be a mean over both
+        start = max(float(labels[min(change.by_row, len(labels) - 1)]), float(event.curve.labels[last]))
+        return event.label - start
     if event.point < first:
         return float(labels[min(change.by_row, len(labels) - 1)] - labels[rows[event.point]])
     return 0.0

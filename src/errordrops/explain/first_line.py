@@ -29,25 +29,36 @@ def of_drops(drops: list[list[Event]], explanation: Explained) -> str:
     others = [group for group in drops if group[0].cause != "schedule"]
     if len(at) == len(drops):
         every = "The drop is" if len(at) == 1 else "Both drops are" if len(at) == 2 else f"All {len(at)} drops are"
-        return f"{every} at a change of the schedule ({listed(at)}): expected, not a bug."
+        return f"{every} at a change of the schedule ({listed(at)}): expected, not a bug{besides(explanation)}."
     if len(early_ones) == len(drops):
         return all_before(early_ones, explanation)
     if at or early_ones:
         return mixed(at, early_ones, others, explanation)
     found = f"{count(len(drops), 'sudden drop')} ({listed(others)})"
     if (shared := _shared(others)) is not None:
-        return f"{found}, {shared}."
+        but = (
+            "not at a change of the schedule, but " if shared == SHARED[SWITCHED] and explanation.schedule.known else ""
+        )
+        return f"{found}, {but}{shared}."
     if not explanation.schedule.known:
         return f"{found}; the log tells no learning rate, so the cause is open."
     return f"{found}, {'not' if len(drops) == 1 else 'none of them'} at a change of the schedule."
 
 
+def besides(explanation: Explained) -> str:
+    """`; but validation loss rose at epoch 31`, where a curve rose lastingly and no rate was raised."""
+    rises = [e for e in explanation.events if e.kind == "rise" and e.change is None and e.cause != "periodic"]
+    names = joined(list(dict.fromkeys(safe(e.curve.name) for e in rises)))
+    return f"; but {names} rose at {listed(together(rises))}" if rises else ""
+
+
+SWITCHED = "augmentation switched off?"
 SHARED = {
     "new epoch": "where a new pass over the data begins: the model sees the data again; not the schedule",
     "mean starts anew": "made by a printed mean that starts anew at each epoch, not by the training",
     "restart": "where training was resumed",
     "augmentation switched off": "where the log says that augmentation was switched off",
-    "augmentation switched off?": "not at a change of the schedule; detectors switch augmentation off at this place",
+    SWITCHED: "where object detectors switch augmentation off by default",
 }
 
 
@@ -101,6 +112,9 @@ def nothing(explanation: Explained) -> str:
     if explanation.schedule.changes:
         if all(change.neutral for change in explanation.schedule.changes):
             return "No sudden, lasting drop was found, and none is to be expected: see below."
+        rises = together([e for e in explanation.events if e.kind == "rise"])
+        if rises and all(e.change is not None for group in rises for e in group):
+            return f"No sudden, lasting drop; rises at {listed(rises)}, where the rate was raised: expected, not a bug."
         return "No sudden, lasting drop was found, although the schedule changes: see below."
     if any(d.shift is not None and d.shift.low > 0 for d in explanation.decays):
         return (
@@ -167,6 +181,8 @@ def later(event: Event, explanation: Explained) -> str:
     far, fits = distance(event, explanation)
     if source.startswith(("what you stated", "the log's configuration")):
         return f", {far} later{f' (perhaps after {number(fits)} is meant)' if fits else ''}"
+    if event.curve.how.startswith("mean over") and event.offset == 1:
+        return f", {far} later: the point before is a mean over both sides"
     if change.what != "learning rate":
         return f", {far} later"
     then = f": then the change was after {number(fits)}" if fits else ""

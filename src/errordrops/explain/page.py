@@ -97,7 +97,7 @@ def details(explanation: Explained) -> list[str]:
     if groups:
         rows = [
             f'<tr><th scope="row">{cell(place(first(g), explanation))}</th>'
-            f"<td>{'<br>'.join(cell(text) for text in told_sizes(g, explanation))}</td>"
+            f"<td>{'<br>'.join(unbroken(cell(text)) for text in told_sizes(g, explanation))}</td>"
             f"<td>{cell(because(nearest(g), explanation))}</td></tr>"
             for g in groups
         ]
@@ -113,6 +113,11 @@ def details(explanation: Explained) -> list[str]:
         f"<pre>{plain(answer(explanation))}</pre>",
         "</details>",
     ]
+
+
+def unbroken(text: str) -> str:
+    """Text whose lines never part a number from its unit or its interval."""
+    return text.replace(" %", "&nbsp;%").replace(" ± ", "&nbsp;±&nbsp;")
 
 
 def plain(text: str) -> str:

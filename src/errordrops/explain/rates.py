@@ -4,6 +4,7 @@ All functions take the setting as it was in force at the points of a curve, shap
 """
 
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -130,5 +131,9 @@ def turns(seen: np.ndarray) -> list[tuple[int, str]]:
             kept[-1][1] = run[1]
         else:
             kept.append(run)
+    for before, after in pairwise(kept):  # a turn stands at the top or the bottom, not where the new way gets steep
+        if before[2] * after[2] < 0:
+            part = seen[before[0] : after[1] + 1] * before[2]
+            before[1] = after[0] = before[0] + int(part.argmax())
     words = {1: "rises", -1: "falls", 0: "rests"}
     return [(start, words[way]) for start, _, way in kept]

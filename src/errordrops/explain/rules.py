@@ -19,7 +19,8 @@ def axis(unit: str, span: tuple[float, float], last: bool) -> alt.X:
     """The common horizontal axis; the last panel names it."""
     title = {"epoch": "Epoch, as the log counts", "step": "Step", "record": "Record"}[unit] if last else None
     short: dict[str, Any] = {"format": "~s"} if span[1] >= 10_000 else {}
-    shown = alt.Axis(title=title, grid=False, tickMinStep=1, **short)
+    # labels at regular distances, the last of them within the picture also where the page is narrow
+    shown = alt.Axis(title=title, grid=False, tickMinStep=1, labelFlush=True, labelOverlap="parity", **short)
     return alt.X("label:Q", scale=alt.Scale(domain=list(span), nice=False, clamp=False), axis=shown)
 
 

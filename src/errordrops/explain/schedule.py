@@ -47,7 +47,7 @@ def from_log(log: Log) -> Schedule:
         return replace(configured, notes=notes, changes=merged([*configured.changes, *found]))
     if not source and not found:
         return configured
-    if rate and configured.changes and (odd := _differs(rate, configured.changes)):
+    if rate and configured.changes and (odd := _differs(log, rate, configured.changes)):
         notes.append(
             f"the configuration ({configured.source.partition(', ')[2]}) and the {source} of the log "
             f"disagree{odd}; what is "
@@ -82,12 +82,24 @@ def learning_rate(log: Log) -> tuple[list[Change], bool, str]:
     return changes, smooth, "messages about the learning rate"
 
 
-def _differs(rate: list[Change], configured: list[Change]) -> str:
-    """How the changes of a column and of the configuration part: empty where each has its like within one epoch."""
-    seen, named = sorted({c.milestone for c in rate}), sorted({c.milestone for c in configured})
-    alike = len(seen) == len(named) and all(abs(a - b) <= 1 for a, b in zip(seen, named, strict=True))
-    listed = [", ".join(f"{n:g}" for n in numbers) for numbers in (named, seen)]
-    return "" if alike else f" ({listed[0]} and {listed[1]})"
+def _differs(log: Log, rate: list[Change], configured: list[Change]) -> str:
+    """How the changes of a column and of the configuration part: empty where each has its like within one epoch, or by
+    the log's labels within two points."""
+    near = 2 * float(np.median(np.diff(_grid(log).labels)))
+    pairs = list(zip(sorted(rate, key=_time), sorted(configured, key=_time), strict=False))
+    if len({c.by_row for c in rate}) == len({c.by_row for c in configured}) and (
+        all(abs(a.milestone - b.milestone) <= 1 for a, b in pairs)
+        or all(abs(a.label - b.label) <= near for a, b in pairs)
+    ):
+        return ""
+    named = [c.milestone for c in configured]
+    seen = [c.milestone if c.counted else c.label for c in rate]
+    listed = [", ".join(f"{n:g}" for n in sorted(set(numbers))) for numbers in (named, seen)]
+    return f" ({listed[0]} and {listed[1]})"
+
+
+def _time(change: Change) -> int:
+    return change.by_row
 
 
 def _messages(log: Log, rows: np.ndarray, values: np.ndarray) -> bool:
@@ -185,6 +197,13 @@ def described(log: Log, sudden_ones: list[Change]) -> str:
     rows, values = max(parts, key=lambda part: len(np.unique(part[1])))
     grid = _grid(log)
     seen = values[np.maximum(np.searchsorted(rows, grid.rows, side="right") - 1, 0)]
+    edges = [min(c.points(grid)[1], len(seen) - 1) for c in sudden_ones if c.cut is False]
+    if edges:  # warm restarts
+        shapes = {tuple(way for _, way in turns(part)) for part in np.split(seen, sorted(set(edges))) if len(part) > 2}
+        same = next(iter(shapes)) if len(shapes) == 1 else ()
+        return (
+            f"it moves gradually: between these it {same[0]}" if len(same) == 1 else "it moves gradually between these"
+        )
     for change in sudden_ones:
         at = min(change.points(grid)[1], len(seen) - 1)
         if at and seen[at] > 0 and seen[at - 1] > 0:

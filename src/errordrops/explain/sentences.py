@@ -10,7 +10,21 @@ from .known_changes import Change
 from .moments import SIDE, Event, nearest, together
 from .readers import Curve
 from .spikes import stands_out
-from .wording import after, amount, between_labels, capital, first, listed, number, place, safe, told, when, with_half
+from .wording import (
+    after,
+    amount,
+    between_labels,
+    capital,
+    first,
+    level,
+    listed,
+    number,
+    place,
+    safe,
+    told,
+    when,
+    with_half,
+)
 
 
 def answer(explanation: Explained) -> str:
@@ -107,11 +121,15 @@ def size(event: Event, explanation: Explained | None = None) -> str:
     """`test error fell by 8.2 points, from 14.9 % to 6.7 %`; at a known change with its interval; how sure, if not
     very."""
     effect = effect_of(event, explanation)
+    if effect is not None and not (effect.resolved and (effect.size > 0) == (event.kind == "drop")):
+        effect = None
     verb = "fell" if event.kind == "drop" else "rose"
     text = amount(event.size, event.curve.unit)
-    if effect is not None and effect.resolved and (effect.size > 0) == (event.kind == "drop"):
+    if effect is not None:
         text = f"{with_half(abs(effect.size), effect.half)}{_points(event.curve.unit)}"
     between = levels(event)
+    if effect is not None and between.startswith("from") and min(effect.before, effect.after) > 0:
+        between = f"from {level(effect.before, event.curve.unit)} to {level(effect.after, event.curve.unit)}"
     between = f", {between}" if between.startswith("from") else ""
     doubts = [f"confidence {event.confidence:.2f}"] if event.confidence < SURE else []
     doubts += [] if event.blind or event.confidence == STAIR else ["seen only by looking at this place"]
@@ -251,11 +269,11 @@ def looks_like(explanation: Explained) -> str:
         signs.append("evenly spaced")
     round_ = axis.unit != "record" and all(_round(c, axis.unit) for c in completed)
     if round_:
-        signs.append(ROUND[axis.unit])
+        signs.append((ROUND if len(drops) > 1 else ROUND_ONE)[axis.unit])
     if all(_flat(group[0]) for group in drops):
         signs.append("where the curve had flattened")
     if all(any(e.variance < 0.5 for e in group) for group in drops):
-        signs.append("with less noise after them")
+        signs.append(f"with less noise after {'them' if len(drops) > 1 else 'it'}")
     where = listed(drops)
     start = f"The drop at {where}" if len(drops) == 1 else f"Drops at {where}"
     if (len(signs) >= 2 and (held or len(drops) > 1)) or (round_ and len(drops) > 1):
@@ -268,6 +286,7 @@ def looks_like(explanation: Explained) -> str:
 
 
 ROUND = {"epoch": "after round numbers of epochs", "step": "at round numbers of steps"}
+ROUND_ONE = {"epoch": "after a round number of epochs", "step": "at a round number of steps"}
 
 
 def _round(completed: float, unit: str) -> bool:

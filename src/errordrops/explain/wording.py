@@ -9,6 +9,7 @@ from .known_changes import Change
 from .moments import Event
 
 WIDTH = 100
+DIGITS = 4  # of an estimate with an interval
 CONTROL = {c: None for c in (*range(32), *range(127, 160))}
 
 
@@ -123,13 +124,17 @@ def amount(value: float, unit: str) -> str:
 
 
 def with_half(value: float, half: float, signed: bool = False) -> str:
-    """`0.347 ± 0.018`: an estimate and half its interval, which has two digits; the estimate has as many places."""
+    """`0.347 ± 0.018`: an estimate and half its interval, which has two digits; the estimate has as many places, and
+    four digits at most."""
     if not math.isfinite(half) or half <= 0:
         return f"{value:+.3g}" if signed else f"{value:.3g}"
     places = 1 - math.floor(math.log10(half))
-    if places > 6 or abs(value) >= 1e6:
+    if abs(value) >= 1e6 or max(abs(value), half) < 1e-5:
         return f"{value:{'+' if signed else ''}.2e} ± {half:.1e}"
-    places = min(max(0, places), 2 if max(abs(value), half) >= 1 else 6)
+    largest = max(abs(value), half)
+    places = max(0, min(places, 2 if largest >= 1 else 6, DIGITS - 1 - math.floor(math.log10(largest))))
+    if round(half, places) == 0:
+        return f"{value:{'+' if signed else ''}.3g}"
     return f"{value:{'+' if signed else ''}.{places}f} ± {half:.{places}f}"
 
 

@@ -155,6 +155,19 @@ def _filled(column: pd.Series) -> np.ndarray:
     return column.ffill().bfill().to_numpy(dtype=float)
 
 
+def _led_in(column: pd.Series, measured: np.ndarray) -> np.ndarray:
+    """The label of each row as `_filled` has it, but what stands ahead of a run or a restart (its settings, the
+    checkpoint that it loads) has the label of that."""
+    labels = _filled(column).copy()
+    free = column.isna().to_numpy() & ~measured
+    for back in np.flatnonzero(np.diff(labels) < 0) + 1:
+        start = back
+        while start > 0 and free[start - 1]:
+            start -= 1
+        labels[start:back] = labels[back]
+    return labels
+
+
 def _in_order(table: pd.DataFrame, column: str, metrics: list[str]) -> pd.DataFrame:
     """Rows oldest first, where the log has them newest first or in no order; labels that come after their values moved
     up to them."""
@@ -184,10 +197,10 @@ def split_runs(table: pd.DataFrame, named: dict[str, str], metrics: list[str]) -
     if column is None or (epoch is None and _counted(table[column]) is not None):
         return whole
     ordered = _in_order(table, column, metrics)
-    labels = _filled(ordered[column])
+    measured = ordered[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(ordered), dtype=bool)
+    labels = _led_in(ordered[column], measured)
     if not (np.diff(labels) < 0).any():
         return whole
-    measured = ordered[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
     found = runs.split(ordered, labels, measured)
     return found if len(found) > 1 else whole
 
@@ -200,7 +213,8 @@ def _restarted(
 
     A record that only names an earlier epoch (`resuming from epoch 50`) makes nothing void: what is measured next does.
     """
-    labels = _filled(table[column])
+    measured = table[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(table), dtype=bool)
+    labels = _led_in(table[column], measured)
     backs = np.flatnonzero(np.diff(labels) < 0) + 1
     if not len(backs):
         return labels, table, [], []
@@ -208,7 +222,6 @@ def _restarted(
     restarts: list[float] = []
     runs = 1
     edges = [0, *backs, len(labels)]
-    measured = table[metrics].notna().any(axis=1).to_numpy() if metrics else np.ones(len(labels), dtype=bool)
     while len(edges) > 2 and not measured[edges[0] : edges[1]].any():
         edges.pop(0)  # a heading that names the epochs to come (`epochs=90`) is no run
     first = labels[edges[0] + measured[edges[0] : edges[1]].argmax()]

@@ -26,7 +26,7 @@ SCORES = frozenset(
 )
 PERPLEXITY = frozenset("ppl perplexity".split())
 FIFTH = frozenset("acc5 top5 prec5 err5 error5".split())
-EPOCH = frozenset("epoch ep epochs epoc".split())
+EPOCH = frozenset("epoch ep epochs epoc epoche epoque".split())
 STEP = frozenset("step steps iter iters iteration iterations itr it batch update updates s i batches niter".split())
 UPDATES = {"num_updates", "n_iter", "num_steps", "num_iters", "n_steps"}  # counters of a name that says number
 # a word that makes a number something else than a curve of the training

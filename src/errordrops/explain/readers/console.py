@@ -66,6 +66,8 @@ REDUCED = re.compile(
     re.I,
 )
 SET = re.compile(rf"\b(?:learning[ _]rate|lr)\b[^=:0-9]*?(?:of group \d+ )?\bto:?\s+({NUMBER})", re.I)
+# lr decay: 0.1 -> 0.01
+ARROW = re.compile(rf"\b(?:learning[ _]rate|lr)\b[^|,;]{{0,40}}?(?:{NUMBER})\s*(?:->|=>|→)\s*({NUMBER})", re.I)
 BLANKS = re.compile(r"\s{9,}")
 BARE = re.compile(rf"(?<![\w/])(train|val|valid|validation|test)\s*[:=]\s*({NUMBER})\s*(%?)(?=\s*(?:,|;|\||$))", re.I)
 COCO = re.compile(r"Average (?:Precision|Recall)\s+\(A[PR]\).*\]\s*=\s*(-?[\d.]+)")
@@ -133,7 +135,7 @@ class Reading:
         line = IMAGES.sub(r" \1", line) if "mages" in line or "amples" in line else line
         line = BEST.sub(" ", line) if "est" in line else line
         text, context = counters.take(line, row, self.epoch)
-        if "to" in text and (found := REDUCED.search(text) or SET.search(text)):
+        if found := REDUCED.search(text) or SET.search(text) or ARROW.search(text):
             row["lr reduced to"] = _number(found[1])
             text = text[: found.start()] + " ; " + text[found.end() :]
         if found := GLUON.search(text):

@@ -63,7 +63,7 @@ class Hint:
 
 def found(text: str) -> Hint | None:
     """What a configuration in the text says of the schedule; None where it says nothing."""
-    head = text[:LOOKED_AT] + (text[-4096:] if len(text) > LOOKED_AT else "")
+    head = without_rows(text[:LOOKED_AT] + (text[-4096:] if len(text) > LOOKED_AT else ""))
     if values := CAFFE.findall(head):
         return Hint("stepvalue", _increasing(values))
     named = NAMED.search(head)
@@ -87,6 +87,11 @@ def found(text: str) -> Hint | None:
     return Hint("lr_sched_epochs") if NONE.search(head) else None
 
 
+def without_rows(text: str) -> str:
+    """The text without its rows of measured numbers, which say nothing of a schedule and are slow to search."""
+    return "\n".join(line for line in text.split("\n") if "." not in line or line.strip("0123456789.,;|eE+- \t\r"))
+
+
 PER_EPOCH = re.compile(
     r"(?<![A-Za-z])(?:steps|iters|iterations|batches|updates)[_ ]?per[_ ]?epoch[\"']?\s*[:=]\s*(\d+)", re.I
 )
@@ -105,7 +110,7 @@ BATCH = re.compile(r"\b(?:total train batch size|train_batch_size)[^=:\n]{0,60}[
 def steps_per_epoch(text: str) -> float | None:
     """Steps of an epoch as a configuration tells them: outright, by total steps and epochs, or by examples and
     batch."""
-    head = text[:LOOKED_AT]
+    head = without_rows(text[:LOOKED_AT])
     if found := PER_EPOCH.search(head):
         return float(found[1]) or None
     epochs, total = EPOCHS.search(head), TOTAL.search(head)

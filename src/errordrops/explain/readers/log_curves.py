@@ -55,7 +55,7 @@ def understand(records: Records, source: str, named: dict[str, str] | None = Non
             "levels say little about what is generated"
         )
     if len(several) > 1:
-        notes.append(runs.note(several, picked, axis.unit))
+        notes = [*several[picked].notes, *notes, runs.note(several, picked, axis.unit)]
     metrics = [n for n in metrics if usable(table[n]).sum() > 1]  # also without what a restart made void
     splits = splits_of({n: meanings[n] for n in metrics}, table, Path(source).stem)
     scale = scales_of(table, splits, records.percent)

@@ -33,9 +33,18 @@ def _of_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.nda
     """A setting that is written once in each epoch, at whatever place, moved to its first record; one that stands
     before the first epoch is written ahead of each, and stays where it is."""
     own = axis.labels[rows]
+    if axis.own is not None and not axis.own[: rows[0] + 1].any() and _ahead_of_each(axis, rows):
+        ends = np.append(rows[1:], len(axis.labels)) - 1
+        return np.column_stack([rows, ends]).ravel(), np.repeat(values, 2)
     if len(np.unique(own)) < len(own) or axis.own is None or not axis.own[: rows[0] + 1].any():
         return rows, values
     return np.searchsorted(axis.labels, own, side="left"), values
+
+
+def _ahead_of_each(axis: Axis, rows: np.ndarray) -> bool:
+    """Whether a setting is written once ahead of each epoch, for which it then holds."""
+    gaps = np.diff(np.append(rows, len(axis.labels)))
+    return bool((gaps > 1).all() and len(rows) == len(np.unique(axis.labels)))
 
 
 def _of_whole_epochs(axis: Axis, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

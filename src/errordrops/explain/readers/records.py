@@ -31,12 +31,14 @@ class NotUnderstood(NotThisFormat):
 
 @dataclass(frozen=True)
 class Run:
-    """One of several runs in a log. length: how many epochs or steps it has. span: from which to which, in words."""
+    """One of several runs in a log. length: how many epochs or steps it has. span: from which to which, in words.
+    notes: what is to be known of this one."""
 
     name: str
     table: pd.DataFrame
     length: int = 0
     span: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass

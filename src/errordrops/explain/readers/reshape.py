@@ -16,14 +16,10 @@ RUN_COLUMNS = {"run", "run_id", "run_name", "arm", "seed", "trial", "experiment"
 SPLIT_COLUMNS = {"split", "phase", "mode", "set", "subset", "stage", "dataset", "data", "type", "partition"}
 
 
-def reshaped(table: pd.DataFrame, stem: str) -> tuple[pd.DataFrame, list[str]]:
-    """(the table in the one shape, or as it was; notes)."""
-    table, notes = without_run(table)
-    return _in_columns(table, stem), notes
-
-
-def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
-    """A column per metric."""
+def reshaped(table: pd.DataFrame, stem: str) -> pd.DataFrame:
+    """The table with a column per metric, or as it was."""
+    if len(beside := side_by_side(table)) == 1:
+        table = beside[0][1]
     names = {str(name).strip().lower(): name for name in table.columns}
     key = next((names[n] for n in names if n in KEYS and is_text(table[names[n]])), None)
     value = next((names[n] for n in names if n in VALUES), None)
@@ -46,8 +42,10 @@ def _in_columns(table: pd.DataFrame, stem: str) -> pd.DataFrame:
 
 
 def in_runs(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """(name, rows) of each run of a table in which columns such as arm and seed tell runs apart; nothing for one
-    run."""
+    """(name, rows) of each run of a table in which columns such as arm and seed, or names such as `RUN - METRIC`, tell
+    runs apart; nothing for one run."""
+    if len(beside := side_by_side(table)) > 1:
+        return beside
     keys = [
         c for c in table.columns
         if str(c).strip().lower() in RUN_COLUMNS and 1 < table[c].nunique() <= min(200, len(table) // 4)
@@ -95,9 +93,21 @@ def pivoted(table: pd.DataFrame, groups: dict[str, pd.DataFrame], values: dict[s
     return wide.reset_index(drop=True)
 
 
-def without_run(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Weights & Biases exports `RUN - METRIC`, with the lowest and highest beside it: of several runs the one with the
-    most values is kept, under the names of its metrics; notes say which."""
+def side_by_side(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(name, rows) of each run of an export of Weights & Biases, the columns under the names of their metrics."""
+    columns = columns_by_run(table)
+    shared = [c for c in table.columns if not any(c in own for own in columns.values())]
+    out = []
+    for run, own in columns.items():
+        names = {c: c.partition(" - ")[2] for c in own if not c.endswith(("__MIN", "__MAX"))}
+        rows = table.loc[table[list(names)].notna().any(axis=1), [*shared, *names]]
+        if len(set(names.values()) | set(shared)) == len(names) + len(shared) and len(rows):
+            out.append((run, rows.rename(columns=names)))
+    return out
+
+
+def columns_by_run(table: pd.DataFrame) -> dict[str, list[str]]:
+    """The columns of each run of an export of Weights & Biases: `RUN - METRIC`, with the lowest and the highest."""
     runs: dict[str, list[str]] = {}
     for column in table.columns:
         run, dash, metric = str(column).partition(" - ")
@@ -106,16 +116,6 @@ def without_run(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             and metric
             and (str(column).endswith(("__MIN", "__MAX")) or f"{column}__MIN" in table.columns or meaning(metric))
         ):
-            runs.setdefault(run, []).append(column)
-    if not runs:
-        return table, []
-    kept = max(runs, key=lambda run: int(table[runs[run]].notna().sum().sum()))
-    dropped = [column for run, columns in runs.items() if run != kept for column in columns]
-    dropped += [column for column in runs[kept] if str(column).endswith(("__MIN", "__MAX"))]
-    names = {column: str(column).partition(" - ")[2] for column in runs[kept] if column not in dropped}
-    if len(set(names.values()) | set(table.columns)) < len(names) + len(table.columns):
-        return table, []
-    left = [run for run in runs if run != kept]
-    told = f"; {', '.join(left[:6])}{f' and {len(left) - 6} more' if len(left) > 6 else ''} not"
-    notes = [f"the table holds {len(runs)} runs; {kept} is judged{told}: give it one run to hear about another"]
-    return table.drop(columns=dropped).rename(columns=names), notes if left else []
+            runs.setdefault(run, []).append(str(column))
+    splits = all(set(words(run)) <= set(SPLITS) for run in runs)  # `train - loss` beside `val - loss`
+    return {} if splits else runs

@@ -60,7 +60,7 @@ def choose(runs: list[Run], wanted: int | None, preferred: int | None = None) ->
 def note(runs: list[Run], chosen: int, unit: str) -> str:
     """What is said of several runs: all of them, which one is explained, how to choose another."""
     listed = "; ".join(
-        f"{k}: {run.name.removeprefix(f'run {k}').strip() or unit + 's'} {run.span}".replace("  ", " ").strip()
+        f"{k}: {unit}s {run.span}" if run.name == f"run {k}" else f"{k}: {run.name}, {run.span}"
         for k, run in enumerate(runs[:SHOWN], 1)
     )
     more = f"; and {len(runs) - SHOWN} more" if len(runs) > SHOWN else ""

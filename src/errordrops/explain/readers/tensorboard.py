@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .column_names import SPLITS, meaning, words
-from .records import LogError, NotThisFormat, NotUnderstood, Records
+from .records import LogError, NotThisFormat, NotUnderstood, Records, Run
 
 HEADER = struct.Struct("<QI")
 CHUNK = 1 << 20
@@ -126,33 +126,50 @@ def _number(value) -> float | None:
 
 
 def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> Records:
-    """One table of all files. The tags of a subfolder get its name in front (Keras: train/epoch_loss), and of
-    subfolders that are runs of their own (their names say no split) the one with the most values is taken."""
+    """A table of all files, or of each run: subfolders are runs of their own, oldest first, unless their names say a
+    split, which their tags then get in front (Keras: train/epoch_loss)."""
     notes: list[str] = []
-    runs: dict[str, dict[str, list[Series]]] = {}
+    runs: dict[str, list[dict[str, list[Series]]]] = {}  # of each folder the runs that began in it
     unknown: dict[str, int] = {}  # tags and how many values they have
     for path in sorted(files, key=lambda p: (p.name, str(p))):
         folder = path.parent.relative_to(root).as_posix() if path.parent != root else ""
         run, prefix = _run_and_prefix(folder)
-        for tag, series in scalars(path, notes).items():
-            name = f"{prefix}/{tag}" if prefix else tag
-            if meaning(name) or name in keep:
-                runs.setdefault(run, {}).setdefault(name, []).append(series)
-            else:
-                unknown[name] = max(unknown.get(name, 0), len(series.values))
+        read_now = {f"{prefix}/{tag}" if prefix else tag: series for tag, series in scalars(path, notes).items()}
+        known = {name: series for name, series in read_now.items() if meaning(name) or name in keep}
+        unknown |= {name: len(series.values) for name, series in read_now.items() if name not in known}
+        if known:
+            begun = runs.setdefault(run, [{}])
+            if any(
+                series.steps[0] <= begun[-1][name][0].steps[0] for name, series in known.items() if name in begun[-1]
+            ):
+                begun.append({})  # the same tags from the beginning again
+            for name, series in known.items():
+                begun[-1].setdefault(name, []).append(series)
     if not runs and unknown:
         empty = pd.DataFrame(np.nan, index=range(max(unknown.values())), columns=list(unknown))
         raise NotUnderstood("none of its tags is understood", Records("TensorBoard events", empty))
     if not runs:
         raise NotThisFormat("its event files hold no scalar whose name says loss, error or accuracy")
-    weight = {run: sum(len(s.values) for parts in tags.values() for s in parts) for run, tags in runs.items()}
-    chosen = max(weight, key=lambda run: (weight[run], run))
-    if len(runs) > 1:
-        others = ", ".join(sorted(run or "." for run in runs if run != chosen)[:6])
-        notes.append(
-            f"the folder holds {len(runs)} runs; this is {chosen or '.'}, the one with the most values (also: {others})"
-        )
-    columns = one_clock({name: joined(parts) for name, parts in runs[chosen].items()}, notes)
+    several = [
+        _run(f"{folder or '.'}{f', start {k}' if k > 1 else ''}", tags)
+        for folder, begun in runs.items()
+        for k, tags in enumerate(begun, 1)
+        if any(_is_curve(name, keep) for name in tags)
+    ] or [_run(folder or ".", begun[-1]) for folder, begun in runs.items()]
+    if len(several) == 1:
+        return Records("TensorBoard events", several[0].table, notes=[*notes, *several[0].notes])
+    longest = max(several, key=lambda run: run.length)
+    return Records("TensorBoard events", longest.table, notes=notes, runs=several)
+
+
+def _is_curve(name: str, keep: frozenset[str]) -> bool:
+    return name in keep or ((m := meaning(name)) is not None and m.role == "metric")
+
+
+def _run(name: str, tags: dict[str, list[Series]]) -> Run:
+    """One run as a table: a row per step, a column per tag."""
+    notes: list[str] = []
+    columns = one_clock({tag: joined(parts) for tag, parts in tags.items()}, notes)
     epochs = columns.pop("", None)
     table = (
         pd.concat(columns, axis=1) if len(columns) > 1 else next(iter(columns.values())).to_frame(next(iter(columns)))
@@ -162,7 +179,9 @@ def read(files: list[Path], root: Path, keep: frozenset[str] = frozenset()) -> R
     if epochs is not None:
         place = np.searchsorted(epochs.index, table.index, side="left").clip(max=len(epochs) - 1)
         table.insert(0, "epoch", epochs.to_numpy()[place])
-    return Records("TensorBoard events", table.reset_index(drop=True), notes=notes)
+    first, last = table["step"].iloc[[0, -1]]
+    length = max(int(table[tag].notna().sum()) for tag in tags)
+    return Run(name, table.reset_index(drop=True), length, f"steps {first:g} to {last:g}", tuple(notes))
 
 
 def _run_and_prefix(folder: str) -> tuple[str, str]:

@@ -173,13 +173,16 @@ def from_frame(table: pd.DataFrame, format: str, stem: str = "", decimal: str = 
     if len(parts) < 2:
         return _one(table, format, stem, decimal)
     read = [(name, _one(rows.reset_index(drop=True), format, stem, decimal)) for name, rows in parts]
-    runs = [Run(name, records.table, len(records.table), f"{len(records.table)} records") for name, records in read]
+    runs = [
+        Run(name, records.table, n := len(records.table), f"{n} record{'s' * (n != 1)}", tuple(records.notes))
+        for name, records in read
+    ]
     changing = [k for k, run in enumerate(runs) if _rate_changes(run.table)]
     longest = max(run.length for run in runs)
     preferred = next((k for k in reversed(changing) if runs[k].length >= 0.8 * longest), None)
     percent = set().union(*(records.percent for _, records in read))
     chosen = len(runs) - 1 if preferred is None else preferred
-    return Records(format, runs[chosen].table, percent, notes=read[chosen][1].notes, runs=runs, preferred=preferred)
+    return Records(format, runs[chosen].table, percent, runs=runs, preferred=preferred)
 
 
 def _rate_changes(table: pd.DataFrame) -> bool:
@@ -190,7 +193,8 @@ def _rate_changes(table: pd.DataFrame) -> bool:
 
 def _one(table: pd.DataFrame, format: str, stem: str, decimal: str) -> Records:
     """Records of a table of one run."""
-    table, notes = reshape.reshaped(table, stem)
+    table = reshape.reshaped(table, stem)
+    notes: list[str] = []
     percent, columns_read = set(), {}
     for name in table.columns:
         columns_read[name], signed = numbers(table[name], decimal)
