@@ -61,7 +61,7 @@ def context(study: Study) -> dict[str, Any]:
         "facts": charts.facts,
         "slug": charts.slug(study.name),
         "recomputed": metric == "error_recomputed",
-        "changes": fx.once(study, fx.effects(study, metric, lasting=True)),
+        "changes": fx.once(fx.effects(study, metric, lasting=True)),
         "readings": {"running": "error", "recomputed": "error_recomputed"},
         "effects": lambda metric, lasting: fx.effects(study, metric, lasting),
         "milestones": lambda arm: fx.own_milestones(study, arm),
@@ -86,9 +86,7 @@ def phases(study: Study, arm: str) -> list[dict[str, Any]]:
     spans = list(zip(starts, ends, strict=True))
     if len(spans) > fx.MANY:
         spans = [(0, 0), (len(rows) - 1, len(rows) - 1)]
-    return [
-        {**rows[first], "last": rows[last]["epoch"], "noise": _noise(study, rows[first])} for first, last in spans
-    ]
+    return [{**rows[first], "last": rows[last]["epoch"], "noise": _noise(study, rows[first])} for first, last in spans]
 
 
 def _setting(row: dict[str, Any]) -> tuple[float, float]:
@@ -96,11 +94,12 @@ def _setting(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def _noise(study: Study, row: dict[str, Any]) -> float | None:
-    """Smith and Le's noise scale; None where the study does not say its momentum."""
+    """Smith and Le's noise scale; None where the table does not say what noise was put back, or with what momentum."""
     momentum = row.get("momentum", study.settings.get("momentum"))
-    if momentum is None or text.missing(momentum) or not study.train_size:
+    if "noise" not in row or momentum is None or text.missing(momentum) or not study.train_size:
         return None
-    return float(noise_scale(Setting(row["learning_rate"], row["batch_size"], momentum), study.train_size))
+    setting = Setting(row["learning_rate"], row["batch_size"], momentum, noise=row["noise"])
+    return float(noise_scale(setting, study.train_size))
 
 
 def compared(study: Study, name: str, claims: list[dict], provenance: dict) -> dict[str, Any]:
