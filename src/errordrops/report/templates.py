@@ -20,6 +20,11 @@ from . import effects as fx
 from .material import Study
 
 PAGE = "study.qmd"
+# Probe readings that are shares of a fall: told of arms in which training loss surely fell.
+OF_A_FALL = (
+    *("excess_share", "excess_leading_share", "leading_share", "negative_share", "random_share", "woken_share"),
+    *("leading_needed", "woken_share_alone"),
+)
 
 
 def environment(folder: Path) -> jinja2.Environment:
@@ -66,6 +71,11 @@ def context(study: Study) -> dict[str, Any]:
         "effects": lambda metric, lasting: fx.effects(study, metric, lasting),
         "milestones": lambda arm: fx.own_milestones(study, arm),
         "phases": lambda arm: phases(study, arm),
+        "probed": [
+            row
+            for row in study.rows("mechanism_summary")
+            if row["quantity"] not in OF_A_FALL or row["arm"] in fallen(study)
+        ],
         "primary": primary,
         "secondary": [claim for claim in study.claims if claim.get("rank") != PRIMARY],
         "verdicts": VERDICTS,
@@ -76,6 +86,11 @@ def context(study: Study) -> dict[str, Any]:
             if kept is study.reference or kept.provenance["finished"] != study.provenance.get("finished")
         ],
     }
+
+
+def fallen(study: Study) -> set[str]:
+    """Arms in which training loss fell after the change, by the whole interval."""
+    return {row["arm"] for row in study.rows("mechanism_summary", quantity="fall") if row["value_low"] > 0}
 
 
 def phases(study: Study, arm: str) -> list[dict[str, Any]]:
