@@ -20,7 +20,7 @@
   // ---- as wide as the screen: panels beneath one another, and narrower
 
   const STACKED = 0.72; // below this share of its own width a chart's panels go beneath one another
-  const LETTER = 6.6; // pixels of one letter of a title, on average
+  const LETTER = 7.2; // pixels of one letter of a title, on average
 
   const wrap = (lines, letters) => [lines].flat().flatMap((line) => {
     const out = [""];
@@ -42,6 +42,7 @@
       else if (["x", "x2"].includes(key) && typeof value?.value === "number") out[key] = { ...value, value: value.value * scale };
       else if (key === "hconcat" && stack) out.vconcat = narrowed(value, scale, stack);
       else if (key === "columns" && stack) out[key] = 1;
+      else if (key === "labelOverlap" && value === false) out[key] = "greedy"; // names of milestones made room for wide
       else if (key === "legend" && value && stack) out[key] = { ...value, columns: 2 };
       else out[key] = narrowed(value, scale, stack);
     }
@@ -52,7 +53,7 @@
     const { title } = spec;
     if (!title?.text) return spec;
     const letters = Math.floor(width / LETTER);
-    const text = wrap([title.text].flat().join(" "), Math.floor(letters * 0.85)); // larger letters
+    const text = wrap([title.text].flat().join(" "), Math.floor(letters * 0.78)); // larger letters
     return { ...spec, title: { ...title, text, subtitle: wrap(title.subtitle ?? [], letters) } };
   }
 
@@ -67,12 +68,15 @@
     if (!room || natural <= room + 1) return result;
     const stack = room / natural < STACKED;
     let scale = stack ? 1 : room / natural;
-    for (let tries = 0; tries < 5; tries += 1) {
+    let before = { scale: 0, width: 90 }; // axes and the like, which do not shrink: a guess, until two widths are known
+    for (let tries = 0; tries < 6; tries += 1) {
       result.finalize();
       result = await window.vegaEmbed(canvas, titled(narrowed(spec, scale, stack), room), options(dark));
-      const width = widthOf(canvas);
-      if (width <= room + 1) break;
-      scale *= Math.max(0.3, (room - 90) / Math.max(1, width - 90)); // some 90 pixels are axes, which do not shrink
+      const now = { scale, width: widthOf(canvas) };
+      const slope = (now.width - before.width) / (now.scale - before.scale || 1);
+      if (now.width <= room + 1 || slope <= 0) break;
+      scale = Math.max(0.08, now.scale - (now.width - room + 1) / slope);
+      before = now;
     }
     return result;
   }

@@ -1,19 +1,13 @@
-"""Causes and mechanisms on the page; quantities of planted probes, and the claims that rest on them."""
-
-import json
+"""Quantities of planted probes, and the claims that rest on them."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import planted_forks as planted_study
-import test_forks
 from errordrops.analysis import detector_claims, mechanism_claims
 from errordrops.analysis import probe_readings as mechanism
 from errordrops.analysis.noisy_quadratic import Stretch, fall, half_time, rest_excess, window_variance
-from errordrops.report import explanations_section as page_section
-from errordrops.report import material
-from errordrops.report import probe_table as table_of_probes
 from errordrops.results.curves import PROBE_COLUMNS
 from errordrops.results.verdicts import decided
 from errordrops.study import study as studies
@@ -183,41 +177,6 @@ def test_a_study_without_thresholds_for_mechanisms_claims_none():
     assert mechanism_claims.probe_claims(quick, {}) == []
 
 
-def page_of(name: str, tables: dict[str, pd.DataFrame]) -> material.Study:
-    """A study as the page reads it: tables as they come from files."""
-    empty = [pd.DataFrame({"seed": []})] * 5
-    return material.Study({"seeds": [0, 1]}, {"study": name}, [], *empty, tables=tables)
-
-
-TEXTS = {"intro": "Intro.\n\nJudged.", "separates": "Apart.", "toy": "Toy.", "undecided": "Open."}
-
-
-def with_forks() -> material.Study:
-    names = ("causes", "mechanisms", "mechanism_verdicts")
-    return page_of("mechanism", {name: test_forks.TABLES[name] for name in names})
-
-
-def test_the_page_has_a_table_of_causes_and_one_of_mechanisms():
-    text = page_section.court(with_forks(), None, TEXTS)
-    assert "tbl-causes" in text and "tbl-mechanisms" in text
-    row = next(line for line in text.splitlines() if "<code>rate-noise</code></td>" in line and "rate ×" in line)
-    assert "rate × 0.25, noise × 4" in row and "stays" in row
-    edge = next(line for line in text.splitlines() if line.startswith("- *The edge*"))
-    assert "**contradicted**" in edge and "`rate-noise`" in edge
-    assert "**supported**" in next(line for line in text.splitlines() if line.startswith("- *Less noise*"))
-    assert "not tested" in text and "nan" not in text.lower()
-
-
-def test_a_page_without_forks_shows_those_of_its_companion_or_nothing():
-    own = page_of("evidence", {})
-    assert "no mechanisms" in page_section.court(own, None, TEXTS)
-    assert "no mechanisms" in page_section.undecided(own, None, TEXTS)
-    both = page_section.court(own, with_forks(), TEXTS)
-    assert "study of its own, *mechanism*" in both
-    assert "study of its own" not in page_section.court(with_forks(), own, TEXTS)
-    assert json.dumps(page_section.hearing(own, with_forks()).study.name) == '"mechanism"'
-
-
 def test_the_plateau_claim_asks_where_the_nearest_drop_lies():
     evidence = studies.load("evidence", studies.REPOSITORY / "config" / "studies")
     rows = [("plateau", seed, "test", "error_recomputed", 1, m) for seed, m in ((3, 13), (4, 14), (5, 17))]
@@ -231,24 +190,3 @@ def test_the_plateau_claim_asks_where_the_nearest_drop_lies():
     assert (exact["value"], exact["holds"], exact["n"]) == (0, True, 3) and "13, 14, 17" in exact["statement"]
     assert follows(drops.assign(epoch=drops["epoch"] + 2))["holds"] is False
     assert follows(drops.iloc[:2])["holds"] is None  # a run without a drop has not followed
-
-
-def test_the_table_of_probes_tells_shares_of_a_fall_only_where_there_was_one():
-    numbers = [("none", "fall", -0.1, 0.1), ("none", "leading_share", 1, 3), ("step", "fall", 0.08, 0.1)]
-    numbers += [("step", "leading_share", 0.5, 0.7), ("step", "distance_ratio", 0.1, 0.2)]
-    rows = [(arm, name, (low + high) / 2, low, high) for arm, name, low, high in numbers]
-    page = page_of("evidence", {})
-    page.tables["mechanism_summary"] = pd.DataFrame(rows, columns="arm quantity value value_low value_high".split())
-    text = table_of_probes.probes(page)
-    shares = next(line for line in text.splitlines() if "leading directions alone" in line)
-    assert "0.60 (0.50 to 0.70)" in shares and "2.00" not in shares
-    assert "0.15 (0.10 to 0.20)" in text and "dead units" not in text
-
-
-def test_published_laws_are_told_where_they_were_fitted():
-    rows = [("evidence", law, counts, arm, arm != "batch", 28, 0.01) for law in ("annealing", "multi-power")
-            for counts in ("rate", "g") for arm in ("none", "step", "batch")]  # fmt: skip
-    laws = pd.DataFrame(rows, columns="study law counts arm fitted n error".split())
-    text = page_section.laws(page_of("evidence", {"laws": laws}))
-    assert "tbl-laws" in text and "annealing, of the rate" in text and "step (fitted)" in text
-    assert page_section.laws(page_of("evidence", {})) == ""

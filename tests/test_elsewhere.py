@@ -7,8 +7,6 @@ import pandas as pd
 import pytest
 
 from errordrops.analysis import changes, detection, detector_claims, elsewhere, sweep
-from errordrops.report import caveats
-from errordrops.report import material as report_study
 from errordrops.study import study as studies
 from planted_study import curves
 
@@ -110,31 +108,3 @@ def test_landings_are_foretold_only_where_they_are():
     r = sweep.landings(stubs(0.9, rng), 10).set_index("cut")["r_average"]
     assert min(r["rate"], r["batch"]) > 0.9 and abs(r["placebo"]) < 0.5
     assert sweep.landings(stubs(0.0, rng), 10)["r_average"].abs().max() < 0.5
-
-
-def page(claims=(), **tables) -> report_study.Study:
-    empty = [pd.DataFrame({"seed": []})] * 5
-    return report_study.Study({}, {"study": "s"}, list(claims), *empty, tables=tables)
-
-
-def test_the_page_says_what_the_detector_misses_and_what_its_silence_is_worth():
-    recall = pd.DataFrame([("test", 57, 25, 25, 22)], columns="split expected found first first_found".split())
-    planted = pd.DataFrame([("test", 2.439, 128, 9)], columns="split size planted found".split())
-    told = caveats.unseen(page(recall=recall, planted=planted))
-    assert "25 of 57 changes" in told and "22 of 25 at first" in told and "3 of 32 that come later" in told
-    assert "2.44 points" in told and "9 of 128 trials, so its silence there says little." in told
-    assert "What says more" not in told and caveats.unseen(page()) == ""
-    claim = {"id": "step.m1.elsewhere", "verdict": "holds"}
-    assert "`step.m1.elsewhere`" in caveats.unseen(page([claim], planted=planted))
-    assert "says something" in caveats.unseen(page(planted=planted.assign(found=100)))
-
-
-def test_the_page_says_whether_distance_and_epoch_are_told_apart():
-    both = pd.DataFrame({"difference": [0.01, 0.03, 0.0], "difference_same_epoch": [0.02, 0.02, 0.03]})
-    assert "do not tell which" in caveats.returned(page(reversal=both))
-    apart = both.assign(difference_same_epoch=[0.2, 0.21, 0.22])
-    assert "do not tell which" not in caveats.returned(page(reversal=apart))
-    rows = [("rate", "train_eval", 0.66), ("batch", "train_eval", 0.57), ("placebo", "train_eval", -0.11)]
-    landings = pd.DataFrame(rows, columns=["cut", "split", "r_average"])
-    assert "+0.66 where the rate was cut, +0.57" in caveats.landed(page(landings=landings))
-    assert caveats.landed(page(landings=landings.iloc[:2])) == "" == caveats.returned(page())

@@ -1,4 +1,4 @@
-"""Our Figure 2 and the figure of optimisers, and the page's section about the papers: they say what the tables hold."""
+"""Our Figure 2 and the figure of optimisers: they say what the tables hold."""
 
 import json
 from dataclasses import replace
@@ -10,9 +10,6 @@ import planted
 import planted_study
 from errordrops.analysis import published
 from errordrops.figures import cross_entropy, optimizers, theme
-from errordrops.report import material as page
-from errordrops.report import papers
-from errordrops.report import tables as page_tables
 from errordrops.study import study
 from specifications import title
 
@@ -143,39 +140,6 @@ def test_the_figure_of_optimisers_claims_what_the_intervals_say(tables):
     one = tables | {"optimizer_summary": tables["optimizer_summary"].assign(difference_high=float("nan"))}
     assert title(spec(optimizers, one)) == "Test error under each optimiser"
     assert spec(optimizers, tables | {"optimizers": tables["optimizers"].iloc[:0]})["usermeta"]["empty"] is True
-
-
-def a_page(tables, **settings):
-    empty = pd.DataFrame()
-    provenance = {"data": [{"name": "cifar10", "label": "CIFAR-10 (JPEG q75)"}]}
-    return page.Study(settings, provenance, [], tables["schedules"], empty, empty, empty, empty, {}, tables)
-
-
-def test_the_section_has_both_numbers_and_where_they_are_from(tables):
-    text = papers.papers(a_page(tables, notes=["Rates are ours."]))
-    assert "## Beside the papers" in text and "Rates are ours" in text
-    assert "JPEG q75" in text and "a paper, Figure 5 (recalled)" in text and "94.30" in text
-    own = tables["published"].set_index("measure")
-    assert f"{own.loc['accuracy', 'mean']:.2f}" in text and f"{own.loc['error', 'mean']:.2f}" in text
-    assert own.loc["accuracy", "mean"] + own.loc["error", "mean"] == pytest.approx(100, abs=2)
-    assert "Nesterov momentum" in text and "tbl-optimizers" in text
-
-
-def test_a_study_that_quotes_nothing_has_no_section(tables):
-    assert papers.papers(a_page(tables | {"published": tables["published"].iloc[:0]})).startswith("<!--")
-
-
-def test_notes_are_told_also_where_nothing_is_quoted(tables):
-    text = papers.papers(a_page(tables | {"published": tables["published"].iloc[:0]}, notes=["Levels lie too high."]))
-    assert text.startswith("## What to mind") and "- Levels lie too high" in text and "Published" not in text
-
-
-def test_the_noise_scale_on_the_page_is_that_of_each_arms_momentum(tables):
-    """g = 0.1 / (1 - m) x (1000 / 20 - 1)."""
-    plan = tables["schedules"].query("arm in ['none', 'step']")
-    plan = plan.assign(momentum=plan["arm"].map({"none": 0.9, "step": 0.98}))
-    text = page_tables.phases(a_page({"schedules": plan}, momentum=0.9, train_size=1000))
-    assert "<td>49</td>" in text and "<td>245</td>" in text
 
 
 def test_runs_that_ended_early_do_not_count(planned, tables):

@@ -1,14 +1,14 @@
 """Another training of a study, kept beside its reference: what may be kept, and what the page says of it."""
 
+import html
 import json
 
 import pytest
 
-from errordrops import cli
+from errordrops import cli, report
 from errordrops.errors import UserError
 from errordrops.files import write_json
 from errordrops.report import material as study
-from errordrops.report import replicated
 from errordrops.results import reference as kept_results
 from errordrops.results.intervals import Interval
 from errordrops.results.layout import Layout
@@ -93,28 +93,29 @@ def test_a_damaged_replication_is_named(places, spoil, message):
         kept_results.replications(places[1])
 
 
+def told(folder) -> str:
+    """The section of the page on reference and replications."""
+    text = html.unescape(report.document(study.read(folder), "pandoc 3"))
+    return text.split("{#sec-reference}")[1].split("{#sec-provenance}")[0]
+
+
 def test_the_page_tells_what_came_out_otherwise(folder):
     (folder / "claims.json").write_text(json.dumps(REFERENCE))
     change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01", code=["a"]))
     reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
     kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
-    text = replicated.replicated(study.read(folder))
-    assert "In a second training of all 4 runs (same seeds) 1 of 3 claims came out the same and **1** reversed" in text
-    assert "they do **not** agree" in text and "1 *power* (decided on one side, not on the other)" in text
-    assert [row.split("</code>")[0] for row in text.split("<code>")[1:]] == ["c", "b"]  # the worst first
-    assert "Stated only since" not in text
-    assert "- code of training: a; then b. Training may have changed." in text
-    assert replicated.replicated(study.read(folder, committed=True)).startswith("<!--")  # it has none of its own
+    first, again = told(folder).split("Training 2026-02")
+    assert "3 of 3 claims came out the same, and none reversed." in first and "they agree." in first
+    assert "1 of 3 claims came out the same, and 1 reversed." in again and "they do **not** agree" in again
+    assert sorted(row.split("</code>")[0] for row in again.split("<code>")[1:]) == ["b", "c"]
+    assert "- Code of training: a here, b in 2026-02. Training may have changed." in again
 
 
 def test_a_claim_that_was_stated_since_is_no_disagreement(folder):
     (folder / "claims.json").write_text(json.dumps([*REFERENCE[:1], fall("e", -3.0, 0.5)]))
     change(folder, "provenance.json", lambda p: p.update(PROVENANCE, finished="2026-01-01"))
-    reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
-    kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN[:1]), reference, "2026-02")
-    text = replicated.replicated(study.read(folder))
-    assert "1 of 1 claim came out the same and **none** reversed: they agree." in text
-    assert "Stated only since, and not compared: 1." in text
+    write(Layout(folder.parent / "reference" / folder.name), REFERENCE[:1])
+    assert "1 of 1 claim came out the same, and none reversed." in told(folder)
 
 
 def test_a_page_of_that_very_training_does_not_compare_it_with_itself(folder):
@@ -122,7 +123,11 @@ def test_a_page_of_that_very_training_does_not_compare_it_with_itself(folder):
     reference = write(Layout(folder.parent / "reference" / folder.name), REFERENCE)
     kept_results.keep_again(write(Layout(folder.parent / "other"), AGAIN), reference, "2026-02")
     assert len(study.read(folder).replications) == 1
-    assert replicated.replicated(study.read(folder)).startswith("<!--")
+    assert "Training 2026-02" not in told(folder)
+
+
+def test_without_a_reference_the_page_says_so(folder):
+    assert "nothing can be compared" in told(folder)
 
 
 def test_the_command_keeps_beside_the_reference(tmp_path, monkeypatch, capsys):

@@ -92,7 +92,9 @@ def panel(rows: pd.DataFrame, last: pd.DataFrame, every: list[str], shown: list[
     tips.append(alt.Tooltip("n:Q", title="seeds"))
     marks = marks.encode(x, alt.Y("difference:Q", **y), color=look["color"], tooltip=tips)
     layers = [zero(y), band, *edges, lone.encode(x, low, high, color=look["color"]), line, marks]
-    width = parts.WIDTH - STRIP - 14
+    # as wide as the names of the arms below it, side by side
+    side = max(STRIP, len(shown) * (7 * max(map(len, shown)) + 10))
+    width = parts.WIDTH - side - 14
     layers += [parts.axis_name("axis", width, HEIGHT)] if bottom else []
     curve = alt.layer(*layers).properties(width=width, height=HEIGHT, name=f"curve_{metric}")
     arm = alt.X("arm:N", sort=shown, title="Last epoch" if bottom else None)
@@ -105,7 +107,7 @@ def panel(rows: pd.DataFrame, last: pd.DataFrame, every: list[str], shown: list[
     dots = dots.encode(
         arm.axis(axis), alt.Y("difference:Q", **y), xOffset=offset, color=look["color"], tooltip=seed_tips
     )
-    strip = alt.layer(zero(y), dots).properties(width=STRIP, height=HEIGHT, name=f"last_{metric}")
+    strip = alt.layer(zero(y), dots).properties(width=side, height=HEIGHT, name=f"last_{metric}")
     return curve, strip
 
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from . import measures, parts, theme, words
@@ -30,7 +29,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
         "foretold:Q", title=None, scale=measures.following_scale(corners, "x_low", "x_high"), axis=alt.Axis(**axis)
     )
     y = alt.Y("fall:Q", title=None, scale=measures.following_scale(corners, "y_low", "y_high"), axis=alt.Axis(**axis))
-    layers = [*references(rows, corners, x, y), fitted(rows, fits, shown, x, y), points(rows, fits, shown, x, y)]
+    layers = [*references(corners, x, y), fitted(rows, fits, shown, x, y), points(rows, fits, shown, x, y)]
     view = measures.below(layers, "Foretold before the cut: {measure} of weights less averaged ({unit})")
     heading = measures.heading("Fall of {measure} in the first epoch after the cut ({unit})")
     view = view.properties(width=parts.WIDTH, height=HEIGHT, name="scatter", title=heading)
@@ -49,39 +48,28 @@ def limits(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(ends).T.astype(float).round(5)
 
 
-def references(rows: pd.DataFrame, corners: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
-    """The lines fall = foretold and fall = 0, each with its name along it."""
+def references(corners: pd.DataFrame, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The lines fall = foretold, named below the plot, where no mark lies, and fall = 0, named at its end."""
     lines, names = [], []
     for measure, ends in corners.iterrows():
         low, high = max(ends["x_low"], ends["y_low"]), min(ends["x_high"], ends["y_high"])
         lines += [(measure, "equal", at, at) for at in (low, high)]
         lines += [(measure, "zero", at, 0.0) for at in (ends["x_low"], ends["x_high"])]
-        names += place(rows[rows["measure"] == measure], ends, low, high)
         width, height = ends["x_high"] - ends["x_low"], ends["y_high"] - ends["y_low"]
         lowered = -0.045 * height if ends["y_low"] < -0.05 * height else 0.0
-        names.append((measure, ends["x_low"] + 0.03 * width, lowered, 0.0, "no fall"))
+        names.append((measure, ends["x_low"] + 0.03 * width, lowered, "no fall"))
     table = pd.DataFrame(lines, columns=["measure", "line", "foretold", "fall"])
-    labels = pd.DataFrame(names, columns=["measure", "foretold", "fall", "angle", "name"]).round(5)
-    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=["equal", "zero"], range=[[6, 4], [1, 0]]), legend=None)
+    labels = pd.DataFrame(names, columns=["measure", "foretold", "fall", "name"]).round(5)
+    key = alt.Legend(
+        title=None, orient="bottom", values=["equal"], labelExpr="'fall = what the average foretold'", labelLimit=0,
+        symbolType="stroke", symbolStrokeColor=theme.GREY, symbolSize=200,
+    )  # fmt: skip
+    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=["equal", "zero"], range=[[6, 4], [1, 0]]), legend=key)
     base = alt.Chart(table).transform_filter(measures.SHOWN)
     line = base.mark_line(color=theme.GREY, strokeWidth=1.2).encode(x, y, strokeDash=dash)
     label = alt.Chart(labels).transform_filter(measures.SHOWN)
     label = label.mark_text(color=theme.GREY, fontSize=12, fontWeight=600, align="left", baseline="bottom", dy=-4)
-    return [line, label.encode(x, y, text="name:N", angle=alt.Angle("angle:Q", scale=None))]
-
-
-def place(rows: pd.DataFrame, ends: pd.Series, low: float, high: float) -> list[tuple]:
-    """The name along fall = foretold: measure, where it begins (with the fewest marks under it), angle, name."""
-    across, up = parts.WIDTH / (ends["x_high"] - ends["x_low"]), HEIGHT / (ends["y_high"] - ends["y_low"])
-    angle, reach, length = np.arctan2(up, across), np.hypot(across, up), 205
-    if (high - low) * reach < 1.1 * length:
-        return []
-    px, py = rows["foretold"] * across, rows["fall"] * up
-    along, beside = px * np.cos(angle) + py * np.sin(angle), py * np.cos(angle) - px * np.sin(angle)
-    starts = np.linspace(low, high - length / reach, 23)[1:-1]
-    covered = [(along.between(at * reach - 6, at * reach + length) & beside.between(-3, 24)).sum() for at in starts]
-    at, turn = float(starts[int(np.argmin(covered))]), -float(np.degrees(angle))
-    return [(rows["measure"].iloc[0], at, at, round(turn, 1), "fall = what the average foretold")]
+    return [line, label.encode(x, y, text="name:N")]
 
 
 def scale(shown: list[str], which: int) -> alt.Scale:

@@ -84,11 +84,13 @@ def effects(study: Study, metric: str, lasting: bool = False, split: str = "test
     return found
 
 
-def once(study: Study, found: list[Effect]) -> list[Effect]:
-    """Without those of an arm that is one run with another until after the change (hybrid and batch at milestone 1)."""
-    first: dict[tuple, str] = {}
-    pasts = [(e.milestone, *(study.setting(e.arm, epoch) for epoch in range(1, e.milestone + 2))) for e in found]
-    return [e for e, past in zip(found, pasts, strict=True) if first.setdefault(past, e.arm) == e.arm]
+def once(found: list[Effect]) -> list[Effect]:
+    """Without those of an arm that is one run with another until after the change (hybrid and batch at milestone 1):
+    equal numbers to the last digit.
+    """
+    first: dict[str, str] = {}
+    keys = [(e.milestone, e.what, e.change, e.control) for e in found]
+    return [e for e, key in zip(found, map(str, keys), strict=True) if first.setdefault(key, e.arm) == e.arm]
 
 
 def effect(row: pd.Series, arm: str, m: int, what: str) -> Effect:

@@ -112,6 +112,11 @@ class Study:
         return [n for arm in self.every_arm if (n := runs.count(arm))] or [self.seeds]
 
     @property
+    def taken(self) -> int:
+        """How many runs come from the reference."""
+        return sum(bool(run.get("from_reference")) for run in self.provenance.get("runs", []))
+
+    @property
     def diverged(self) -> list[dict]:
         return [run for run in self.provenance.get("runs", []) if run.get("status") == "diverged"]
 

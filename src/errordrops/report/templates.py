@@ -20,6 +20,11 @@ from . import effects as fx
 from .material import Study
 
 PAGE = "study.qmd"
+# Probe readings that are shares of a fall: told of arms in which training loss surely fell.
+OF_A_FALL = (
+    *("excess_share", "excess_leading_share", "leading_share", "negative_share", "random_share", "woken_share"),
+    *("leading_needed", "woken_share_alone"),
+)
 
 
 def environment(folder: Path) -> jinja2.Environment:
@@ -61,11 +66,16 @@ def context(study: Study) -> dict[str, Any]:
         "facts": charts.facts,
         "slug": charts.slug(study.name),
         "recomputed": metric == "error_recomputed",
-        "changes": fx.once(study, fx.effects(study, metric, lasting=True)),
+        "changes": fx.once(fx.effects(study, metric, lasting=True)),
         "readings": {"running": "error", "recomputed": "error_recomputed"},
         "effects": lambda metric, lasting: fx.effects(study, metric, lasting),
         "milestones": lambda arm: fx.own_milestones(study, arm),
         "phases": lambda arm: phases(study, arm),
+        "probed": [
+            row
+            for row in study.rows("mechanism_summary")
+            if row["quantity"] not in OF_A_FALL or row["arm"] in fallen(study)
+        ],
         "primary": primary,
         "secondary": [claim for claim in study.claims if claim.get("rank") != PRIMARY],
         "verdicts": VERDICTS,
@@ -76,6 +86,11 @@ def context(study: Study) -> dict[str, Any]:
             if kept is study.reference or kept.provenance["finished"] != study.provenance.get("finished")
         ],
     }
+
+
+def fallen(study: Study) -> set[str]:
+    """Arms in which training loss fell after the change, by the whole interval."""
+    return {row["arm"] for row in study.rows("mechanism_summary", quantity="fall") if row["value_low"] > 0}
 
 
 def phases(study: Study, arm: str) -> list[dict[str, Any]]:
@@ -94,11 +109,12 @@ def _setting(row: dict[str, Any]) -> tuple[float, float]:
 
 
 def _noise(study: Study, row: dict[str, Any]) -> float | None:
-    """Smith and Le's noise scale; None where the study does not say its momentum."""
+    """Smith and Le's noise scale; None where the table does not say what noise was put back, or with what momentum."""
     momentum = row.get("momentum", study.settings.get("momentum"))
-    if momentum is None or text.missing(momentum) or not study.train_size:
+    if "noise" not in row or momentum is None or text.missing(momentum) or not study.train_size:
         return None
-    return float(noise_scale(Setting(row["learning_rate"], row["batch_size"], momentum), study.train_size))
+    setting = Setting(row["learning_rate"], row["batch_size"], momentum, noise=row["noise"])
+    return float(noise_scale(setting, study.train_size))
 
 
 def compared(study: Study, name: str, claims: list[dict], provenance: dict) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How names and numbers are written into the page. Pure: values in, Markdown out.
 
-Whatever comes from a file passes through `plain`, as text of a sentence and inside HTML, so that a name of an arm cannot
-become markup, a citation or a Quarto shortcode. `Markup` marks what is safe already; templates escape everything else.
+Whatever comes from a file passes through `plain`, in sentences and inside HTML, so that a name of an arm cannot become
+markup, a citation or a Quarto shortcode. `Markup` marks what is safe already; templates escape everything else.
 """
 
 import math
@@ -52,8 +52,8 @@ def short(value: float | None) -> Markup:
 
 
 def apart(places: int, bounds: Sequence[float], thresholds: Sequence[float | None]) -> int:
-    """So many more decimals, six in all at most, that the ends of an interval differ as written from each other and from
-    thresholds that they differ from: no "+0.00 to +0.00".
+    """Decimals, six at most, by which the ends of an interval differ as written from each other and from thresholds
+    that they differ from: no "+0.00 to +0.00".
     """
     others = [bounds[0], *(float(t) for t in thresholds if t is not None and not missing(t))]
 
