@@ -70,27 +70,27 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
-    from .training import processes
+    from .training import distributed
 
     if loaded.dataset["name"] == "imagenet":
         from .data import stored
 
-        idle = stored.readers_by_default(loaded.threads, processes.here())
+        idle = stored.readers_by_default(loaded.threads, distributed.here())
         stored.set_readers(idle if args.workers is None else args.workers)
-    tell = say if processes.rank() == 0 else lambda message: None
+    tell = say if distributed.rank() == 0 else lambda message: None
     if step in PROBES:
         from .probes.probe_run import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
         probe_run(step, loaded, run, layout, args.device, tell)
-        processes.leave()
+        distributed.leave()
         return
     from .training.runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
     make(loaded, run, layout, args.device, tell)
-    processes.leave()
+    distributed.leave()
 
 
 def foretell(args: argparse.Namespace) -> None:

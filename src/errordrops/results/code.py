@@ -39,7 +39,7 @@ def digest(*names: str) -> str:
 
 def training_digest() -> str:
     """A digest of what a run's numbers depend on, besides its key: what is trained with it is not taken for another."""
-    rests_on = modules("training/loop.py", "training/team.py", "data/stored.py", keyed=True)
+    rests_on = modules("training/loop.py", "data/stored.py", keyed=True)
     folders = ("data/", "training/", "study/batching.py", "randomness.py")
     return digest(*(module for module in rests_on if module.startswith(folders)))
 
