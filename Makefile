@@ -47,7 +47,7 @@ lint: $(VENV)/.dev
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
-	$(BIN)/panache lint --quiet --no-cache --message-format short report/cause report/court docs config *.md
+	$(BIN)/panache lint --quiet --no-cache --message-format short report/cause report/explanations docs config *.md
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	$(BIN)/check-jsonschema --check-metaschema workflow/schemas/*.json

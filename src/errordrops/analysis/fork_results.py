@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..results.foretell import predicted
 from ..study.study import CONTROL, Study
-from . import excess_loss, fork_claims, mechanism_claims
+from . import excess_loss, fork_claims, probe_claims
 from . import foretold_falls as foretold
 from . import fork_effects as forks
 from . import judged_mechanisms as mechanisms
@@ -31,7 +31,7 @@ def of_forks(
     fitted, less = foretold.fits(scored), excess_loss.excess(study, effects)
     made = fork_claims.fork_claims(study, effects, right)
     made += foretold.foretold_fork_claims(study, scored, fitted) + excess_loss.excess_claims(study, less)
-    made += mechanism_claims.probe_claims(study, tables)
+    made += probe_claims.probe_claims(study, tables)
     means = forks.summary(study, effects, right)
     judged = mechanisms.mechanisms(study, effects, made)
     verdicts = mechanisms.mechanism_verdicts(study, judged)

@@ -33,7 +33,7 @@ class Found:
         return float(found.iloc[0]) if len(found) else np.nan
 
 
-def mechanism(study: Study, probes: pd.DataFrame) -> pd.DataFrame:
+def readings(study: Study, probes: pd.DataFrame) -> pd.DataFrame:
     """One row per probed run and quantity (see `of_run`)."""
     rows = []
     for (arm, seed), group in probes.groupby(["arm", "seed"], sort=False):

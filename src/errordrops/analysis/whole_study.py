@@ -25,6 +25,7 @@ from . import (
     laws,
     low_rate,
     placebo,
+    probe_readings,
     published,
     same_claims,
     simulation,
@@ -33,7 +34,6 @@ from . import (
 from . import control_effects as changed
 from . import epoch_variance as variance
 from . import noise_fits as noise
-from . import probe_readings as mechanism
 from . import same_curve as equivalence
 from . import statistics_lag as lag
 from . import time_to_error as speed
@@ -71,7 +71,7 @@ def results(
     margin = study.claims.get("equivalent_error")
     fast = speed.speed(study, curves, margin, epoch_seconds) if margin else pd.DataFrame(columns=speed.COLUMNS)
     tuned = published.optimizers(study, curves)
-    probed = mechanism.mechanism(study, probes)
+    probed = probe_readings.readings(study, probes)
     tables = {
         "schedules": final.schedules(study, train_images),
         "milestone_changes": first,
@@ -118,8 +118,8 @@ def results(
         "speed": fast,
         "simulated_rates": simulation.simulated_rates(),
         "mechanism": probed,
-        "mechanism_summary": mechanism.summary(probed),
-        "undying": mechanism.undying(study, curves),
+        "mechanism_summary": probe_readings.summary(probed),
+        "undying": probe_readings.undying(study, curves),
         "published": published.published(study, curves),
         "optimizers": tuned,
         "optimizer_summary": published.optimizer_summary(tuned),

@@ -51,7 +51,7 @@ def sliders() -> dict[str, alt.Parameter]:
 
 # The functions from here to `excess` are the formula. Given `alt.expr` and `alt.datum` they write it as Vega
 # expressions, given NUMPY and numbers they evaluate it. Moments are E x^2, E x v, E v^2 of the last step v = -a b, with
-# the buffer b of mechanism/toy.py; where the rate changes, v is scaled with it, as b holds no rate.
+# the buffer b of analysis/noisy_quadratic.py; where the rate changes, v is scaled with it, as b holds no rate.
 
 
 def rest(h, rate, batch_factor):

@@ -39,8 +39,8 @@ def hearing(study: Study, companion: Study | None) -> Hearing | None:
     return None
 
 
-def court(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
-    """The whole section, or a comment for a study without forks. `texts`: the files of report/court by name."""
+def section(study: Study, companion: Study | None, texts: Mapping[str, str]) -> str:
+    """The whole section, or a comment for a study without forks. `texts`: the files of report/explanations by name."""
     heard = hearing(study, companion)
     if heard is None:
         return "<!-- no mechanisms put to the test in this study -->\n"
@@ -109,7 +109,7 @@ def causes(study: Study) -> str:
         "Causes: what was changed in each fork of the same checkpoints, and what happened. Means of five epochs less "
         "the unchanged run, 95\u00a0% intervals. A share of 1 fell as far as the rate cut; a negative one rose"
     )
-    return floating("tbl-causes", table(head, rows, left=2), caption, " .court")
+    return floating("tbl-causes", table(head, rows, left=2), caption, " .explanations")
 
 
 def summed_up(verdicts: pd.DataFrame) -> str:
@@ -142,7 +142,7 @@ def predictions(study: Study) -> str:
         last = row.mechanism
     head = ["Mechanism", "It predicts", "Bounds", "Measured", "Outcome"]
     caption = "What each mechanism predicts, and what was measured, 95\u00a0% intervals over seeds"
-    return floating("tbl-mechanisms", table(head, rows, left=2), caption, " .court")
+    return floating("tbl-mechanisms", table(head, rows, left=2), caption, " .explanations")
 
 
 def laws(study: Study) -> str:
@@ -162,7 +162,7 @@ def laws(study: Study) -> str:
         "Annealing law [@tissue2024] and multi-power law [@luo2025], fitted on two arms: root mean square, in nats, of "
         "what they miss in running training loss. They speak of the rate; with g in its place, of batches as well"
     )
-    return floating("tbl-laws", table(head, body), caption, " .court")
+    return floating("tbl-laws", table(head, body), caption, " .explanations")
 
 
 def outcome(word: str) -> str:

@@ -63,7 +63,7 @@ def probes(study: Study) -> str:
         "What the probes measured: means over seeds with 95\u00a0% intervals; shares of the fall only of arms in which "
         "the loss surely fell"
     )
-    return floating("tbl-probes", table(["Quantity", *map(cell, arms), "Unit"], rows), caption, " .court")
+    return floating("tbl-probes", table(["Quantity", *map(cell, arms), "Unit"], rows), caption, " .explanations")
 
 
 def value(by: dict, arm: str, name: str, digits: int, fell: bool) -> str:

@@ -8,8 +8,7 @@ import pytest
 
 import planted_forks as planted_study
 import test_forks
-from errordrops.analysis import detector_claims, mechanism_claims
-from errordrops.analysis import probe_readings as mechanism
+from errordrops.analysis import detector_claims, probe_claims, probe_readings
 from errordrops.analysis.noisy_quadratic import Stretch, fall, half_time, rest_excess, window_variance
 from errordrops.report import explanations_section as page_section
 from errordrops.report import material
@@ -111,12 +110,14 @@ UNDYING = pd.DataFrame(
         for a in ("gelu", "leaky-relu-20")
         for s, d in enumerate((-2.0, -2.1, -2.2))
     ],
-    columns=mechanism.UNDYING_COLUMNS,
+    columns=probe_readings.UNDYING_COLUMNS,
 )
 
 
 def of_run(arm: str, rows: pd.DataFrame = PROBES) -> dict[str, float]:
-    return mechanism.of_run(STUDY, arm, 11, mechanism.Found(rows[(rows["arm"] == arm) & (rows["seed"] == 11)]))
+    return probe_readings.of_run(
+        STUDY, arm, 11, probe_readings.Found(rows[(rows["arm"] == arm) & (rows["seed"] == 11)])
+    )
 
 
 def test_quantities_of_a_run_are_those_that_were_planted():
@@ -150,8 +151,8 @@ def test_what_a_probe_did_not_find_is_not_a_number():
 
 
 def claimed(rows: pd.DataFrame = PROBES, undying: pd.DataFrame = UNDYING) -> dict[str, dict]:
-    tables = {"mechanism": mechanism.mechanism(STUDY, rows), "undying": undying}
-    return {made["id"]: made for made in mechanism_claims.probe_claims(STUDY, tables)}
+    tables = {"mechanism": probe_readings.readings(STUDY, rows), "undying": undying}
+    return {made["id"]: made for made in probe_claims.probe_claims(STUDY, tables)}
 
 
 def test_in_a_world_of_noise_the_models_numbers_are_met_and_units_explain_nothing():
@@ -180,7 +181,7 @@ def test_a_world_without_drops_in_undying_networks_speaks_for_the_units_and_a_wi
 
 def test_a_study_without_thresholds_for_mechanisms_claims_none():
     quick = studies.load("quick", studies.REPOSITORY / "config" / "studies")
-    assert mechanism_claims.probe_claims(quick, {}) == []
+    assert probe_claims.probe_claims(quick, {}) == []
 
 
 def page_of(name: str, tables: dict[str, pd.DataFrame]) -> material.Study:
@@ -198,7 +199,7 @@ def with_forks() -> material.Study:
 
 
 def test_the_page_has_a_table_of_causes_and_one_of_mechanisms():
-    text = page_section.court(with_forks(), None, TEXTS)
+    text = page_section.section(with_forks(), None, TEXTS)
     assert "tbl-causes" in text and "tbl-mechanisms" in text
     row = next(line for line in text.splitlines() if "<code>rate-noise</code></td>" in line and "rate ×" in line)
     assert "rate × 0.25, noise × 4" in row and "stays" in row
@@ -210,11 +211,11 @@ def test_the_page_has_a_table_of_causes_and_one_of_mechanisms():
 
 def test_a_page_without_forks_shows_those_of_its_companion_or_nothing():
     own = page_of("evidence", {})
-    assert "no mechanisms" in page_section.court(own, None, TEXTS)
+    assert "no mechanisms" in page_section.section(own, None, TEXTS)
     assert "no mechanisms" in page_section.undecided(own, None, TEXTS)
-    both = page_section.court(own, with_forks(), TEXTS)
+    both = page_section.section(own, with_forks(), TEXTS)
     assert "study of its own, *mechanism*" in both
-    assert "study of its own" not in page_section.court(with_forks(), own, TEXTS)
+    assert "study of its own" not in page_section.section(with_forks(), own, TEXTS)
     assert json.dumps(page_section.hearing(own, with_forks()).study.name) == '"mechanism"'
 
 
