@@ -116,7 +116,7 @@ UNDYING = pd.DataFrame(
 
 def of_run(arm: str, rows: pd.DataFrame = PROBES) -> dict[str, float]:
     return probe_readings.of_run(
-        STUDY, arm, 11, probe_readings.Found(rows[(rows["arm"] == arm) & (rows["seed"] == 11)])
+        STUDY, arm, 11, probe_readings.Readings(rows[(rows["arm"] == arm) & (rows["seed"] == 11)])
     )
 
 

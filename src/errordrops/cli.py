@@ -97,7 +97,7 @@ def foretell(args: argparse.Namespace) -> None:
     from .results.foretell import write
 
     made = write(_study(args), args.seed, _layout(args))
-    falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
+    falls = ", ".join(f"{name} {forecast['fall']:+.3f}" for name, forecast in made["forks"].items())
     say(f"foretold after epoch {made['date']} of seed {args.seed}: training loss falls by (nats) {falls}")
 
 
@@ -124,9 +124,9 @@ def collect(args: argparse.Namespace) -> None:
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
     tables["right"] = [read_table(folder / "right.csv") for folder in runs]
     columns["right"] = curves.RIGHT_COLUMNS
-    for step, found in tables.items():
+    for step, parts in tables.items():
         write_parquet(
-            layout.table(step), curves.collect([t for t in found if len(t)] or [pd.DataFrame(columns=columns[step])])
+            layout.table(step), curves.collect([t for t in parts if len(t)] or [pd.DataFrame(columns=columns[step])])
         )
 
 
@@ -148,7 +148,7 @@ def analyse(args: argparse.Namespace) -> None:
     )
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
-    told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
+    forecasts = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
     strangers = parted(loaded, curves) | apart(described)
     right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
     tables, claims = results(
@@ -161,7 +161,7 @@ def analyse(args: argparse.Namespace) -> None:
         seconds,
         right,
         strangers,
-        told,
+        forecasts,
     )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
@@ -212,8 +212,8 @@ def prune(args: argparse.Namespace) -> None:
     from .results import pruning
 
     layout = _layout(args)
-    found = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
-    print("\n".join(pruning.words(found, done=not args.dry_run)))
+    freed = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
+    print("\n".join(pruning.words(freed, done=not args.dry_run)))
 
 
 def verify(args: argparse.Namespace) -> int:

@@ -45,15 +45,15 @@ def controls(study: Study, epochs: int) -> dict[tuple[str, int], str]:
     """For each (arm, milestone) the arm that has its past and goes on without the change for as many epochs as are
     read, where there is one.
     """
-    found = {}
+    names = {}
     for arm in study.schedules:
         others = [other for other in study.arms if other.role in ("schedule", "hold") and not other.plateau]
         own = arm.milestones if arm.sudden else []
         for m, (_, post) in zip(own, windows(own, len(arm.settings), epochs), strict=True):
             control = control_of(arm, m, others)
             if control is not None and held(control, m) >= len(post):
-                found[arm.name, m] = control.name
-    return found
+                names[arm.name, m] = control.name
+    return names
 
 
 def of_study(study: Study, curves: pd.DataFrame, epochs: int) -> pd.DataFrame:

@@ -52,8 +52,8 @@ def _end(operator: LinearOperator, each: int, which: str, options: dict) -> tupl
 def trace(product: Callable[[Tensor], Tensor], size: int, draws: int, seed: int = 0) -> tuple[float, float]:
     """Hutchinson's estimate of the trace and its standard error, from random signs (Hutchinson 1990)."""
     draw = torch.Generator().manual_seed(seed)
-    found = []
+    draws_of_trace = []
     for _ in range(draws):
         signs = torch.randint(0, 2, (size,), generator=draw).float() * 2 - 1
-        found.append(float(signs.double() @ product(signs).double().cpu()))
-    return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(draws))
+        draws_of_trace.append(float(signs.double() @ product(signs).double().cpu()))
+    return float(np.mean(draws_of_trace)), float(np.std(draws_of_trace, ddof=1) / np.sqrt(draws))

@@ -109,9 +109,9 @@ def corrections(before: Mapping[str, np.ndarray], right: np.ndarray) -> dict[str
     corrected_foreseen: both. corrected_foreseen / corrected is the share of the corrected images that the average knew.
     """
     wrong = ~before["recomputed"]
-    found = {
+    masks = {
         "foreseen": wrong & before["averaged"],
         "corrected": wrong & right,
         "corrected_foreseen": wrong & right & before["averaged"],
     }
-    return {name: 100 * float(mask.mean()) for name, mask in found.items()}
+    return {name: 100 * float(mask.mean()) for name, mask in masks.items()}

@@ -169,9 +169,9 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         write_csv(layout.run(run.arm, run.seed) / "audit.csv", table, with_sum=True)
 
 
-def _equal(one: State, other: State) -> bool:
+def _equal(first: State, second: State) -> bool:
     """Bit for bit."""
-    return one.keys() == other.keys() and all(torch.equal(_bits(one[name]), _bits(other[name])) for name in one)
+    return first.keys() == second.keys() and all(torch.equal(_bits(first[name]), _bits(second[name])) for name in first)
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:
