@@ -15,7 +15,7 @@ from ..study.arms import control_of
 from ..study.settings import shared_epochs
 from ..study.study import CONTROL, Study
 from .control_effects import held
-from .levels import LEVEL_EPOCHS, mean_over, windows
+from .levels import LEVEL_EPOCHS, change, mean_over, windows
 
 __all__ = ["LEVEL_EPOCHS", "comparable", "milestone_changes", "milestone_summary", "of_study", "windows"]
 
@@ -90,9 +90,9 @@ def milestone_changes(
             name = None if arm == CONTROL else controls.get((arm, m))
             control = by_epoch.get((name, seed, split, metric))
             start, end = mean_over(values, pre), mean_over(values, post)
-            without = np.nan if control is None else mean_over(control, post) - mean_over(control, pre)
             if arm == CONTROL:
-                without = end - start
+                control = values
+            without = np.nan if control is None else change(control, pre, post)
             paired = np.nan if arm == CONTROL else end - start - without
             head = (study, arm, index, m, seed, split, metric, name if control is not None else None)
             rows.append((*head, start, end, end - start, without, paired))

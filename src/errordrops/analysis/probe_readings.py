@@ -8,8 +8,8 @@ from ..study.forks import probed_epoch
 from ..study.settings import Setting, stability_limit
 from ..study.study import CONTROL, Study, StudyError
 from . import noisy_quadratic as toy
-from .changes import LEVEL_EPOCHS
 from .judged import JUDGED, series
+from .levels import LEVEL_EPOCHS, change
 
 COLUMNS = "study arm seed quantity value".split()
 UNDYING_COLUMNS = "study activation arm seed change change_control difference".split()
@@ -223,10 +223,7 @@ def undying(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
             keys = [(name, seed) for name in (arm.name, control)]
             if any(key not in table.index for key in keys):
                 continue
-            after, before = range(m + 1, m + LEVEL_EPOCHS + 1), range(m - LEVEL_EPOCHS + 1, m + 1)
-            own, without = (
-                table.loc[key].reindex(after).mean(skipna=False) - table.loc[key].reindex(before).mean(skipna=False)
-                for key in keys
-            )
+            spans = range(m - LEVEL_EPOCHS + 1, m + 1), range(m + 1, m + LEVEL_EPOCHS + 1)
+            own, without = (change(table.loc[key], *spans) for key in keys)
             rows.append((study.name, arm.activation, arm.of, seed, own, without, own - without))
     return pd.DataFrame(rows, columns=UNDYING_COLUMNS)

@@ -22,8 +22,8 @@ def ends(
     """
 
     def apply(vector: np.ndarray) -> np.ndarray:
-        found = product(torch.from_numpy(np.array(vector, dtype=np.float32)).reshape(-1))
-        return found.double().cpu().numpy()
+        curved = product(torch.from_numpy(np.array(vector, dtype=np.float32)).reshape(-1))
+        return curved.double().cpu().numpy()
 
     operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
     start = np.random.default_rng(seed).standard_normal(size)
@@ -32,9 +32,9 @@ def ends(
         values, directions = eigsh(operator, k=2 * each, which="BE", **options)
         leading = each
     except ArpackNoConvergence:
-        found = [_end(operator, each, which, options) for which in ("LA", "SA")]
-        values, directions = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
-        leading = len(found[0][0])
+        both = [_end(operator, each, which, options) for which in ("LA", "SA")]
+        values, directions = (np.concatenate(parts, axis=-1) for parts in zip(*both, strict=True))
+        leading = len(both[0][0])
     order = np.argsort(values)[::-1]
     return values[order], directions[:, order], leading
 
