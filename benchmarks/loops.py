@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 from errordrops.data import epoch, prepare
 from errordrops.results.costs import SHAPES
 from errordrops.study import plan, study
-from errordrops.study.batching import passes
+from errordrops.study.batching import group_sizes
 from errordrops.study.settings import Setting
 from errordrops.training import numerics
+from errordrops.training.distributed import share_of_batch
 from errordrops.training.trainer import Trainer
 
 
@@ -58,7 +59,7 @@ def make_trainer(name: str, data_path: str, threads: int, batch: int, usual: boo
         chosen = numerics.Numerics(numerics.choose_device(), "fp32", threads, loaded.base.batch_size)
     else:
         chosen = numerics.choose("auto", "auto", threads, loaded.base.batch_size, pixels[0] * pixels[1])
-    data = epoch.load(path, torch.device(chosen.device), loaded.dataset["pad"], loaded.dataset["flip"])
+    data = epoch.load(path, torch.device(chosen.device), loaded.dataset, seed=0)
     trainer = Trainer.create(plan.recipe(loaded, plan.runs(loaded)[0]), data, chosen)
     return trainer, Setting(loaded.base.learning_rate, batch, loaded.base.momentum)
 
@@ -73,15 +74,15 @@ def epochs_of_errordrops(name, data_path, threads, workers, batch):
 def epochs_of_synthetic(name, data_path, threads, workers, batch):
     """errordrops' own update, on one fixed batch."""
     trainer, setting = make_trainer(name, data_path, threads, batch)
-    one = passes(batch, trainer.group_size, trainer.numerics.images_per_pass)
-    ends = np.cumsum([0, *(each.images for each in one)])
+    share = share_of_batch(group_sizes(batch, trainer.group_size), trainer.numerics.images_per_pass)
+    ends = np.cumsum([0, *(each.images for each in share.passes)])
     train = trainer.data.train
     parts = [slice(start, end) for start, end in pairwise(ends)]
     pieces = [(trainer.data.normalise(train.images[part]), train.labels[part]) for part in parts]
     trainer.model.train()
     while True:
         for _ in range(50):
-            trainer.update(one, iter(pieces), setting, updates=len(train) // batch)
+            trainer.update(share, iter(pieces), setting, updates=len(train) // batch)
         yield 50 * batch
 
 

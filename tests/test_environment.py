@@ -92,7 +92,7 @@ def test_installation_says_which_package_of_how_many():
         "  Downloading torch-2.14.1-cp311-manylinux.whl (888.1 MB)",
         "Installing collected packages: torch, altair",
     ]
-    assert list(installing.told(iter(lines), 3)) == [
+    assert list(installing.progress_of(iter(lines), 3)) == [
         "1 of 3 packages, altair",
         "2 of 3 packages",
         "3 of 3 packages, torch",

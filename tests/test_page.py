@@ -13,9 +13,9 @@ import pytest
 import planted
 import planted_controls
 import planted_evidence
-import test_figures_mechanism_a
-import test_figures_mechanism_b
 import test_figures_papers
+import test_figures_probes_a
+import test_figures_probes_b
 import test_forks
 from errordrops import figures, report
 from errordrops.study.study import REPOSITORY
@@ -40,7 +40,7 @@ def address(tmp_path_factory):
     provenance = planted.provenance() | {"settings": SETTINGS}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     more = planted_controls.tables() | planted_evidence.evidence()
-    ours, theirs = test_figures_mechanism_a.tables(), test_figures_mechanism_b.all_tables()
+    ours, theirs = test_figures_probes_a.tables(), test_figures_probes_b.all_tables()
     both = {name: pd.concat([ours[name], theirs[name]], ignore_index=True) for name in ("probes", "mechanism_summary")}
     more |= {"mechanism": ours["mechanism"], "undying": theirs["undying"], **both}
     quoted = test_figures_papers.all_tables(test_figures_papers.load(tmp_path_factory.mktemp("study")))

@@ -105,7 +105,7 @@ def test_words_about_code_make_nothing_again(edited):
 
 def test_what_is_trained_is_known_by_what_trains_it():
     assert re.fullmatch("[0-9a-f]{12}", code.training_digest())
-    rests_on = code.modules("training/loop.py", "training/team.py", "data/stored.py", keyed=True)
+    rests_on = code.modules("training/loop.py", "data/stored.py", keyed=True)
     assert {"training/trainer.py", "data/epoch.py", "study/batching.py", "training/optimizer.py"} <= set(rests_on)
     assert "training/closeups.py" not in rests_on and "training/runs.py" not in rests_on
 

@@ -71,34 +71,34 @@ def train(args: argparse.Namespace) -> None:
             reference.take(step, loaded, run, known, layout.run(run.arm, run.seed))
             say(f"run {run.arm} seed {run.seed}: taken from {known}")
             return
-    from .training import processes
+    from .training import distributed
 
     if loaded.dataset["name"] == "imagenet":
         from .data import stored
 
-        idle = stored.readers_by_default(loaded.threads, processes.here())
+        idle = stored.readers_by_default(loaded.threads, distributed.here())
         stored.set_readers(idle if args.workers is None else args.workers)
-    tell = say if processes.rank() == 0 else lambda message: None
+    tell = say if distributed.rank() == 0 else lambda message: None
     if step in PROBES:
         from .probes.probe_run import probe_run
 
         if step not in steps(loaded, run):
             raise UserError(f"study {loaded.name} does not probe {step} of {run.arm} seed {run.seed}")
         probe_run(step, loaded, run, layout, args.device, tell)
-        processes.leave()
+        distributed.leave()
         return
     from .training.runs import audit_run, closeup_run, train_run
 
     make = {"train": train_run, "closeups": closeup_run, "audit": audit_run}[step]
     make(loaded, run, layout, args.device, tell)
-    processes.leave()
+    distributed.leave()
 
 
 def foretell(args: argparse.Namespace) -> None:
     from .results.foretell import write
 
     made = write(_study(args), args.seed, _layout(args))
-    falls = ", ".join(f"{name} {told['fall']:+.3f}" for name, told in made["forks"].items())
+    falls = ", ".join(f"{name} {forecast['fall']:+.3f}" for name, forecast in made["forks"].items())
     say(f"foretold after epoch {made['date']} of seed {args.seed}: training loss falls by (nats) {falls}")
 
 
@@ -125,9 +125,9 @@ def collect(args: argparse.Namespace) -> None:
     write_parquet(layout.curves, curves.collect([curves.read_run(folder / "curve.csv") for folder in runs]))
     tables["right"] = [read_table(folder / "right.csv") for folder in runs]
     columns["right"] = curves.RIGHT_COLUMNS
-    for step, found in tables.items():
+    for step, parts in tables.items():
         write_parquet(
-            layout.table(step), curves.collect([t for t in found if len(t)] or [pd.DataFrame(columns=columns[step])])
+            layout.table(step), curves.collect([t for t in parts if len(t)] or [pd.DataFrame(columns=columns[step])])
         )
 
 
@@ -149,7 +149,7 @@ def analyse(args: argparse.Namespace) -> None:
     )
     facts = provenance(loaded, described, curves)
     train_images, seconds = facts["settings"]["train_size"], epoch_seconds(loaded, described)
-    told = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
+    forecasts = {run.seed: read_json(layout.run(run.arm, run.seed) / FILE) for run in runs_with("foretell", loaded)}
     strangers = parted(loaded, curves) | apart(described)
     right = Right(read_table(layout.table("right")), facts["data"][0].get("test_images"))
     tables, claims = results(
@@ -162,7 +162,7 @@ def analyse(args: argparse.Namespace) -> None:
         seconds,
         right,
         strangers,
-        told,
+        forecasts,
     )
     for name, table in tables.items():
         write_csv(layout.table(name), table)
@@ -219,8 +219,8 @@ def prune(args: argparse.Namespace) -> None:
     from .results import pruning
 
     layout = _layout(args)
-    found = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
-    print("\n".join(pruning.words(found, done=not args.dry_run)))
+    freed = pruning.outdated(layout) if args.dry_run else pruning.prune(layout)
+    print("\n".join(pruning.words(freed, done=not args.dry_run)))
 
 
 def verify(args: argparse.Namespace) -> int:

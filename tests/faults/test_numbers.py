@@ -1,6 +1,6 @@
 """Numbers of a run once more, by plain torch: nothing of this package's models, batch norm or evaluation.
 
-That several processes sum to what one computes is shown in tests/test_team.py.
+That several processes sum to what one computes is shown in tests/test_distributed.py.
 """
 
 import pytest

@@ -67,7 +67,7 @@ def alike_claims(study: Study, curves: pd.DataFrame, table: pd.DataFrame, right:
                 crossed = _images(study, curves, right, arm, mine) if name == "error" else None
                 over, under = crossed or (over, under)
                 what = f"change {index} takes off arm {REFERENCE} beside its control"
-                one = claim(
+                quotient_claim = claim(
                     f"{arm}.alike{ending}.{name}",
                     f"After the last epoch {WORDS[name]} of arm {arm} differs from that of arm {REFERENCE} by less "
                     f"than {margin:g} of what {what} (90 % interval of the quotient, two one-sided tests).",
@@ -83,7 +83,7 @@ def alike_claims(study: Study, curves: pd.DataFrame, table: pd.DataFrame, right:
                     confidence=0.9,
                     p=fieller_p(over, under, margin) if len(mine) > 1 else None,
                 )
-                made.append(one | {"over": "seeds and images" if crossed else "seeds"})
+                made.append(quotient_claim | {"over": "seeds and images" if crossed else "seeds"})
             made.append(_differs(study, arm, name, f"{split} {metric}", rows, curves, right))
     return made
 

@@ -39,7 +39,7 @@ def noise(study: Study, tables: Tables) -> Claims:
     for index in range(1, len(study.milestones) + 1):
         words = f"The fall of training loss at milestone {index} is linear in the change of g"
         lines[f"drop at milestone {index}"] = (f"noise.m{index}.drops", words)
-    found = []
+    claims = []
     for place, (what, (id, words)) in enumerate(lines.items()):
         points = falls[falls["index"] == place] if place else tables["plateaus"]
         slope = float(fits["slope"].get(what, math.nan))
@@ -55,9 +55,9 @@ def noise(study: Study, tables: Tables) -> Claims:
             kind="fit",
             reason=f"R2 has an interval from {ENOUGH} seeds on" if points["seed"].nunique() < ENOUGH else None,
         )
-        found.append(overruled(made, FAILS, "the line does not rise") if slope <= 0 else made)
+        claims.append(overruled(made, FAILS, "the line does not rise") if slope <= 0 else made)
     trend = _dose_trend(tables["noise_drops"])
-    found.append(
+    claims.append(
         claim(
             "dose.trend",
             "At milestone 1 training loss falls the deeper the stronger the cut: slope of the fall against the log of "
@@ -70,7 +70,7 @@ def noise(study: Study, tables: Tables) -> Claims:
             n=len(trend) or None,
         )
     )
-    return found
+    return claims
 
 
 def r2(points: pd.DataFrame) -> Interval:
@@ -103,13 +103,13 @@ def variance(study: Study, tables: Tables) -> Claims:
     split, metric, _ = JUDGED["error"]
     table, most = tables["variance_summary"], study.claims["variance"]
     beside = study.claims.get("variance_beside_none")
-    found = []
+    claims = []
     for arm in study.schedules:
         if arm.rule not in ("step", "batch") or arm.factor != study.factor:
             continue
         row = of_reading(table[(table["arm"] == arm.name) & (table["index"] == 1)], "error")
         if len(row):
-            found.append(
+            claims.append(
                 claim(
                     f"{arm.name}.m1.variance",
                     f"Arm {arm.name}: the epoch-to-epoch variance of test error after its first milestone is less than "
@@ -123,7 +123,7 @@ def variance(study: Study, tables: Tables) -> Claims:
                 )
             )
         if len(row) and beside is not None:
-            found.append(
+            claims.append(
                 claim(
                     f"{arm.name}.m1.variance_beside_none",
                     f"Arm {arm.name}: that ratio is less than {beside:g} of arm none's over the same epochs.",
@@ -135,7 +135,7 @@ def variance(study: Study, tables: Tables) -> Claims:
                     n=int(row["n"].iloc[0]),
                 )
             )
-    return found
+    return claims
 
 
 def reversal(study: Study, tables: Tables) -> Claims:
@@ -190,11 +190,11 @@ def _rise(study: Study, effects: pd.DataFrame) -> Claims:
 def lag(study: Study, tables: Tables) -> Claims:
     """ARM.m1.lag: part of the drop that one sees in raw test error is lag of the running statistics."""
     table, least = tables["lag_summary"], study.claims["lag"]
-    found = []
+    claims = []
     for name in ("step", "batch"):
         row = table[(table["arm"] == name) & (table["index"] == 1)]
         if len(row):
-            found.append(
+            claims.append(
                 claim(
                     f"{name}.m1.lag",
                     f"Arm {name}: of the visible drop at milestone 1 (five epochs on either side), more than {least:g} "
@@ -207,7 +207,7 @@ def lag(study: Study, tables: Tables) -> Claims:
                     n=int(row["n"].iloc[0]),
                 )
             )
-    return found
+    return claims
 
 
 def low(study: Study, tables: Tables) -> Claims:
@@ -243,10 +243,10 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
     early = of_reading(table[table["at"] < study.claims["predicted_from"]], "error")
     anyway = early.loc[early["cut"] == "placebo", "fall"].mean()
     dates = ", ".join(map(str, sorted(early["at"].unique())))
-    found = []
+    claims = []
     for cut in ("rate", "batch"):
         gains = beyond_placebo(early, cut, "fall")
-        found.append(
+        claims.append(
             claim(
                 f"plateau.{cut}.no_drop",
                 f"A cut ({cut}) after epoch {dates}, while test error still falls by itself (by "
@@ -261,4 +261,4 @@ def before_plateau(study: Study, tables: Tables) -> Claims:
                 confidence=0.95,
             )
         )
-    return found
+    return claims

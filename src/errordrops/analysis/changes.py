@@ -15,7 +15,7 @@ from ..study.arms import control_of
 from ..study.settings import shared_epochs
 from ..study.study import CONTROL, Study
 from .control_effects import held
-from .levels import LEVEL_EPOCHS, mean_over, windows
+from .levels import LEVEL_EPOCHS, change, mean_over, windows
 
 __all__ = ["LEVEL_EPOCHS", "comparable", "milestone_changes", "milestone_summary", "of_study", "windows"]
 
@@ -45,15 +45,15 @@ def controls(study: Study, epochs: int) -> dict[tuple[str, int], str]:
     """For each (arm, milestone) the arm that has its past and goes on without the change for as many epochs as are
     read, where there is one.
     """
-    found = {}
+    names = {}
     for arm in study.schedules:
         others = [other for other in study.arms if other.role in ("schedule", "hold") and not other.plateau]
         own = arm.milestones if arm.sudden else []
         for m, (_, post) in zip(own, windows(own, len(arm.settings), epochs), strict=True):
             control = control_of(arm, m, others)
             if control is not None and held(control, m) >= len(post):
-                found[arm.name, m] = control.name
-    return found
+                names[arm.name, m] = control.name
+    return names
 
 
 def of_study(study: Study, curves: pd.DataFrame, epochs: int) -> pd.DataFrame:
@@ -90,9 +90,9 @@ def milestone_changes(
             name = None if arm == CONTROL else controls.get((arm, m))
             control = by_epoch.get((name, seed, split, metric))
             start, end = mean_over(values, pre), mean_over(values, post)
-            without = np.nan if control is None else mean_over(control, post) - mean_over(control, pre)
             if arm == CONTROL:
-                without = end - start
+                control = values
+            without = np.nan if control is None else change(control, pre, post)
             paired = np.nan if arm == CONTROL else end - start - without
             head = (study, arm, index, m, seed, split, metric, name if control is not None else None)
             rows.append((*head, start, end, end - start, without, paired))

@@ -63,7 +63,7 @@ def milestone_claims(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]
     The whole interval of the effect, arm less the control of that change, lies below minus the stated points, in the
     first epoch (drop) or over up to five (level). `summary`: the table of effects.summary.
     """
-    found = []
+    claims = []
     for span in effects.SPANS:
         for ending, name in READINGS.items():
             key = f"{span}{ending}"
@@ -89,8 +89,8 @@ def milestone_claims(study: Study, summary: pd.DataFrame) -> list[dict[str, Any]
                         control=control,
                         epoch=m + 1 if span == "drop" else None,
                     )
-                    found.append(made | {"over": row["over"].iloc[0] if len(row) else None})
-    return found
+                    claims.append(made | {"over": row["over"].iloc[0] if len(row) else None})
+    return claims
 
 
 BESIDE = {
@@ -124,14 +124,14 @@ def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
     if "beyond_placebos" not in study.claims:
         return []
     split, metric, _ = JUDGED["error"]
-    found = []
+    claims = []
     first = of_reading(placebo[(placebo["after"] == 1) & (placebo["control"] == "placebos")], "error")
     for arm in changed_arms(study):
         for index, m in enumerate(arm.milestones, start=1):
             row = first[(first["arm"] == arm.name) & (first["milestone"] == m)]
             if not len(row):
                 continue
-            found.append(
+            claims.append(
                 at_least(
                     f"{arm.name}.m{index}.beyond_placebos",
                     f"Arm {arm.name}, epoch {m + 1}: test error is lower than in every active placebo, "
@@ -147,4 +147,4 @@ def beyond_claims(study: Study, placebo: pd.DataFrame) -> list[dict[str, Any]]:
                     epoch=m + 1,
                 )
             )
-    return found
+    return claims

@@ -63,19 +63,19 @@ def changes_of(study: Study, arm: Arm, seed: int, there: Sequence[str] | None = 
         for other in study.arms
         if seed in other.seeds and not other.plateau and (there is None or other.name in there)
     ]
-    found = []
+    changes = []
     for index, m in enumerate(own.milestones, start=1):
         end = [*own.milestones, len(own.settings)][index]
         copies = [a for a in others if a.role == "placebo" and a.at == m and a.settings[:m] == own.settings[:m]]
         if len(copies) > 1:
             last = min([end, *(len(a.settings) for a in copies)])
-            found.append(Change(arm.name, seed, index, m, last, "placebo", tuple(a.name for a in copies)))
+            changes.append(Change(arm.name, seed, index, m, last, "placebo", tuple(a.name for a in copies)))
         plain = control_of(own, m, [a for a in others if a.role in ("schedule", "hold")])
         if plain is not None:
             last = min(end, m + held(plain, m))
             kind = "none" if plain.name == CONTROL else "hold"
-            found.append(Change(arm.name, seed, index, m, last, kind, (plain.name,)))
-    return found
+            changes.append(Change(arm.name, seed, index, m, last, kind, (plain.name,)))
+    return changes
 
 
 def held(arm: Arm, m: int) -> int:
@@ -128,20 +128,20 @@ def summary(study: Study, curves: pd.DataFrame, table: pd.DataFrame, right: Righ
     """
     drawn = {arm.name for arm in study.arms if arm.role == "drawn"}
     table = table.assign(milestone=table["milestone"].where(~table["arm"].isin(drawn), -1))
-    found = summarise(table, HEAD, ["effect"]).assign(over="seeds")
+    means = summarise(table, HEAD, ["effect"]).assign(over="seeds")
     most = table.groupby(HEAD, sort=False)["epochs"].max().rename("epochs").reset_index()
-    found = found.merge(most, on=HEAD, how="left")
+    means = means.merge(most, on=HEAD, how="left")
     if right is not None:
         crossed = crossed_effects(study, curves, right)
-        for place in found.index[(found["split"] == READINGS[ERROR][0]) & (found["metric"] == READINGS[ERROR][1])]:
-            row = found.loc[place]
+        for place in means.index[(means["split"] == READINGS[ERROR][0]) & (means["metric"] == READINGS[ERROR][1])]:
+            row = means.loc[place]
             key = row["arm"], row["index"], row["control"], row["span"]
             images = crossed.get(key)
             if images is not None and len(images) == row["n"] > 1:
                 interval = crossed_interval(images)
-                found.loc[place, ["effect", "effect_low", "effect_high"]] = list(interval)
-                found.loc[place, "over"] = "seeds and images"
-    return found.assign(milestone=found["milestone"].where(found["milestone"] >= 0))
+                means.loc[place, ["effect", "effect_low", "effect_high"]] = list(interval)
+                means.loc[place, "over"] = "seeds and images"
+    return means.assign(milestone=means["milestone"].where(means["milestone"] >= 0))
 
 
 def crossed_effects(
@@ -155,7 +155,7 @@ def crossed_effects(
         for span in SPANS:
             key = change.arm, change.index, change.control, span
             rows.setdefault(key, []).append(right.difference(change.run, change.controls, change.epochs(span)))
-    return {key: stacked(found) for key, found in rows.items()}
+    return {key: stacked(by_seed) for key, by_seed in rows.items()}
 
 
 def best(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def trained_settings(study: Study, curves: pd.DataFrame) -> dict[Run, list[tuple
 
 def first_own_epochs(study: Study, trained: Trained) -> dict[Run, int]:
     """For each run the first epoch that no earlier arm of the study has with the same past, by what was trained."""
-    found: dict[Run, int] = {}
+    first_epochs: dict[Run, int] = {}
     arms = watched(study)
     for place, arm in enumerate(arms):
         for seed in arm.seeds:
@@ -42,12 +42,12 @@ def first_own_epochs(study: Study, trained: Trained) -> dict[Run, int]:
                 for other in arms[:place]
                 if (other.name, seed) in trained and _momentum(other, seed) == _momentum(arm, seed)
             ]
-            found[arm.name, seed] = max(shared, default=0) + 1
-    return found
+            first_epochs[arm.name, seed] = max(shared, default=0) + 1
+    return first_epochs
 
 
-def _shared(one: list[tuple], other: list[tuple]) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+def _shared(own: list[tuple], other: list[tuple]) -> int:
+    return next((i for i, (a, b) in enumerate(zip(own, other, strict=False)) if a != b), min(len(own), len(other)))
 
 
 def _momentum(arm: Arm, seed: int) -> float:
@@ -74,8 +74,8 @@ def at_changes(study: Study, curves: pd.DataFrame, detections: pd.DataFrame) -> 
             for m in [m for (name, s, m) in falls if (name, s) == run and m + 1 >= own.get(run, 10**9)]:
                 share = falls[arm.name, seed, m] * study.factor
                 prompt = is_prompt(arm, seed, updates.get((*run, m + 1), 0)) and len(trained[run]) >= m + AFTER
-                found = m + 1 in seen.get(run, set())
-                rows.append((study.name, arm.name, seed, m, share <= 1 + FULL, prompt, found))
+                detected = m + 1 in seen.get(run, set())
+                rows.append((study.name, arm.name, seed, m, share <= 1 + FULL, prompt, detected))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -11,14 +11,14 @@ import numpy as np
 from ..results.intervals import Interval, t_quantile
 
 
-def covariance(one: np.ndarray, other: np.ndarray) -> float:
+def covariance(first: np.ndarray, second: np.ndarray) -> float:
     """Of the grand means of two tables (seeds, images) that share both; the variance of one where they are the same.
 
     V_cells is what seeds and images leave of a cell, which both of the others have counted: with few seeds the plain
     variance of cells would take away a part of the images' own.
     """
-    seeds, images = one.shape
-    a, b = one - one.mean(), other - other.mean()
+    seeds, images = first.shape
+    a, b = first - first.mean(), second - second.mean()
     a_seed, b_seed = a.mean(axis=1, keepdims=True), b.mean(axis=1, keepdims=True)
     a_image, b_image = a.mean(axis=0, keepdims=True), b.mean(axis=0, keepdims=True)
     over_seeds = (a_seed * b_seed).sum() / (seeds - 1) / seeds

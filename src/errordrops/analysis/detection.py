@@ -36,9 +36,9 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                 if (arm.name, seed) not in table.index:
                     continue
                 values = table.loc[(arm.name, seed)].dropna().loc[1:]
-                found = find_drops(values.index.to_numpy(), values.to_numpy(), metric.split("_")[0])
+                drops = find_drops(values.index.to_numpy(), values.to_numpy(), metric.split("_")[0])
                 own = [] if arm.name in smooth else trained.get((arm.name, seed), [])
-                for drop in found:
+                for drop in drops:
                     m = min(own, key=lambda m: abs(drop.epoch - m - 1)) if own else np.nan
                     seen = drop.kind, drop.epoch, drop.size, drop.ratio, drop.confidence
                     prompt = is_prompt(arm, seed, updates.get((arm.name, seed, m + 1), 0))
@@ -46,7 +46,7 @@ def detections(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
     return with_counted(study, pd.DataFrame(rows, columns=COLUMNS))
 
 
-def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
+def milestone_detections(study: Study, curves: pd.DataFrame, detected: pd.DataFrame) -> pd.DataFrame:
     """One row per run, reading and milestone that it was trained with: was a drop reported in exactly epoch m + 1?
 
     Columns study arm seed split metric index milestone exact near (within one epoch) expected: whether the noise falls
@@ -54,7 +54,7 @@ def milestone_detections(study: Study, curves: pd.DataFrame, found: pd.DataFrame
     those expected, once for runs that had been one.
     """
     trained, updates, falls = milestones_trained(curves, study), updates_per_epoch(curves), noise_falls(study, curves)
-    drops = found[found["kind"] == "drop"]
+    drops = detected[detected["kind"] == "drop"]
     at = {key: set(group["epoch"]) for key, group in drops.groupby(["arm", "seed", "split", "metric"])}
     rows = []
     for arm in watched(study):

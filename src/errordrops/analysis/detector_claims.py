@@ -63,7 +63,7 @@ def detected(study: Study, tables: Tables) -> Claims:
     that comes early has no such excuse and counts. Runs that are one and the same until after the change (batch and
     hybrid at milestone 1) count once; counts are clustered by seed.
     """
-    found = []
+    claims = []
     drops = tables["detections"][tables["detections"]["kind"] == "drop"]
     quiet = _quiet(study, tables["runs_seen"])
     margin, enough = study.claims["deviation"], "; changes with enough updates in that epoch"
@@ -78,7 +78,7 @@ def detected(study: Study, tables: Tables) -> Claims:
             for runs in quiet.values()
         ]
         reading, what = f"{split} {metric}", WORDS[name]
-        found += [
+        claims += [
             share(f"detector.exact.{name}",
                   f"Of the drops that the blind detector reports in {what} of arms with sudden changes, this share "
                   f"begins in exactly the first epoch after one{enough}.",
@@ -96,7 +96,7 @@ def detected(study: Study, tables: Tables) -> Claims:
                 f"In runs without a sudden change the blind detector reports this many drops of {what} a run.",
                 reading, "drops per run", alarms, study.claims["false_alarms"]),
         ]  # fmt: skip
-    return found
+    return claims
 
 
 def _quiet(study: Study, runs_seen: pd.DataFrame) -> dict[int, set[tuple[str, int]]]:
@@ -104,11 +104,11 @@ def _quiet(study: Study, runs_seen: pd.DataFrame) -> dict[int, set[tuple[str, in
     trained = set(zip(runs_seen["arm"], runs_seen["seed"], strict=True))
     sudden = {arm.name for arm in study.schedules if arm.sudden or arm.plateau}
     quiet = [(a.name, s) for a in study.schedules for s in a.seeds if a.name not in sudden or not _changes(a)]
-    found: dict[int, set[tuple[str, int]]] = {}
+    by_seed: dict[int, set[tuple[str, int]]] = {}
     for name, seed in quiet:
         if (name, seed) in trained:
-            found.setdefault(seed, set()).add((name, seed))
-    return found
+            by_seed.setdefault(seed, set()).add((name, seed))
+    return by_seed
 
 
 def _changes(arm: Arm) -> bool:
@@ -130,9 +130,9 @@ def recall(study: Study, seen: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, (split, metric, _) in JUDGED.items():
-        found = _expected(study, seen, name)
-        exact, first = found["exact"].astype(bool), found["first"].astype(bool)
-        rows.append((study.name, split, metric, len(found), exact.sum(), first.sum(), (exact & first).sum()))
+        expected = _expected(study, seen, name)
+        exact, first = expected["exact"].astype(bool), expected["first"].astype(bool)
+        rows.append((study.name, split, metric, len(expected), exact.sum(), first.sum(), (exact & first).sum()))
     return pd.DataFrame(rows, columns="study split metric expected found first first_found".split())
 
 
@@ -153,13 +153,13 @@ def follows(study: Study, tables: Tables) -> Claims:
     for fired in seen.itertuples():
         own = drops[(drops["arm"] == fired.arm) & (drops["seed"] == fired.seed)]["epoch"] - (fired.milestone + 1)
         missed.append(own.loc[own.abs().idxmin()] if len(own) else math.nan)
-    found, margin = pd.Series(missed, dtype=float), study.claims["deviation"]
+    deviations, margin = pd.Series(missed, dtype=float), study.claims["deviation"]
     epochs = ", ".join(map(str, sorted(seen["milestone"]))) or "none"
     return [
         claim("plateau.follows",
               f"Where the error decides (rule of arm {arms[0]}, first fired after epoch {epochs}), the nearest drop of "
               f"test error misses the first epoch after the rule fired by less than {margin:g} in the mean.",
               f"{split} {metric}", "epochs",
-              t_interval(found) if len(found) > 1 and found.notna().all() else NOTHING, -margin, margin,
-              n=len(found) or None, kind="equivalence", confidence=0.95)
+              t_interval(deviations) if len(deviations) > 1 and deviations.notna().all() else NOTHING, -margin, margin,
+              n=len(deviations) or None, kind="equivalence", confidence=0.95)
     ]  # fmt: skip

@@ -39,12 +39,12 @@ def collapse(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                 before, after = (epoch_to_epoch_sd(values.loc[a:b].to_numpy()) for a, b in ((first, m), (m + 2, last)))
                 ratio = 2 * np.log(after / before) if before > 0 and after > 0 else np.nan
                 rows.append((study.name, arm, index, m, seed, split, metric, before, after, ratio, np.nan))
-    found = pd.DataFrame(rows, columns=COLUMNS)
+    ratios = pd.DataFrame(rows, columns=COLUMNS)
     key = ["milestone", "seed", "split", "metric"]
-    none = found[found["arm"] == CONTROL].set_index(key)["log_ratio"].rename("log_ratio_none")
-    paired = found["arm"].isin(comparable(study)) & (found["index"] == 1)
-    found["beside_none"] = (found["log_ratio"] - found.join(none, on=key)["log_ratio_none"]).where(paired)
-    return found
+    none = ratios[ratios["arm"] == CONTROL].set_index(key)["log_ratio"].rename("log_ratio_none")
+    paired = ratios["arm"].isin(comparable(study)) & (ratios["index"] == 1)
+    ratios["beside_none"] = (ratios["log_ratio"] - ratios.join(none, on=key)["log_ratio_none"]).where(paired)
+    return ratios
 
 
 def collapse_summary(table: pd.DataFrame) -> pd.DataFrame:

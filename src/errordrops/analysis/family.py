@@ -44,12 +44,12 @@ def holm(claims: Sequence[Claim]) -> list[Claim]:
         so_far = max(so_far, min(1.0, _p(claims[index]) * (len(claims) - place)))
         adjusted[index] = so_far
     made = []
-    for index, one in enumerate(claims):
-        word = one["verdict"]
+    for index, each in enumerate(claims):
+        word = each["verdict"]
         if word == HOLDS and adjusted[index] >= LEVEL:
             word = OPEN
-        known = None if one["p"] is None else adjusted[index]
-        made.append({**one, "adjusted": word, "p_adjusted": known})
+        known = None if each["p"] is None else adjusted[index]
+        made.append({**each, "adjusted": word, "p_adjusted": known})
     return made
 
 
@@ -70,10 +70,10 @@ def unsettled(study: Study, claims: Sequence[Claim], apart: Mapping[tuple[str, i
     reasons = "; ".join(f"arm {arm}, seed {seed}: {why}" for (arm, seed), why in list(apart.items())[:3])
     more = f"; and {len(apart) - 3} more" if len(apart) > 3 else ""
     made = []
-    for one in claims:
-        own = one["id"].split(".")[0]
+    for each in claims:
+        own = each["id"].split(".")[0]
         uses = controls or own not in names or own in bad
-        settled = one["verdict"] in (HOLDS, FAILS)
+        settled = each["verdict"] in (HOLDS, FAILS)
         reason = f"runs that do not belong together ({reasons}{more})"
-        made.append(overruled(one, OPEN, reason) if uses and settled else one)
+        made.append(overruled(each, OPEN, reason) if uses and settled else each)
     return made

@@ -38,7 +38,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
     table = tables["sweep_fit_summary"]
     first, bounds = study.claims["predicted_from"], study.claims["predicted_slope"]
     margin = study.claims["predicted_intercept"]
-    found = []
+    claims = []
     for cut, words in (("rate", "the learning rate is cut"), ("batch", "the batch size is increased")):
         row = of_reading(table[(table["cut"] == cut) & (table["memory"] == "short")], "loss")
         start = (
@@ -46,7 +46,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
             "loss(weights) - loss(averaged weights) was before: "
         )
         n = int(row["n"].iloc[0]) if len(row) else None
-        found += [
+        claims += [
             claim(
                 f"predicted.{cut}.slope",
                 start + f"slope between {bounds[0]:g} and {bounds[1]:g}.",
@@ -70,7 +70,7 @@ def predicted(study: Study, tables: Tables) -> Claims:
                 kind="slope",
             ),
         ]
-    return found
+    return claims
 
 
 def gain(study: Study, tables: Tables) -> Claims:
@@ -100,10 +100,10 @@ def images(study: Study, tables: Tables) -> Claims:
     """predicted.CUT.images: share of the corrected test images that the average had right; means over dates by seed."""
     table = tables["corrected_images"]
     first, least = study.claims["predicted_from"], study.claims["foreseen"]
-    found = []
+    claims = []
     for cut in CUTS:
         shares = table[(table["cut"] == cut) & (table["at"] >= first)].groupby("seed")["share"].mean()
-        found.append(
+        claims.append(
             claim(
                 f"predicted.{cut}.images",
                 f"Of the test images that a cut ({cut}) after epoch {first} or later corrects in its first epoch, the "
@@ -115,7 +115,7 @@ def images(study: Study, tables: Tables) -> Claims:
                 n=len(shares) or None,
             )
         )
-    return found
+    return claims
 
 
 def images_gain(study: Study, tables: Tables) -> Claims:
@@ -141,10 +141,10 @@ def _beside_placebos(
     """predicted.CUT.NAME: a column of the cut's stubs exceeds that of the placebo of the same seed and date by more
     than `least`; means over dates, interval over seeds. The statement has a place {cut}; judged: split, metric, unit.
     """
-    found = []
+    claims = []
     for cut in CUTS:
         gains = beyond_placebo(table, cut, column)
-        found.append(
+        claims.append(
             claim(
                 f"predicted.{cut}.{name}",
                 statement.format(cut=cut),
@@ -155,4 +155,4 @@ def _beside_placebos(
                 n=len(gains) or None,
             )
         )
-    return found
+    return claims

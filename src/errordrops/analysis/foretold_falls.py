@@ -24,18 +24,18 @@ FORECASTS = {"foretold": "foretold", "constant": "the mean of other seeds", "not
 KINDS = ("rate", "batch", "noise", "momentum")  # of changes that foretold falls are about
 
 
-def scored(study: Study, effects: pd.DataFrame, told: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+def scored(study: Study, effects: pd.DataFrame, forecasts: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
     """One row per fork, seed and span (first, level): the foretold fall with its interval, the measured one (nats,
     positive where loss falls), whether the interval covers it (level alone), and constant, the mean measured fall of
     that fork over the other seeds.
 
-    `told`: foretold.json of each seed.
+    `forecasts`: foretold.json of each seed.
     """
     chosen = effects[(effects["split"] == SPLIT) & (effects["metric"] == WEIGHTS)]
     forks = {(fork.name, fork.seed): fork for fork in all_forks(study)}
     rows = []
     for row in chosen.itertuples():
-        known = told.get(row.seed, {}).get("forks", {}).get(row.fork)
+        known = forecasts.get(row.seed, {}).get("forks", {}).get(row.fork)
         if known is None or row.fork == "placebo":
             continue
         fork, fall = forks[row.fork, row.seed], -row.effect

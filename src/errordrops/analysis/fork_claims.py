@@ -88,11 +88,11 @@ def equal(
 ) -> dict[str, Any]:
     """The fork keeps g, and its effect is within `margin` of the rate cut's: two one-sided tests, by Fieller."""
     split, metric, _ = reading
-    one, other = paired(of_seeds(table, name, split, metric), of_seeds(table, UNIT, split, metric))
+    own, cut = paired(of_seeds(table, name, split, metric), of_seeds(table, UNIT, split, metric))
     over = "over seeds"
     images = crossed(study, right, name, SPAN) if study is not None else None
-    if images is not None and len(images[0]) == len(one) > 1:
-        one, other, over = *images, "over seeds and test images"
+    if images is not None and len(images[0]) == len(own) > 1:
+        own, cut, over = *images, "over seeds and test images"
     words = "running training loss" if what == "equal" else "test error"
     return claim(
         f"fork.{name}.{what}",
@@ -100,13 +100,13 @@ def equal(
         f"{margin:g} of zero. Means of the five epochs after the date, less arm {CONTROL}'s (90 % interval {over}).",
         f"{split} {metric}",
         "share of the rate cut's effect",
-        fieller(one, other, 0.9) if len(one) else NOTHING,
+        fieller(own, cut, 0.9) if len(own) else NOTHING,
         -margin,
         margin,
-        n=len(one) or None,
+        n=len(own) or None,
         kind="equivalence",
         control="none",
-        p=fieller_p(one, other, margin) if len(one) > 1 else None,
+        p=fieller_p(own, cut, margin) if len(own) > 1 else None,
     )
 
 
@@ -120,7 +120,7 @@ def decay_claims(study: Study, table: pd.DataFrame) -> Claims:
         )
         seeds = with_it.index.intersection(without.index).intersection(base.index)
         own = (without.reindex(seeds) - base.reindex(seeds)).to_numpy(float)
-        one = (own, with_it.reindex(seeds).to_numpy(float))
+        pair = (own, with_it.reindex(seeds).to_numpy(float))
         made.append(
             claim(
                 f"decay.{name}",
@@ -128,7 +128,7 @@ def decay_claims(study: Study, table: pd.DataFrame) -> Claims:
                 "drop does not hang on the weights' norm. Mean of five epochs.",
                 " ".join(RUNNING[:2]),
                 "multiple",
-                fieller(*one, 0.95) if len(seeds) else NOTHING,
+                fieller(*pair, 0.95) if len(seeds) else NOTHING,
                 low=bounds[0],
                 high=bounds[1],
                 n=len(seeds) or None,
@@ -141,8 +141,8 @@ def decay_claims(study: Study, table: pd.DataFrame) -> Claims:
 
 def share_of_effect(table: pd.DataFrame, name: str) -> Interval:
     """Effect of a fork on running training loss over the rate cut's, 95 %; NaN for what is not there."""
-    one, other = paired(of_seeds(table, name, *RUNNING[:2]), of_seeds(table, UNIT, *RUNNING[:2]))
-    return fieller(one, other, 0.95) if len(one) else NOTHING
+    own, cut = paired(of_seeds(table, name, *RUNNING[:2]), of_seeds(table, UNIT, *RUNNING[:2]))
+    return fieller(own, cut, 0.95) if len(own) else NOTHING
 
 
 def in_nats(table: pd.DataFrame, name: str) -> Interval:

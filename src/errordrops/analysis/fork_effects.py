@@ -70,8 +70,8 @@ class Fork:
     def changed(self) -> str:
         """What was changed, in words."""
         names = ("learning_rate", "batch_size", "noise", "momentum", "decayed")
-        found = frozenset(name for name in names if getattr(self.before, name) != getattr(self.after, name))
-        return CHANGED.get(found, ", ".join(sorted(found)))
+        differing = frozenset(name for name in names if getattr(self.before, name) != getattr(self.after, name))
+        return CHANGED.get(differing, ", ".join(sorted(differing)))
 
     @property
     def way(self) -> str:
@@ -91,12 +91,12 @@ class Fork:
 
 def all_forks(study: Study) -> list[Fork]:
     """Every fork of every seed, in the order of the study."""
-    found: dict[tuple[str, int], list[Arm]] = {}
+    orders: dict[tuple[str, int], list[Arm]] = {}
     for arm in fork_arms(study):
         for seed in arm.seeds:
-            found.setdefault((arm.fork, seed), []).append(arm.for_seed(seed))
+            orders.setdefault((arm.fork, seed), []).append(arm.for_seed(seed))
     made = []
-    for (name, seed), arms in found.items():
+    for (name, seed), arms in orders.items():
         at, last = arms[0].at, min(len(arm.settings) for arm in arms)
         names, settings = tuple(arm.name for arm in arms), arms[0].settings
         made.append(Fork(name, seed, at, last, names, settings[at - 1], settings[at]))
@@ -156,10 +156,10 @@ def summary(study: Study, table: pd.DataFrame, right: Right | None = None) -> pd
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
-def paired(one: pd.Series, other: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+def paired(first: pd.Series, second: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Values of the seeds that both have, in one order."""
-    seeds = one.index.intersection(other.index)
-    return one.reindex(seeds).to_numpy(float), other.reindex(seeds).to_numpy(float)
+    seeds = first.index.intersection(second.index)
+    return first.reindex(seeds).to_numpy(float), second.reindex(seeds).to_numpy(float)
 
 
 def crossed(study: Study, right: Right | None, name: str, span: str) -> tuple[np.ndarray, np.ndarray] | None:
@@ -169,15 +169,15 @@ def crossed(study: Study, right: Right | None, name: str, span: str) -> tuple[np
     if right is None:
         return None
     forks = {(fork.name, fork.seed): fork for fork in all_forks(study)}
-    seeds = [seed for one, seed in forks if one == name and (UNIT, seed) in forks]
-    pair = [stacked([_images(forks[one, seed], right, span) for seed in seeds]) for one in (name, UNIT)]
+    seeds = [seed for its_name, seed in forks if its_name == name and (UNIT, seed) in forks]
+    pair = [stacked([_images(forks[its_name, seed], right, span) for seed in seeds]) for its_name in (name, UNIT)]
     return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
 
 
 def _images(fork: Fork, right: Right, span: str) -> np.ndarray | None:
     epochs, control = fork.epochs(span), [(CONTROL, fork.seed)]
     each = [right.difference((arm, fork.seed), control, epochs) for arm in fork.arms]
-    there = [one for one in each if one is not None]
+    there = [difference for difference in each if difference is not None]
     return np.mean(there, axis=0) if len(there) == len(each) else None
 
 
@@ -215,15 +215,15 @@ def _controls(study: Study) -> Iterator[Fork]:
 
 def _places(curves: pd.DataFrame) -> dict[tuple[str, int], tuple[dict[int, int], dict[int, float]]]:
     """For each run updates and summed rates by epoch."""
-    found = {}
-    one = curves.drop_duplicates(["arm", "seed", "epoch"]).sort_values("epoch")
-    for key, run in one.groupby(["arm", "seed"], sort=False):
+    places = {}
+    trained = curves.drop_duplicates(["arm", "seed", "epoch"]).sort_values("epoch")
+    for key, run in trained.groupby(["arm", "seed"], sort=False):
         updates = run["update"].to_numpy()
         steps = np.diff(updates, prepend=updates[0])
         travelled = np.cumsum(steps * run["learning_rate"].to_numpy())
         epochs = run["epoch"].tolist()
-        found[key] = (
+        places[key] = (
             dict(zip(epochs, updates.tolist(), strict=True)),
             dict(zip(epochs, travelled.tolist(), strict=True)),
         )
-    return found
+    return places

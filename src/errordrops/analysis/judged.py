@@ -64,27 +64,27 @@ def milestones_trained(curves: pd.DataFrame, study: Study | None = None) -> dict
     """For each (arm, seed) the epochs completed when learning rate or batch size changed (with a study also the noise
     factor), as they were trained.
     """
-    found = {}
+    changes = {}
     for key, run in settings(curves, study).groupby(["arm", "seed"], sort=False):
         run = run.sort_values("epoch")
         watched = [name for name in ("learning_rate", "batch_size", "noise") if name in run]
         changed = (run[watched].diff().abs().sum(axis=1) > 0).to_numpy()
-        found[key] = [int(epoch) - 1 for epoch in run["epoch"].to_numpy()[changed]]
-    return found
+        changes[key] = [int(epoch) - 1 for epoch in run["epoch"].to_numpy()[changed]]
+    return changes
 
 
 def noise_falls(study: Study, curves: pd.DataFrame) -> dict[tuple[str, int, int], float]:
     """The (arm, seed, m) at which learning rate x noise factor / batch size falls, as it was trained, and to which
     share. Where the rate is cut and its noise put back nothing falls.
     """
-    found = {}
+    falls = {}
     for (arm, seed), run in settings(curves, study).groupby(["arm", "seed"], sort=False):
         run = run.sort_values("epoch")
         noise = run["learning_rate"] * run["noise"] / run["batch_size"]
         for epoch, share in zip(run["epoch"], noise / noise.shift(), strict=True):
             if share < 1 - KEPT:
-                found[arm, seed, int(epoch) - 1] = float(share)
-    return found
+                falls[arm, seed, int(epoch) - 1] = float(share)
+    return falls
 
 
 def updates_per_epoch(curves: pd.DataFrame) -> pd.Series:

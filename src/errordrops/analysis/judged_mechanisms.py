@@ -67,8 +67,8 @@ def mechanisms(study: Study, effects: pd.DataFrame, claims: Sequence[Mapping[str
     of a claim (kind "claim": it holds, or it does not).
     """
     by_id, rows = {made["id"]: made for made in claims}, []
-    for name, told in study.predictions.items():
-        for fork, bounds in told["forks"].items():
+    for name, prediction in study.predictions.items():
+        for fork, bounds in prediction["forks"].items():
             interval, unit = share_of_effect(effects, fork), "share"
             if isinstance(bounds, str):  # of the rate cut itself, which is the unit
                 interval, unit = in_nats(effects, fork), "nats"
@@ -76,7 +76,7 @@ def mechanisms(study: Study, effects: pd.DataFrame, claims: Sequence[Mapping[str
                 bounds = (None, -moved) if bounds == FALLS else (-moved, None)
             n = len(of_seeds(effects, fork, *RUNNING[:2]))
             rows.append((study.name, name, fork, "fork", *bounds, *interval, unit, n, outcome(interval, *bounds)))
-        for id, wanted in told.get("claims", {}).items():
+        for id, wanted in prediction.get("claims", {}).items():
             made = by_id.get(id)
             rows.append((study.name, name, id, "claim", *_of_claim(made), _claim_outcome(made, wanted)))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -99,8 +99,8 @@ def _of_claim(made: Mapping[str, Any] | None) -> tuple:
 def _claim_outcome(made: Mapping[str, Any] | None, wanted: bool) -> str:
     if made is None or made["verdict"] == UNTESTED:
         return NOT_TESTED
-    found = decided(made)
-    return NOT_DECIDED if found is None else CAME if found is wanted else CONTRADICTED
+    holds = decided(made)
+    return NOT_DECIDED if holds is None else CAME if holds is wanted else CONTRADICTED
 
 
 def mechanism_verdicts(study: Study, table: pd.DataFrame) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def mechanism_verdicts(study: Study, table: pd.DataFrame) -> pd.DataFrame:
     tested came as predicted, else not decided.
     """
     rows = []
-    for name, told in study.predictions.items():
+    for name, prediction in study.predictions.items():
         own = table[(table["mechanism"] == name) & (table["outcome"] != NOT_TESTED)]
         wrong = own[own["outcome"] == CONTRADICTED]
         came = int((own["outcome"] == CAME).sum())
@@ -117,7 +117,7 @@ def mechanism_verdicts(study: Study, table: pd.DataFrame) -> pd.DataFrame:
             verdict = CONTRADICTED
         elif len(own) and came == len(own):
             verdict = SUPPORTED
-        head = study.name, name, told["title"], told.get("source", ""), told["because"]
+        head = study.name, name, prediction["title"], prediction.get("source", ""), prediction["because"]
         rows.append((*head, verdict, len(own), came, len(wrong), " ".join(wrong["what"])))
     return pd.DataFrame(rows, columns=VERDICTS)
 
@@ -128,7 +128,7 @@ def mechanism_claims(table: pd.DataFrame) -> list[dict[str, Any]]:
     made = []
     for row in table.itertuples():
         part = row.as_predicted / row.predictions if row.predictions else math.nan
-        one = claim(
+        share_claim = claim(
             f"mechanism.{row.mechanism}",
             f"{row.title} explains what the forks did: {row.as_predicted} of {row.predictions} predictions came true, "
             f"{row.contradicted} were contradicted.",
@@ -139,7 +139,7 @@ def mechanism_claims(table: pd.DataFrame) -> list[dict[str, Any]]:
             kind="fit",
         )
         why = f"contradicted by {row.against}" if row.against else "not all predictions are decided"
-        made.append(overruled(one, words.get(row.verdict, OPEN), why) | {"rank": SECONDARY})
+        made.append(overruled(share_claim, words.get(row.verdict, OPEN), why) | {"rank": SECONDARY})
     return made
 
 

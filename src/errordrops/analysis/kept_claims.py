@@ -36,7 +36,7 @@ def pairs(study: Study) -> list[tuple[Arm, int, int, Arm]]:
     study that has the same past and cuts it there.
     """
     sudden = [arm for arm in study.schedules if arm.sudden]
-    found = []
+    changes = []
     for arm in sudden:
         for index, m in enumerate(arm.milestones, start=1):
             if not keeps(arm, m):
@@ -50,8 +50,8 @@ def pairs(study: Study) -> list[tuple[Arm, int, int, Arm]]:
                 and noise_of(other.settings[m]) < (1 - KEPT) * noise_of(past[-1])
             ]
             if cutters:
-                found.append((arm, index, m, cutters[0]))
-    return found
+                changes.append((arm, index, m, cutters[0]))
+    return changes
 
 
 def kept(study: Study, effects: pd.DataFrame) -> pd.DataFrame:

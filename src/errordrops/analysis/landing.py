@@ -71,23 +71,25 @@ def landing_claims(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _landing(study: Study, first: int, gaps: dict[str, pd.Series]) -> list[dict[str, Any]]:
-    margin, found, ps = study.claims["landing"], {}, {}
+    margin, ratios, ps = study.claims["landing"], {}, {}
     seeds = {cut: gaps[cut].index.intersection(gaps["placebo"].index) for cut in CUTS}
     for cut in CUTS:
         over, under = (gaps[name].loc[seeds[cut]].to_numpy(float) for name in (cut, "placebo"))
-        found[cut] = fieller(over, under) if len(over) else NOTHING
+        ratios[cut] = fieller(over, under) if len(over) else NOTHING
         ps[cut] = fieller_p(over, under, margin) if len(over) > 1 else 1.0
     made = [
-        _landing_claim(study, f"predicted.{cut}.landing", f"Where {words}", found[cut], ps[cut], len(seeds[cut]), first)
+        _landing_claim(
+            study, f"predicted.{cut}.landing", f"Where {words}", ratios[cut], ps[cut], len(seeds[cut]), first
+        )
         for cut, words in CUTS.items()
     ]
     both = Interval(
-        max((interval.mean for interval in found.values()), key=abs),
-        min(interval.low for interval in found.values()),
-        max(interval.high for interval in found.values()),
+        max((interval.mean for interval in ratios.values()), key=abs),
+        min(interval.low for interval in ratios.values()),
+        max(interval.high for interval in ratios.values()),
     )
-    if any(np.isnan([*interval]).any() for interval in found.values()):
-        both = NOTHING if any(np.isnan(i.mean) for i in found.values()) else Interval(both.mean, np.nan, np.nan)
+    if any(np.isnan([*interval]).any() for interval in ratios.values()):
+        both = NOTHING if any(np.isnan(i.mean) for i in ratios.values()) else Interval(both.mean, np.nan, np.nan)
     words = "Where the rate is cut, and where the batch grows instead (the worse of both)"
     n = min(len(each) for each in seeds.values())
     return [_landing_claim(study, "predicted.landing", words, both, max(ps.values()), n, first), *made]

@@ -45,19 +45,19 @@ def course(loss: np.ndarray, rate: np.ndarray, updates: np.ndarray) -> Course:
     return Course(loss, travelled, tuple(falls))
 
 
-def annealing(p: np.ndarray, one: Course) -> np.ndarray:
+def annealing(p: np.ndarray, course: Course) -> np.ndarray:
     """p: L0, log A, log a, log C, logit of l."""
     kept = 1 / (1 + np.exp(-p[4]))
-    s2 = sum((size * (1 - kept**n) / (1 - kept) for size, _, n, _ in one.falls), np.zeros_like(one.travelled))
-    return p[0] + np.exp(p[1]) * one.travelled ** -np.exp(p[2]) - np.exp(p[3]) * s2
+    s2 = sum((size * (1 - kept**n) / (1 - kept) for size, _, n, _ in course.falls), np.zeros_like(course.travelled))
+    return p[0] + np.exp(p[1]) * course.travelled ** -np.exp(p[2]) - np.exp(p[3]) * s2
 
 
-def multi_power(p: np.ndarray, one: Course) -> np.ndarray:
+def multi_power(p: np.ndarray, course: Course) -> np.ndarray:
     """p: L0, log A, log a, log B, log C, log b, c."""
-    gone = np.zeros_like(one.travelled)
-    for size, after, _, s in one.falls:
+    gone = np.zeros_like(course.travelled)
+    for size, after, _, s in course.falls:
         gone = gone + size * (1 - (1 + np.exp(p[4]) * after ** -p[6] * s) ** -np.exp(p[5]))
-    return p[0] + np.exp(p[1]) * one.travelled ** -np.exp(p[2]) - np.exp(p[3]) * gone
+    return p[0] + np.exp(p[1]) * course.travelled ** -np.exp(p[2]) - np.exp(p[3]) * gone
 
 
 LAWS: dict[str, tuple[Callable[[np.ndarray, Course], np.ndarray], list[float]]] = {
@@ -72,7 +72,7 @@ def fit(law: str, courses: list[Course]) -> np.ndarray:
 
     def missed(p: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            off = np.concatenate([function(p, one) - one.loss for one in courses])
+            off = np.concatenate([function(p, course) - course.loss for course in courses])
         return np.nan_to_num(off, nan=10.0, posinf=10.0, neginf=-10.0)
 
     bounds = np.array(start) - 8.0, np.array(start) + 8.0
@@ -103,14 +103,14 @@ def laws(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
         if not set(FITTED) <= set(known):
             continue
         for law, (function, _) in LAWS.items():
-            found = fit(law, [known[arm] for arm in FITTED])
-            for arm, one in known.items():
-                missed = float(np.sqrt(np.mean((function(found, one) - one.loss) ** 2)))
-                rows.append((study.name, law, counts, arm, arm in FITTED, len(one.loss), missed))
+            fitted = fit(law, [known[arm] for arm in FITTED])
+            for arm, arm_course in known.items():
+                missed = float(np.sqrt(np.mean((function(fitted, arm_course) - arm_course.loss) ** 2)))
+                rows.append((study.name, law, counts, arm, arm in FITTED, len(arm_course.loss), missed))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _from(one: Course, first: int) -> Course:
+def _from(course: Course, first: int) -> Course:
     """Without the first epochs."""
-    falls = tuple((size, after, n[first:], s[first:]) for size, after, n, s in one.falls)
-    return Course(one.loss[first:], one.travelled[first:], falls)
+    falls = tuple((size, after, n[first:], s[first:]) for size, after, n, s in course.falls)
+    return Course(course.loss[first:], course.travelled[first:], falls)

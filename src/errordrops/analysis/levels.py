@@ -39,9 +39,14 @@ def windows(milestones: list[int], last: int, epochs: int = LEVEL_EPOCHS) -> lis
     ]
 
 
+def change(values: np.ndarray | pd.Series, before: range, after: range) -> float:
+    """Mean after less mean before."""
+    return mean_over(values, after) - mean_over(values, before)
+
+
 def fall(values: np.ndarray | pd.Series, before: range, after: range) -> float:
     """Mean before less mean after."""
-    return mean_over(values, before) - mean_over(values, after)
+    return change(values, after, before)
 
 
 def falls(values: np.ndarray, first: int, epochs: int = LEVEL_EPOCHS) -> dict[int, float]:

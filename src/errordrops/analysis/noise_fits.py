@@ -8,6 +8,7 @@ from ..study.settings import noise_scale, phases, shared_epochs
 from ..study.study import CONTROL, Study
 from .changes import comparable
 from .judged import JUDGED, flow_time, series
+from .levels import before, mean_over
 
 LAST_EPOCHS = 5  # of a plateau: what it has settled to
 PLATEAU_COLUMNS = "study arm seed noise level".split()
@@ -48,7 +49,7 @@ def plateaus(study: Study, curves: pd.DataFrame, train_images: int) -> pd.DataFr
         noise = noise_scale(study.arm(name).settings[m], train_images) / base
         for seed in sorted(seeds):
             if (name, seed) in table.index:
-                level = table.loc[(name, seed), max(m + 1, end - LAST_EPOCHS + 1) : end].mean(skipna=False)
+                level = mean_over(table.loc[(name, seed)], before(end, LAST_EPOCHS, first=m + 1))
                 rows.append((study.name, name, seed, noise, level))
     return pd.DataFrame(rows, columns=PLATEAU_COLUMNS).dropna()
 
@@ -101,7 +102,7 @@ def all_plateaus(study: Study, curves: pd.DataFrame, train_images: int) -> pd.Da
         for seed in study.arm(name).seeds:
             for end in own if (name, seed) in table.index else ():
                 noise = noise_scale(study.arm(name).settings[end - 1], train_images) / base
-                level = table.loc[(name, seed)].reindex(range(end - LAST_EPOCHS + 1, end + 1)).mean(skipna=False)
+                level = mean_over(table.loc[(name, seed)], range(end - LAST_EPOCHS + 1, end + 1))
                 rows.append((study.name, name, seed, end, noise, flow.get((name, seed, end), np.nan), level))
     return pd.DataFrame(rows, columns=LATER_COLUMNS).dropna()
 

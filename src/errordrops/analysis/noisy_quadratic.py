@@ -63,8 +63,8 @@ def recursion(curvature: float, noise: float, rate: float, momentum: float) -> t
 
 def rest_moments(curvature: np.ndarray, noise: np.ndarray, rate: float, momentum: float) -> np.ndarray:
     """(E x^2, E x b, E b^2) at rest, (directions, 3). Raises LinAlgError where there is no rest."""
-    found = [recursion(h, s, rate, momentum) for h, s in zip(curvature, noise, strict=True)]
-    return np.array([np.linalg.solve(np.eye(3) - matrix, push) for matrix, push in found])
+    moments = [recursion(h, s, rate, momentum) for h, s in zip(curvature, noise, strict=True)]
+    return np.array([np.linalg.solve(np.eye(3) - matrix, push) for matrix, push in moments])
 
 
 def window_variance(curvature: np.ndarray, noise: np.ndarray, rate: float, momentum: float, updates: int) -> np.ndarray:
@@ -73,7 +73,7 @@ def window_variance(curvature: np.ndarray, noise: np.ndarray, rate: float, momen
     A slow direction moves little within a window, so this is less than Var x. With c(k) the covariance of x at two
     updates k apart, from the powers of one update's matrix: c(0) - sum of c(|i - j|) over the window / updates^2.
     """
-    found = []
+    variances = []
     for h, (xx, xb, _) in zip(curvature, rest_moments(curvature, noise, rate, momentum), strict=True):
         matrix = np.array([[1 - rate * h, -rate * momentum], [h, momentum]])  # of the means of (x, b)
         state, apart = np.array([xx, xb]), np.zeros(updates)
@@ -81,8 +81,8 @@ def window_variance(curvature: np.ndarray, noise: np.ndarray, rate: float, momen
             apart[k], state = state[0], matrix @ state
         counts = 2.0 * (updates - np.arange(updates))
         counts[0] = updates
-        found.append(apart[0] - (counts * apart).sum() / updates**2)
-    return np.array(found)
+        variances.append(apart[0] - (counts * apart).sum() / updates**2)
+    return np.array(variances)
 
 
 def excess_curve(

@@ -21,11 +21,11 @@ BY = [column for column in HEAD.split() if column != "seed"]
 
 def families(study: Study) -> dict[tuple[str, int], list[Arm]]:
     """The placebos of a study by what they are placebos of: (arm, milestone)."""
-    found: dict[tuple[str, int], list[Arm]] = {}
+    placebos: dict[tuple[str, int], list[Arm]] = {}
     for arm in study.arms:
         if arm.role == "placebo":
-            found.setdefault((arm.of, arm.at), []).append(arm)
-    return found
+            placebos.setdefault((arm.of, arm.at), []).append(arm)
+    return placebos
 
 
 def treated(study: Study, milestone: int, copies: list[Arm]) -> list[Arm]:

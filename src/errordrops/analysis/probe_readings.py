@@ -8,14 +8,14 @@ from ..study.forks import probed_epoch
 from ..study.settings import Setting, stability_limit
 from ..study.study import CONTROL, Study, StudyError
 from . import noisy_quadratic as toy
-from .changes import LEVEL_EPOCHS
 from .judged import JUDGED, series
+from .levels import LEVEL_EPOCHS, change
 
 COLUMNS = "study arm seed quantity value".split()
 UNDYING_COLUMNS = "study activation arm seed change change_control difference".split()
 
 
-class Found:
+class Readings:
     """The numbers of one run's probes, by (probe, quantity, moment)."""
 
     def __init__(self, rows: pd.DataFrame):
@@ -29,15 +29,15 @@ class Found:
 
     def one(self, probe: str, quantity: str, moment: str = "before") -> float:
         """The one value, NaN where there is none."""
-        found = self.all(probe, quantity, moment)
-        return float(found.iloc[0]) if len(found) else np.nan
+        numbers = self.all(probe, quantity, moment)
+        return float(numbers.iloc[0]) if len(numbers) else np.nan
 
 
-def mechanism(study: Study, probes: pd.DataFrame) -> pd.DataFrame:
+def readings(study: Study, probes: pd.DataFrame) -> pd.DataFrame:
     """One row per probed run and quantity (see `of_run`)."""
     rows = []
     for (arm, seed), group in probes.groupby(["arm", "seed"], sort=False):
-        rows += [(study.name, arm, seed, *found) for found in of_run(study, str(arm), int(seed), Found(group)).items()]
+        rows += [(study.name, arm, seed, *pair) for pair in of_run(study, str(arm), int(seed), Readings(group)).items()]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -46,7 +46,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return summarise(table, ["study", "arm", "quantity"], ["value"])
 
 
-def of_run(study: Study, arm: str, seed: int, found: Found) -> dict[str, float]:
+def of_run(study: Study, arm: str, seed: int, read: Readings) -> dict[str, float]:
     """Quantities of one run. before, after, later are the moments of the probes.
 
     fall: training loss before less after (nats). Shares of that fall: negative_share, leading_share and random_share,
@@ -61,44 +61,44 @@ def of_run(study: Study, arm: str, seed: int, found: Found) -> dict[str, float]:
     curvature and noise along the leading directions before: toy_excess, toy_ratio, toy_collapse, toy_half_time; and
     measured over predicted: toy_measure, window_measure, half_time_measure.
     """
-    loss = {m: found.one("motion", "loss", m) for m in ("before", "after")}
+    loss = {m: read.one("motion", "loss", m) for m in ("before", "after")}
     fall = loss["before"] - loss["after"]
-    silent = found.one("units", "loss_silenced", "after") - found.one("units", "loss", "after")
-    elsewhere = found.one("units", "loss_silenced_control", "after") - found.one("units", "loss", "after")
-    fallen = found.one("units", "loss", "before") - found.one("units", "loss", "after")
-    excess = {m: found.one("noise", "excess", m) for m in ("before", "later")}
-    sharp = {m: top(found.all("curvature", "eigenvalue", m)) for m in ("before", "later")}
-    variance = [found.all("path", "variance", m) for m in ("before", "after")]
+    silent = read.one("units", "loss_silenced", "after") - read.one("units", "loss", "after")
+    elsewhere = read.one("units", "loss_silenced_control", "after") - read.one("units", "loss", "after")
+    fallen = read.one("units", "loss", "before") - read.one("units", "loss", "after")
+    excess = {m: read.one("noise", "excess", m) for m in ("before", "later")}
+    sharp = {m: top(read.all("curvature", "eigenvalue", m)) for m in ("before", "later")}
+    variance = [read.all("path", "variance", m) for m in ("before", "after")]
     numbers = {
         "fall": fall,
-        "negative_share": (loss["before"] - found.one("motion", "loss_with_negative", "after")) / fall,
-        "leading_share": (loss["before"] - found.one("motion", "loss_with_leading", "after")) / fall,
-        "leading_needed": (found.one("motion", "loss_without_leading", "after") - loss["after"]) / fall,
-        "random_share": (loss["before"] - found.one("motion", "loss_with_random", "after")) / fall,
+        "negative_share": (loss["before"] - read.one("motion", "loss_with_negative", "after")) / fall,
+        "leading_share": (loss["before"] - read.one("motion", "loss_with_leading", "after")) / fall,
+        "leading_needed": (read.one("motion", "loss_without_leading", "after") - loss["after"]) / fall,
+        "random_share": (loss["before"] - read.one("motion", "loss_with_random", "after")) / fall,
         "woken_share": (silent - elsewhere) / fallen,
         "woken_share_alone": silent / fallen,
-        "dead_units_before": found.one("units", "dead_units", "before"),
-        "dead_units_after": found.one("units", "dead_units", "after"),
-        "woken_units": found.one("units", "woken_units", "after"),
-        "died_units": found.one("units", "died_units", "after"),
-        "gradient_before": found.one("curvature", "gradient_norm", "before"),
-        "gradient_after": found.one("curvature", "gradient_norm", "after"),
-        "gradient_ratio": found.one("curvature", "gradient_norm", "after") / found.one("curvature", "gradient_norm"),
+        "dead_units_before": read.one("units", "dead_units", "before"),
+        "dead_units_after": read.one("units", "dead_units", "after"),
+        "woken_units": read.one("units", "woken_units", "after"),
+        "died_units": read.one("units", "died_units", "after"),
+        "gradient_before": read.one("curvature", "gradient_norm", "before"),
+        "gradient_after": read.one("curvature", "gradient_norm", "after"),
+        "gradient_ratio": read.one("curvature", "gradient_norm", "after") / read.one("curvature", "gradient_norm"),
         "sharpness_before": sharp["before"],
-        "sharpness_share": sharp["before"] / found.one("curvature", "stability_limit", "before"),
+        "sharpness_share": sharp["before"] / read.one("curvature", "stability_limit", "before"),
         "sharpening": sharp["later"] / sharp["before"],
-        "trace_ratio": found.one("curvature", "trace", "after") / found.one("curvature", "trace", "before"),
+        "trace_ratio": read.one("curvature", "trace", "after") / read.one("curvature", "trace", "before"),
         "excess_before": excess["before"],
         "excess_later": excess["later"],
         "excess_share": excess["before"] / fall,
-        "excess_leading_share": found.one("noise", "excess_leading", "before") / excess["before"],
+        "excess_leading_share": read.one("noise", "excess_leading", "before") / excess["before"],
         "excess_ratio": excess["later"] / excess["before"],
-        "distance_ratio": found.one("noise", "distance", "later") / found.one("noise", "distance", "before"),
-        "one_step_noise": one_step(study, found),
+        "distance_ratio": read.one("noise", "distance", "later") / read.one("noise", "distance", "before"),
+        "one_step_noise": one_step(study, read),
         "collapse": geometric(variance[1] / variance[0]) if all(len(v) for v in variance) else np.nan,
     }
-    numbers |= line_of(found) | edge(found) | {"half_time": half_time(found)}
-    numbers |= predicted(study, arm, seed, found)
+    numbers |= line_of(read) | edge(read) | {"half_time": half_time(read)}
+    numbers |= predicted(study, arm, seed, read)
     for name, measured, model in (
         ("toy_measure", "excess_ratio", "toy_ratio"),
         ("window_measure", "collapse", "toy_collapse"),
@@ -108,9 +108,9 @@ def of_run(study: Study, arm: str, seed: int, found: Found) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items()}
 
 
-def line_of(found: Found) -> dict[str, float]:
+def line_of(read: Readings) -> dict[str, float]:
     """Slope at its beginning and curvature of a parabola through the loss along the straight line (least squares)."""
-    rows = found.rows
+    rows = read.rows
     if ("motion", "line", "after") not in rows.index:
         return {"line_slope": np.nan, "line_curvature": np.nan}
     line = rows.loc[[("motion", "line", "after")]]
@@ -118,10 +118,10 @@ def line_of(found: Found) -> dict[str, float]:
     return {"line_slope": float(slope), "line_curvature": float(2 * square)}
 
 
-def edge(found: Found) -> dict[str, float]:
+def edge(read: Readings) -> dict[str, float]:
     """Batch sharpness as a multiple of its limit for small batches, at the moments."""
-    quotients = {m: found.all("sharpness", "quotient", m) for m in ("before", "after", "later")}
-    limits = {m: found.all("sharpness", "limit_small", m) for m in quotients}
+    quotients = {m: read.all("sharpness", "quotient", m) for m in ("before", "after", "later")}
+    limits = {m: read.all("sharpness", "limit_small", m) for m in quotients}
     shares = {m: quotients[m] / limits[m] for m in quotients}
     until = float(shares["before"].get(1.0, np.nan))  # under the setting that ends there
     coming = float(shares["before"].get(0.0, np.nan))
@@ -129,9 +129,9 @@ def edge(found: Found) -> dict[str, float]:
     return numbers | {f"edge_{m}": float(shares[m].get(0.0, np.nan)) for m in ("after", "later")}
 
 
-def half_time(found: Found) -> float:
+def half_time(read: Readings) -> float:
     """Updates until the loss has gone half of the way that it is below the unchanged run's at the epoch's end."""
-    own, other = (found.all("relaxation", "loss", m) for m in ("after", "unchanged"))
+    own, other = (read.all("relaxation", "loss", m) for m in ("after", "unchanged"))
     if len(own) < 2 or len(other) < 2:
         return np.nan
     beside = np.interp(own.index, other.index, other.to_numpy())
@@ -158,18 +158,18 @@ def geometric(values: pd.Series) -> float:
     return float(np.exp(np.log(values).mean()))
 
 
-def one_step(study: Study, found: Found) -> float:
+def one_step(study: Study, read: Readings) -> float:
     """a^2 tr(H S) / 2: the loss (nats) that the noise of one gradient step adds, without momentum, at first."""
-    return found.one("noise", "trace_HS") * study.base.learning_rate**2 / 2 / found.one("noise", "groups")
+    return read.one("noise", "trace_HS") * study.base.learning_rate**2 / 2 / read.one("noise", "groups")
 
 
-def predicted(study: Study, arm: str, seed: int, found: Found) -> dict[str, float]:
+def predicted(study: Study, arm: str, seed: int, read: Readings) -> dict[str, float]:
     """The noisy quadratic along the leading directions: toy_excess before (nats, at rest); later/before toy_ratio of
     it; after/before toy_collapse of the variance within an epoch (geometric mean over directions); toy_half_time.
     """
     nothing = dict.fromkeys(("toy_excess", "toy_ratio", "toy_collapse", "toy_half_time"), np.nan)
-    curvature = found.all("noise", "curvature_along", "before").to_numpy()
-    noise = found.all("noise", "noise_along", "before").to_numpy()
+    curvature = read.all("noise", "curvature_along", "before").to_numpy()
+    noise = read.all("noise", "noise_along", "before").to_numpy()
     if not len(curvature):
         return nothing
     try:
@@ -184,7 +184,7 @@ def predicted(study: Study, arm: str, seed: int, found: Found) -> dict[str, floa
     h, s = curvature[kept], noise[kept]
     if not len(h):
         return nothing
-    groups = {moment: found.one("noise", "groups", moment) for moment in ("before", "after", "later")}
+    groups = {moment: read.one("noise", "groups", moment) for moment in ("before", "after", "later")}
 
     def excess(setting: Setting, moment: str) -> float:
         return toy.rest_excess(h, s / groups[moment], setting.learning_rate, setting.momentum)
@@ -193,7 +193,7 @@ def predicted(study: Study, arm: str, seed: int, found: Found) -> dict[str, floa
         "toy_excess": excess(before, "before"),
         "toy_ratio": excess(later, "later") / excess(before, "before"),
     }
-    updates = {moment: found.one("relaxation", "updates", moment) for moment in ("unchanged", "after")}
+    updates = {moment: read.one("relaxation", "updates", moment) for moment in ("unchanged", "after")}
     if not np.isfinite([*groups.values(), *updates.values(), numbers["toy_ratio"]]).all():
         return numbers
     windows = [
@@ -223,10 +223,7 @@ def undying(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
             keys = [(name, seed) for name in (arm.name, control)]
             if any(key not in table.index for key in keys):
                 continue
-            after, before = range(m + 1, m + LEVEL_EPOCHS + 1), range(m - LEVEL_EPOCHS + 1, m + 1)
-            own, without = (
-                table.loc[key].reindex(after).mean(skipna=False) - table.loc[key].reindex(before).mean(skipna=False)
-                for key in keys
-            )
+            spans = range(m - LEVEL_EPOCHS + 1, m + 1), range(m + 1, m + LEVEL_EPOCHS + 1)
+            own, without = (change(table.loc[key], *spans) for key in keys)
             rows.append((study.name, arm.activation, arm.of, seed, own, without, own - without))
     return pd.DataFrame(rows, columns=UNDYING_COLUMNS)

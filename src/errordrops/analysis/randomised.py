@@ -27,15 +27,15 @@ class Lot:
 
 def merged(lots: Sequence[tuple[object, Lot]]) -> list[Lot]:
     """Lots of one key are one draw (two arms with the same dates): their scores add up."""
-    found: dict[object, Lot] = {}
+    by_key: dict[object, Lot] = {}
     for key, lot in lots:
-        if key in found:
-            one = found[key]
-            if len(one.scores) != len(lot.scores) or one.drawn != lot.drawn:
+        if key in by_key:
+            known = by_key[key]
+            if len(known.scores) != len(lot.scores) or known.drawn != lot.drawn:
                 raise ValueError(f"two dates were drawn for {key}")
-            lot = Lot(tuple(a + b for a, b in zip(one.scores, lot.scores, strict=True)), one.drawn)
-        found[key] = lot
-    return list(found.values())
+            lot = Lot(tuple(a + b for a, b in zip(known.scores, lot.scores, strict=True)), known.drawn)
+        by_key[key] = lot
+    return list(by_key.values())
 
 
 def p_value(lots: Sequence[Lot]) -> float:
@@ -83,5 +83,5 @@ def hits(detected: set[int], dates: range) -> tuple[float, ...]:
 
 def shifts(falls: Mapping[int, float], dates: range) -> tuple[float, ...] | None:
     """For each date of the range the fall of level there; None where one is not known."""
-    found = [falls.get(m, np.nan) for m in dates]
-    return None if np.isnan(found).any() else tuple(found)
+    values = [falls.get(m, np.nan) for m in dates]
+    return None if np.isnan(values).any() else tuple(values)

@@ -18,18 +18,18 @@ Tables = dict[str, pd.DataFrame]
 def same_claims(study: Study, tables: Tables) -> Claims:
     """All claims of this module for which the study states a threshold, and the audit where it has one."""
     makers = {"equivalent_error": equivalent, "equivalent_curve_error": same_curve, "speed": faster}
-    found = [made for key, make in makers.items() if key in study.claims for made in make(study, tables)]
-    return found + (audit(tables) if study.audited_seeds else [])
+    claims = [made for key, make in makers.items() if key in study.claims for made in make(study, tables)]
+    return claims + (audit(tables) if study.audited_seeds else [])
 
 
 def equivalent(study: Study, tables: Tables) -> Claims:
     """ARM.equivalent.error and .loss: last epoch, two one-sided tests at 5 %."""
-    table, found = tables["final_differences"], []
+    table, claims = tables["final_differences"], []
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_{name}", 0.0)  # 0 is no margin: the schema forbids it
         for arm in pairs(study) if margin else ():
             differences = of_reading(table[table["arm"] == arm], name)["difference"]
-            found.append(
+            claims.append(
                 claim(
                     f"{arm}.equivalent.{name}",
                     f"After the last epoch {WORDS[name]} of arm {arm} equals that of arm {REFERENCE} within {margin:g} "
@@ -43,14 +43,14 @@ def equivalent(study: Study, tables: Tables) -> Claims:
                     kind="equivalence",
                 )
             )
-    return found
+    return claims
 
 
 def same_curve(study: Study, tables: Tables) -> Claims:
     """ARM.same_curve.error and .loss: the simultaneous band of the difference stays within the margin at every epoch
     after the first milestone. The value is the largest difference of the means, its interval the reach of the band.
     """
-    table, found = tables["bands"], []
+    table, claims = tables["bands"], []
     for name, (split, metric, unit) in JUDGED.items():
         margin = study.claims.get(f"equivalent_curve_{name}", 0.0)
         for arm in pairs(study) if margin else ():
@@ -74,15 +74,15 @@ def same_curve(study: Study, tables: Tables) -> Claims:
                 kind="equivalence",
                 confidence=0.95,
             )
-            found.append(overruled(made, FAILS, "at one epoch at least it surely differs") if beyond else made)
-    return found
+            claims.append(overruled(made, FAILS, "at one epoch at least it surely differs") if beyond else made)
+    return claims
 
 
 def faster(study: Study, tables: Tables) -> Claims:
     """ARM.updates: updates until the step arm's final error, as a share of what the step arm itself needs."""
     table, most = tables["speed"], study.claims["speed"]
     split, metric, _ = JUDGED["error"]
-    found = []
+    claims = []
     for arm in study.schedules:
         rows = table[(table["arm"] == arm.name) & table["updates_step"].notna()]  # of seeds whose step run is whole
         ratios = rows["ratio"]
@@ -99,8 +99,8 @@ def faster(study: Study, tables: Tables) -> Claims:
             high=most,
             n=len(ratios),
         )
-        found.append(overruled(made, FAILS, "a seed never gets there") if ratios.isna().any() else made)
-    return found
+        claims.append(overruled(made, FAILS, "a seed never gets there") if ratios.isna().any() else made)
+    return claims
 
 
 def audit(tables: Tables) -> Claims:

@@ -52,12 +52,12 @@ def bands(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
         for arm in pairs(study):
             first = study.arm(arm).milestones[0] + 1
             for axis in AXES:
-                found = {
+                differences = {
                     seed: _difference(table, flow, arm, seed, axis, first)
                     for seed in study.arm(arm).seeds
                     if {(arm, seed), (REFERENCE, seed)} <= set(table.index)
                 }
-                both = pd.DataFrame(found)
+                both = pd.DataFrame(differences)
                 for at, values in both.iterrows():
                     interval = t_interval(values, 1 - 0.05 / len(both))
                     rows.append((study.name, arm, REFERENCE, axis, at, split, metric, len(values), *interval))

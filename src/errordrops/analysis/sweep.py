@@ -34,9 +34,9 @@ def sweep(study: Study, curves: pd.DataFrame) -> pd.DataFrame:
                 if key not in table.index or m + 1 not in table.columns:
                     continue
                 before, after = table.loc[key, m], table.loc[key, m + 1]
-                told = [before - a.loc[key, m] if key in a.index and m in a.columns else float("nan") for a in averages]
+                foretold = [before - a.loc[key, m] if key in a.index and m in a else float("nan") for a in averages]
                 cut = arm.name.rsplit("-", 1)[1]
-                rows.append((study.name, m, cut, seed, split, metric, before, after, before - after, *told))
+                rows.append((study.name, m, cut, seed, split, metric, before, after, before - after, *foretold))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

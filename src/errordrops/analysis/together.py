@@ -20,7 +20,7 @@ def apart(described: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
     All runs share how they were computed, those of one seed also their images: other seeds may have drawn others. The
     many count as right. A run that was computed in two ways belongs to neither.
     """
-    found: dict[Key, str] = {}
+    reasons: dict[Key, str] = {}
     ways = Counter(way for run in described for way in _ways(run))
     usual = ways.most_common(1)[0][0] if ways else None
     for run in described:
@@ -28,14 +28,14 @@ def apart(described: Sequence[Mapping[str, Any]]) -> dict[Key, str]:
         if other and usual is not None:
             known = dict(usual)
             named = [f"{key} {value}" for key, value in other[0] if value != known.get(key)]
-            found[run["arm"], run["seed"]] = f"computed with {', '.join(named)}"
+            reasons[run["arm"], run["seed"]] = f"computed with {', '.join(named)}"
     for seed in dict.fromkeys(run["seed"] for run in described):
         mine = [run for run in described if run["seed"] == seed]
         sums = Counter(_data(run) for run in mine)
         if len(sums) > 1:
             common = sums.most_common(1)[0][0]
-            found |= {(run["arm"], seed): "trained on other data" for run in mine if _data(run) != common}
-    return found
+            reasons |= {(run["arm"], seed): "trained on other data" for run in mine if _data(run) != common}
+    return reasons
 
 
 def _ways(run: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
@@ -51,7 +51,7 @@ def parted(study: Study, curves: pd.DataFrame) -> dict[Key, str]:
     """The forks (arm, seed) whose curves differ, in the epochs that they share with their parent, in any number: one of
     the two was trained elsewhere, so their difference is not that of the schedule alone.
     """
-    found, place = {}, ["epoch", "split", "metric"]
+    reasons, place = {}, ["epoch", "split", "metric"]
     by_run = {key: run.set_index(place)["value"] for key, run in curves.groupby(["arm", "seed"], sort=False)}
     for run in runs(study):
         own, its = by_run.get((run.arm, run.seed)), by_run.get((run.parent, run.seed))
@@ -60,5 +60,5 @@ def parted(study: Study, curves: pd.DataFrame) -> dict[Key, str]:
         own, its = (values[values.index.get_level_values("epoch") <= run.fork_epoch] for values in (own, its))
         common = own.index.intersection(its.index)
         if not own[common].equals(its[common]):
-            found[run.arm, run.seed] = f"its past is not that of arm {run.parent}"
-    return found
+            reasons[run.arm, run.seed] = f"its past is not that of arm {run.parent}"
+    return reasons

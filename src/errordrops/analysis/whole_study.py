@@ -25,6 +25,7 @@ from . import (
     laws,
     low_rate,
     placebo,
+    probe_readings,
     published,
     same_claims,
     simulation,
@@ -33,7 +34,6 @@ from . import (
 from . import control_effects as changed
 from . import epoch_variance as variance
 from . import noise_fits as noise
-from . import probe_readings as mechanism
 from . import same_curve as equivalence
 from . import statistics_lag as lag
 from . import time_to_error as speed
@@ -50,7 +50,7 @@ def results(
     epoch_seconds: Mapping[tuple[str, int], list[float]],
     right: Right | None = None,
     apart: Mapping[tuple[str, int], str] | None = None,
-    told: Mapping[int, Mapping[str, Any]] | None = None,
+    forecasts: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], list[dict[str, Any]]]:
     """({name of a table in analysis/: table}, claims). A table for which the study lacks the arms is empty.
 
@@ -64,14 +64,14 @@ def results(
     swept = sweep.sweep(study, curves)
     landed = landing.landing(study, swept)
     fitted = sweep.fits(swept, study.claims.get("predicted_from", 1))
-    found = detection.detections(study, curves)
-    at_milestones = detection.milestone_detections(study, curves, found)
+    detected = detection.detections(study, curves)
+    at_milestones = detection.milestone_detections(study, curves, detected)
     noises = [table(study, curves, train_images) for table in (noise.plateaus, noise.drops, noise.all_plateaus)]
     collapses, lags = variance.collapse(study, curves), lag.lag(study, curves)
     margin = study.claims.get("equivalent_error")
     fast = speed.speed(study, curves, margin, epoch_seconds) if margin else pd.DataFrame(columns=speed.COLUMNS)
     tuned = published.optimizers(study, curves)
-    probed = mechanism.mechanism(study, probes)
+    probed = probe_readings.readings(study, probes)
     tables = {
         "schedules": final.schedules(study, train_images),
         "milestone_changes": first,
@@ -94,11 +94,11 @@ def results(
         "landing_by_date": landing.by_date(landed),
         "landings": sweep.landings(swept, study.claims.get("predicted_from", 1)),
         "corrected_images": sweep.corrected_images(study, curves),
-        "detections": found,
+        "detections": detected,
         "milestone_detections": at_milestones,
-        "changes_seen": counted_drops.at_changes(study, curves, found),
-        "drops_elsewhere": counted_drops.elsewhere(study, curves, found),
-        "drawn_dates": drawn.drawn_dates(study, curves, found),
+        "changes_seen": counted_drops.at_changes(study, curves, detected),
+        "drops_elsewhere": counted_drops.elsewhere(study, curves, detected),
+        "drawn_dates": drawn.drawn_dates(study, curves, detected),
         "recall": detector_claims.recall(study, at_milestones),
         "elsewhere": elsewhere.elsewhere(study, curves),
         "planted": elsewhere.planted(study, curves, levels),
@@ -118,8 +118,8 @@ def results(
         "speed": fast,
         "simulated_rates": simulation.simulated_rates(),
         "mechanism": probed,
-        "mechanism_summary": mechanism.summary(probed),
-        "undying": mechanism.undying(study, curves),
+        "mechanism_summary": probe_readings.summary(probed),
+        "undying": probe_readings.undying(study, curves),
         "published": published.published(study, curves),
         "optimizers": tuned,
         "optimizer_summary": published.optimizer_summary(tuned),
@@ -135,6 +135,6 @@ def results(
     made += cause_claims.cause_claims(study, tables)
     seen = tables | {"audit": audit, "runs_seen": curves[["arm", "seed"]].drop_duplicates()}
     made += same_claims.same_claims(study, seen) + detector_claims.detector_claims(study, seen)
-    of_forks, claimed = fork_results.of_forks(study, curves, right, told or {}, tables)
+    of_forks, claimed = fork_results.of_forks(study, curves, right, forecasts or {}, tables)
     tables, made = tables | of_forks, made + claimed
     return tables, family.ranked(study, family.unsettled(study, made, apart or {}))

@@ -43,9 +43,9 @@ def read_copy(folder: Path) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], s
     """
     halves = {}
     for half, wanted in COUNTS.items():
-        found = sorted(path.name for path in (folder / half).glob("*") if path.is_dir())
-        if found != CLASSES:
-            raise DataError(f"{folder / half}: CIFAR-10 has the classes {', '.join(CLASSES)}; found {', '.join(found)}")
+        there = sorted(path.name for path in (folder / half).glob("*") if path.is_dir())
+        if there != CLASSES:
+            raise DataError(f"{folder / half}: CIFAR-10 has the classes {', '.join(CLASSES)}; found {', '.join(there)}")
         images, labels = halves[half] = read_folder(folder, half, 32)
         if len(images) != wanted or set(np.bincount(labels)) != {wanted // len(CLASSES)}:
             raise DataError(

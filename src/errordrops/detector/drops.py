@@ -74,10 +74,10 @@ def find_drops(epochs: ArrayLike, values: ArrayLike, kind: str = "error") -> lis
     rises = {n - k: reading for k, reading in search(curve.backwards(), [n - k for k in falls]).items()}
     if rises:
         falls = search(curve, rises)  # what follows a rise is judged from there on
-    found = [_fall(numbers[k], reading, curve.offset, rises) for k, reading in falls.items()]
-    found += [_rise(numbers[k], reading, curve.offset) for k, reading in rises.items()]
-    found += [_recovery(numbers[k], *rest) for k, *rest in recoveries(curve, [*falls, *rises])]
-    return sorted(found, key=lambda drop: drop.epoch)
+    events = [_fall(numbers[k], reading, curve.offset, rises) for k, reading in falls.items()]
+    events += [_rise(numbers[k], reading, curve.offset) for k, reading in rises.items()]
+    events += [_recovery(numbers[k], *rest) for k, *rest in recoveries(curve, [*falls, *rises])]
+    return sorted(events, key=lambda drop: drop.epoch)
 
 
 def checked(epochs: ArrayLike, values: ArrayLike, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -113,18 +113,18 @@ def prepared(numbers: np.ndarray, values: np.ndarray) -> Curve:
 
 def search(curve: Curve, fixed: Iterable[int]) -> dict[int, Reading]:
     """The falls, each judged between its neighbours, by index; `fixed` are the indices of changes that are known."""
-    found: dict[int, Reading] = {}
+    accepted: dict[int, Reading] = {}
     best: dict[tuple[int, int], Reading | None] = {}
     while True:
-        edges = sorted({0, len(curve.y), *fixed, *found})
+        edges = sorted({0, len(curve.y), *fixed, *accepted})
         segments = list(pairwise(edges))
         for segment in segments:
             if segment not in best:
                 best[segment] = strongest(curve, *segment)
         chosen = max(filter(None, (best[s] for s in segments)), key=log_odds, default=None)
         if chosen is None:
-            return found
-        found[chosen.k] = chosen
+            return accepted
+        accepted[chosen.k] = chosen
 
 
 def strongest(curve: Curve, lo: int, hi: int) -> Reading | None:

@@ -44,13 +44,13 @@ def beside(tables: dict[str, pd.DataFrame], curves: pd.DataFrame, arm: str) -> p
     if kept is not None:
         own = kept[kept["cutter"].astype(str) == arm]
         runs |= {str(row.arm): (PUT_BACK, int(row.milestone)) for row in own.itertuples()}
-    found = [pd.DataFrame(columns=["line", "run", "epoch", "mean", "low", "high", "n"])]
+    groups = [pd.DataFrame(columns=["line", "run", "epoch", "mean", "low", "high", "n"])]
     for name, (line, m) in runs.items():
         rows = curves[(curves["arm"] == name) & (curves["split"] == "train") & (curves["metric"] == "error")]
         rows = rows[rows["epoch"] >= m].dropna(subset=["value"])
         if len(rows):
-            found.append(parts.over_seeds(rows, ["epoch"]).assign(line=line, run=name))
-    return pd.concat(found[1:] or found, ignore_index=True)
+            groups.append(parts.over_seeds(rows, ["epoch"]).assign(line=line, run=name))
+    return pd.concat(groups[1:] or groups, ignore_index=True)
 
 
 def known(schedules: pd.DataFrame) -> str:

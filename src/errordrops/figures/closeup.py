@@ -74,7 +74,7 @@ def effects(closeups: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """
     kept = closeups[(closeups["split"] == "test") & (closeups["metric"] == "error_recomputed")]
     after = kept[kept["epoch"] == kept["milestone"] + 1].sort_values("update")
-    found = []
+    rows_of_effects = []
     for (arm, m), group in after.groupby(["arm", "milestone"], sort=False):
         ends = group.groupby(["seed", "branch"])["value"].last().unstack("branch")
         if not {"changed", "unchanged"} <= set(ends):
@@ -84,19 +84,19 @@ def effects(closeups: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         path = path.sort_values("position")
         level = (path["mean"].iloc[0] + path["mean"].iloc[-1]) / 2
         half = path.loc[path["mean"] <= level, "position"].min() - m
-        found.append((str(arm), m, len(paired), paired.mean(), paired.min(), paired.max(), half))
-    return pd.DataFrame(found, columns=["arm", "milestone", "n", "mean", "low", "high", "half"])
+        rows_of_effects.append((str(arm), m, len(paired), paired.mean(), paired.min(), paired.max(), half))
+    return pd.DataFrame(rows_of_effects, columns=["arm", "milestone", "n", "mean", "low", "high", "half"])
 
 
 def text(closeups: pd.DataFrame, rows: pd.DataFrame, shown: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    found, n = effects(closeups, rows), rows["n"]
+    paired, n = effects(closeups, rows), rows["n"]
     title = "Test error within the epochs around each milestone"
-    sure = found[(found["high"] < 0) & (found["n"] > 1)]
+    sure = paired[(paired["high"] < 0) & (paired["n"] > 1)]
     if len(sure):
         amount = words.span(-sure["mean"])
         title = f"One epoch after the change, test error is {amount} points lower than without it"
-        title += "" if len(sure) == len(found) else f", in {len(sure)} of {len(found)} cases"
+        title += "" if len(sure) == len(paired) else f", in {len(sure)} of {len(paired)} cases"
         early = sure["half"].max()
         title += f"; half of the fall comes in the first {100 * early:.0f} % of the epoch" if early <= 0.5 else ""
     drawn = f"{words.seeds_shown(n)}{words.band(n)}"
@@ -107,7 +107,7 @@ def text(closeups: pd.DataFrame, rows: pd.DataFrame, shown: list[str]) -> tuple[
         f"the change (solid) and without (dashed). Lines: {drawn}. The title counts a case, an arm at a "
         "milestone, only where there are several seeds and every one is lower with the change."
     )
-    ends = [f"{r.arm} after epoch {r.milestone}: {words.signed(r.mean)} points" for r in found.itertuples()]
+    ends = [f"{r.arm} after epoch {r.milestone}: {words.signed(r.mean)} points" for r in paired.itertuples()]
     alt_text = f"Test error within epochs around milestones for {words.joined(shown)}, with and without the change."
     alt_text += f" Changed less unchanged, one epoch after the change: {'; '.join(ends)}." if ends else ""
     return title, subtitle, caption, alt_text

@@ -48,18 +48,18 @@ def means(chosen: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def settings(curves: pd.DataFrame) -> dict[str, tuple[list[int], str]]:
     """For each arm, as trained: epochs after which a seed changed (none for arms that change often), and words."""
-    found: dict[str, list[list[int]]] = {}
+    by_arm: dict[str, list[list[int]]] = {}
     for (arm, _), epochs in milestones_trained(curves).items():
-        found.setdefault(str(arm), []).append(epochs)
-    told = {}
-    for arm, seeds in found.items():
+        by_arm.setdefault(str(arm), []).append(epochs)
+    described = {}
+    for arm, seeds in by_arm.items():
         union = sorted({m for epochs in seeds for m in epochs})
         text = f"after {words.joined(union)}" if union else "no change"
         if len({tuple(epochs) for epochs in seeds}) > 1:
             text = f"after {union[0]} to {union[-1]}, by seed"
         often = max(map(len, seeds)) >= parts.FEW
-        told[arm] = ([], "every epoch") if often else (union, text)
-    return told
+        described[arm] = ([], "every epoch") if often else (union, text)
+    return described
 
 
 def limits(rows: pd.DataFrame, none: pd.DataFrame, first: int) -> tuple[float, float]:

@@ -15,18 +15,18 @@ HEIGHT = 280
 
 def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     """Lines of means over seeds with 95 % t-intervals against the epoch of the cut."""
-    found = tables["corrected_images"].dropna(subset=["share"])
-    if found.empty:
+    shares = tables["corrected_images"].dropna(subset=["share"])
+    if shares.empty:
         return parts.note("This study tries no cut at several epochs, or keeps no averaged weights")
-    rows = table(found)
+    rows = table(shares)
     view = alt.layer(*layers(rows)).resolve_scale(color="independent", strokeDash="independent", shape="independent")
-    return parts.finish(view.properties(width=parts.WIDTH, height=HEIGHT, name="shares"), *text(rows, found))
+    return parts.finish(view.properties(width=parts.WIDTH, height=HEIGHT, name="shares"), *text(rows, shares))
 
 
-def table(found: pd.DataFrame) -> pd.DataFrame:
+def table(shares: pd.DataFrame) -> pd.DataFrame:
     """Columns line at n share share_low share_high (percent), x."""
-    base = found.drop_duplicates(["at", "seed"]).assign(cut="base", share=lambda t: t["base_share"])
-    both = pd.concat([found, base], ignore_index=True)
+    base = shares.drop_duplicates(["at", "seed"]).assign(cut="base", share=lambda t: t["base_share"])
+    both = pd.concat([shares, base], ignore_index=True)
     rows = summarise(both.assign(share=100 * both["share"]), ["cut", "at"], ["share"])
     rows = rows.rename(columns={"cut": "line"}).assign(name=rows["cut"].map(LINES))
     return rows.assign(x=rows["at"] + rows["line"].map(ASIDE).fillna(0)).round(3)
@@ -63,11 +63,11 @@ def layers(rows: pd.DataFrame) -> list[alt.Chart]:
     ]  # fmt: skip
 
 
-def text(rows: pd.DataFrame, found: pd.DataFrame) -> tuple[str, list[str], str, str]:
+def text(rows: pd.DataFrame, shares: pd.DataFrame) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     means = {}
     for line in dict.fromkeys(rows["line"]):
-        own = found[found["cut"] == line] if line != "base" else found.assign(share=found["base_share"])
+        own = shares[shares["cut"] == line] if line != "base" else shares.assign(share=shares["base_share"])
         means[line] = f"{100 * over_seeds(own, 'share')[0]:.0f} %"
     cuts = [means[cut] for cut in ("rate", "batch") if cut in means]
     title = "Of the test images that the epoch after a cut corrects, the share that the averaged weights had right"
@@ -79,7 +79,7 @@ def text(rows: pd.DataFrame, found: pd.DataFrame) -> tuple[str, list[str], str, 
     bars = "" if int(rows["n"].max()) == 1 else "; bars: 95 % t-intervals"
     listed = [f"{LINES[line]}: {share}" for line, share in means.items()]
     dates = words.count(rows["at"].nunique(), "date")
-    subtitle = [f"Means over {dates} and {words.count(found['seed'].nunique(), 'seed')}{bars}"]
+    subtitle = [f"Means over {dates} and {words.count(shares['seed'].nunique(), 'seed')}{bars}"]
     caption = (
         "A test image is corrected if it is wrong before the epoch and right after it. Counted is whether the averaged "
         "weights had it right before. A placebo corrects images, too, since the weights wander; and of all images that "

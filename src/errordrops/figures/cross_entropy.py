@@ -71,7 +71,7 @@ def text(rows: pd.DataFrame, marks: dict[int, list[str]]) -> tuple[str, list[str
         )
     n = rows["n"]
     subtitle = [f"Loss over each epoch while it trains; {words.seeds_shown(n)}{words.band(n)}; logarithmic axis"]
-    told = [f"{arm} {losses[arm]} nats after {updates[arm]} updates" for arm in ends.index]
+    readings = [f"{arm} {losses[arm]} nats after {updates[arm]} updates" for arm in ends.index]
     caption = (
         "The three arms of Figure 2 of Smith et al. (2018): step divides the learning rate, batch multiplies the batch "
         "size, hybrid does the first change by the batch size and the later ones by the rate. Left against epochs, "
@@ -79,5 +79,5 @@ def text(rows: pd.DataFrame, marks: dict[int, list[str]]) -> tuple[str, list[str
     )
     if marks:
         caption += f" Thin lines: changes after epochs {words.joined(list(marks))}."
-    alt_text = f"Lines of training cross-entropy against epochs and against updates. At the end: {'; '.join(told)}."
+    alt_text = f"Lines of training cross-entropy against epochs and against updates. At the end: {'; '.join(readings)}."
     return title, subtitle, caption, alt_text

@@ -125,35 +125,35 @@ def ratios(rows: pd.DataFrame, what: str, every: list[str]) -> tuple[dict[str, I
     wide = own.pivot_table(index=["arm", "seed"], columns="place", values="value", observed=True)
     last = wide.columns.max() if len(wide) else 0
     paired = theme.CONTROL in every and len(every) > 1
-    found = {}
+    by_arm = {}
     for arm in every:
         if (paired and arm == theme.CONTROL) or arm not in wide.index or not last:
             continue
         of = wide.loc[theme.CONTROL, last] if paired and theme.CONTROL in wide.index else wide.loc[arm].get(0)
         if of is not None:
             interval = t_interval(np.log(wide.loc[arm, last] / of).dropna())
-            found[arm] = Interval(*(float(np.exp(value)) for value in interval))
-    return found, paired
+            by_arm[arm] = Interval(*(float(np.exp(value)) for value in interval))
+    return by_arm, paired
 
 
 def findings(rows: pd.DataFrame, every: list[str]) -> list[str]:
     """What the intervals of the ratios support."""
-    told = []
+    sentences = []
     for what, name in ((LEADING, "leading curvature"), ("gradient_norm", "the gradient")):
-        found, paired = ratios(rows, what, every)
+        changes, paired = ratios(rows, what, every)
         beside = "without the change" if paired else "before the change"
-        up = {arm: f"{ratio:.2g}" for arm, (ratio, low, _) in found.items() if low > 1}
-        down = {arm: f"{ratio:.2g}" for arm, (ratio, _, high) in found.items() if high < 1}
+        up = {arm: f"{ratio:.2g}" for arm, (ratio, low, _) in changes.items() if low > 1}
+        down = {arm: f"{ratio:.2g}" for arm, (ratio, _, high) in changes.items() if high < 1}
         each = [f"{ratio} times ({arm})" for arm, ratio in (up | down).items()]
         if each:
-            told.append(f"{name} is {words.joined(each)} what it is {beside}")
-    return told
+            sentences.append(f"{name} is {words.joined(each)} what it is {beside}")
+    return sentences
 
 
 def text(rows: pd.DataFrame, every: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    told = "; ".join(findings(rows, every))
-    title = f"At the last moment probed {told}" if told else "Curvature of the training loss around the change"
+    summary = "; ".join(findings(rows, every))
+    title = f"At the last moment probed {summary}" if summary else "Curvature of the training loss around the change"
     groups = rows[rows["what"] != LIMIT].groupby(["arm", "moment", "what"], observed=True).size()
     small = "" if int(groups.max()) == 1 else "; small: seeds"
     subtitle = [

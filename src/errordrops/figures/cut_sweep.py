@@ -40,10 +40,10 @@ def table(gains: pd.DataFrame, swept: pd.DataFrame) -> pd.DataFrame:
     beside = gains.sort_values("n", ascending=False, kind="stable").drop_duplicates(["measure", "at"])
     placebo = beside.rename(columns={f"fall_placebo{name[4:]}": new for name, new in columns.items()} | {"fall": "own"})
     placebo = placebo.drop(columns=["own", "fall_low", "fall_high"]).assign(line="placebo")
-    told = swept.dropna(subset=["foretold"]).drop_duplicates(["measure", "at", "seed"])
-    told = told.groupby(["measure", "at"], sort=False)["foretold"].agg(mean="mean", n="count").reset_index()
+    forecasts = swept.dropna(subset=["foretold"]).drop_duplicates(["measure", "at", "seed"])
+    forecasts = forecasts.groupby(["measure", "at"], sort=False)["foretold"].agg(mean="mean", n="count").reset_index()
     wanted = ["line", "measure", "at", "n", "mean", "low", "high"]
-    lines = [part.reindex(columns=wanted) for part in (cuts, placebo, told.assign(line="foretold"))]
+    lines = [part.reindex(columns=wanted) for part in (cuts, placebo, forecasts.assign(line="foretold"))]
     rows = pd.concat([part.astype({"low": float, "high": float}) for part in lines if len(part)], ignore_index=True)
     return rows.dropna(subset=["mean"]).round(5).sort_values(["line", "measure", "at"])
 
@@ -118,8 +118,8 @@ def text(gains: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, list[str], str, 
 
 def spans(rows: pd.DataFrame) -> str:
     """`0.051 to 0.068 nats and 1.6 to 2.3 points`, smallest and largest mean over the dates."""
-    found = []
+    spans_of_cuts = []
     for measure, (_, _, unit, digits) in measures.MEASURES.items():
         means = rows[rows["measure"] == measure]["mean"]
-        found += [f"{words.span(means.round(digits) + 0.0, digits)} {unit}"] if len(means) else []
-    return " and ".join(found)
+        spans_of_cuts += [f"{words.span(means.round(digits) + 0.0, digits)} {unit}"] if len(means) else []
+    return " and ".join(spans_of_cuts)

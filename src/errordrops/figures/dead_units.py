@@ -156,18 +156,18 @@ def text(
     units: pd.DataFrame, shares: pd.DataFrame, means: pd.DataFrame, every: list[str]
 ) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    told = []
+    sentences = []
     sure = means[means["value_high"] < 0]
     if len(sure):
         some = "" if len(sure) == len(means) else f", in {len(sure)} of {len(means)} networks"
-        told.append(
+        sentences.append(
             f"Where no unit can die, test error falls too: by {words.span(-sure['value'])} points more than without "
             f"the change{some}"
         )
     if len(shares) and (shares["value_high"] < 100 * SHOWN).all():
         most = max(1, math.ceil(shares["value_high"].max()))
-        told.append(f"units that woke explain less than {most} % of the fall of training loss")
-    title = "; ".join(told) or "Dead units, what those that woke do, and networks whose units cannot die"
+        sentences.append(f"units that woke explain less than {most} % of the fall of training loss")
+    title = "; ".join(sentences) or "Dead units, what those that woke do, and networks whose units cannot die"
     title = title[0].upper() + title[1:]
     n = pd.concat([units.groupby(["arm", "moment", "quantity"]).size(), means["n"].astype(int)])
     small = "" if int(n.max()) == 1 else "; small: seeds"

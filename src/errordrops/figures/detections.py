@@ -29,34 +29,34 @@ SHOWN = "datum.reading == reading"
 
 def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     """A row for each arm: short rules at each first epoch after a change, marks where something was reported."""
-    found, changes = named(tables["detections"]), named(tables["milestone_detections"])
-    if found.empty and changes.empty:
+    detected, changes = named(tables["detections"]), named(tables["milestone_detections"])
+    if detected.empty and changes.empty:
         return parts.note("No change of a schedule was looked for in this study")
     schedules = tables["schedules"]
-    arms = list(dict.fromkeys([*schedules["arm"].astype(str), *changes["arm"], *found["arm"]]))
-    end = int(max(schedules["epoch"].max(), found["epoch"].max() if len(found) else 0))
-    chart = alt.layer(*layers(found, changes, arms, end)).resolve_axis(y="independent")
+    arms = list(dict.fromkeys([*schedules["arm"].astype(str), *changes["arm"], *detected["arm"]]))
+    end = int(max(schedules["epoch"].max(), detected["epoch"].max() if len(detected) else 0))
+    chart = alt.layer(*layers(detected, changes, arms, end)).resolve_axis(y="independent")
     radio = alt.binding_radio(options=list(READINGS), name="Curve: ")
     chart = chart.add_params(alt.param(name="reading", value=FIRST, bind=radio))
     chart = chart.properties(width=parts.WIDTH - SIDE, height=ROW * len(arms), name="arms")
-    return parts.finish(chart, *text(found, changes, arms))
+    return parts.finish(chart, *text(detected, changes, arms))
 
 
 def named(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the readings shown, named in the column `reading`."""
     names = {pair: name for name, pair in READINGS.items()}
     pairs = zip(table["split"], table["metric"], strict=True)
-    found = pd.Series([names.get(pair) for pair in pairs], index=table.index, dtype=object)
-    return table.assign(arm=table["arm"].astype(str), reading=found)[found.notna()]
+    readings = pd.Series([names.get(pair) for pair in pairs], index=table.index, dtype=object)
+    return table.assign(arm=table["arm"].astype(str), reading=readings)[readings.notna()]
 
 
-def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dict[str, dict[str, str]]:
+def outcomes(detected: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dict[str, dict[str, str]]:
     """For each reading and arm what stands beside its row: `15 of 16 changes` (own ones, where others are counted with
     an arm above, with which it had been one run), or `no change: 0 alarms`.
     """
     beside: dict[str, dict[str, str]] = {}
     for reading in READINGS:
-        drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
+        drops = detected[(detected["reading"] == reading) & (detected["kind"] == "drop")]
         mine = changes[changes["reading"] == reading]
         counted = mine[mine["counted"].astype(bool)]
         for arm in arms:
@@ -69,12 +69,12 @@ def outcomes(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> dic
     return beside
 
 
-def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int) -> list[alt.Chart]:
+def layers(detected: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int) -> list[alt.Chart]:
     """Rows, rules at changes, marks; names of arms on the left and what came out of them on the right."""
     rows = alt.Scale(domain=arms, padding=0)
     plain: dict[str, Any] = {"ticks": False, "domain": False, "title": None, "labelOverlap": False}
     left = alt.Y("arm:N", scale=rows, axis=alt.Axis(labelLimit=150, grid=True, **plain))
-    said = f"{json.dumps(outcomes(found, changes, arms), ensure_ascii=False)}[reading][datum.value]"
+    said = f"{json.dumps(outcomes(detected, changes, arms), ensure_ascii=False)}[reading][datum.value]"
     right = alt.Y("arm:N", scale=rows, axis=alt.Axis(orient="right", labelExpr=said, labelLimit=SIDE, **plain))
     bare = alt.Y("arm:N", scale=rows, axis=None)
     scale = alt.Scale(domain=[0, end + 1], nice=False)
@@ -82,7 +82,7 @@ def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int
     at = changes.assign(epoch=changes["milestone"] + 1)
     at = at.groupby(["reading", "arm", "epoch"], sort=False)["seed"].nunique().rename("seeds").reset_index()
     keys = ["reading", "arm", "kind", "epoch", "prompt"]
-    seen = found.assign(prompt=found["prompt"].astype(bool) | found["milestone"].isna())
+    seen = detected.assign(prompt=detected["prompt"].astype(bool) | detected["milestone"].isna())
     seen = seen.groupby(keys, sort=False).agg(seeds=("seed", "nunique"), size=("size", "mean"), ratio=("ratio", "mean"))
     seen = seen.reset_index().round(4).astype({"epoch": int, "seeds": int})
     most = max([int(seen["seeds"].max()) if len(seen) else 1, 2])
@@ -120,9 +120,9 @@ def layers(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str], end: int
     return [names.encode(left), names.encode(right), rule, marks]
 
 
-def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[str, list[str], str, str]:
+def text(detected: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    drops = found[(found["reading"] == FIRST) & (found["kind"] == "drop")]
+    drops = detected[(detected["reading"] == FIRST) & (detected["kind"] == "drop")]
     without = [arm for arm in arms if arm not in set(changes["arm"])]
     beside = drops[~drops["arm"].isin(without)]
     judged = beside[beside["counted"].astype(bool)]
@@ -147,7 +147,7 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
     hollow = (
         f" Hollow: the epoch after that change has too few updates for momentum to show a drop at once; the title "
         f"leaves {words.count(slow, 'such drop')} out."
-        if not found[found["arm"].isin(changes["arm"])]["prompt"].astype(bool).all()
+        if not detected[detected["arm"].isin(changes["arm"])]["prompt"].astype(bool).all()
         else ""
     )
     caption = (
@@ -158,10 +158,10 @@ def text(found: pd.DataFrame, changes: pd.DataFrame, arms: list[str]) -> tuple[s
         f"Circles: drops; triangles: rises; diamonds: recoveries, falls that only end a spike.{hollow} Switch below: "
         "training loss, test error with recomputed, and with running batch-norm statistics (raw)."
     )
-    said = outcomes(found, changes, arms)[FIRST]
+    said = outcomes(detected, changes, arms)[FIRST]
     alt_text = (
         f"Dots by arm and epoch. {title}. Changes with a drop in exactly the first epoch after them, {FIRST}: "
-        f"{', '.join(f'{arm} {phrase}' for arm, phrase in said.items())}. Over all arms: {totals(found, changes)}."
+        f"{', '.join(f'{arm} {phrase}' for arm, phrase in said.items())}. Over all arms: {totals(detected, changes)}."
     )
     return title, subtitle, caption, alt_text
 
@@ -172,12 +172,12 @@ def changed(changes: pd.DataFrame) -> str:
     return f"{int(exact.sum())} of {words.count(len(exact), 'change')}"
 
 
-def totals(found: pd.DataFrame, changes: pd.DataFrame) -> str:
+def totals(detected: pd.DataFrame, changes: pd.DataFrame) -> str:
     """For each reading how many changes have their drop at once, and how many alarms arms without a change have."""
     phrases = []
     for reading in READINGS:
         exact = changes[(changes["reading"] == reading) & changes["counted"].astype(bool)]["exact"].astype(bool)
-        drops = found[(found["reading"] == reading) & (found["kind"] == "drop")]
+        drops = detected[(detected["reading"] == reading) & (detected["kind"] == "drop")]
         alarms = words.count(int((~drops["arm"].isin(changes["arm"])).sum()), "alarm")
         phrases.append(f"{reading} {int(exact.sum())} of {len(exact)} changes, {alarms}")
     return "; ".join(phrases)

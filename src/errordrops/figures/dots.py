@@ -89,8 +89,8 @@ def dots(
     if len(seeds):
         small = alt.Chart(seeds[seeds["label"].isin(order)][["arm", "kind", "label", "seed", "value"]].round(5))
         small = small.mark_point(size=12, filled=True, opacity=0.7, yOffset=7)
-        told = ["arm:N", alt.Tooltip("kind:N", title="what"), "seed:N", alt.Tooltip("value:Q", format=".3f")]
-        layers.append(small.encode(x("value"), y=y, color=color, tooltip=told))
+        tooltip = ["arm:N", alt.Tooltip("kind:N", title="what"), "seed:N", alt.Tooltip("value:Q", format=".3f")]
+        layers.append(small.encode(x("value"), y=y, color=color, tooltip=tooltip))
     for kind, symbol in zip(kinds, SYMBOLS, strict=False):
         solid = symbol == SYMBOLS[0]
         mark = base.transform_filter(alt.FieldEqualPredicate(field="kind", equal=kind))
@@ -107,8 +107,8 @@ def number(value: float) -> str:
 
 def listing(rows: pd.DataFrame) -> str:
     """Every row with its mean and interval, for a reader who can't see the figure."""
-    told = []
+    parts = []
     for row in rows.itertuples():
         bounds = f" (95 % {number(row.value_low)} to {number(row.value_high)})" if row.n > 1 else ""
-        told.append(f"{row.label} {number(row.value)}{bounds}")
-    return "; ".join(told)
+        parts.append(f"{row.label} {number(row.value)}{bounds}")
+    return "; ".join(parts)

@@ -141,13 +141,13 @@ def text(bands: pd.DataFrame, finals: pd.DataFrame, shown: list[str]) -> tuple[s
     """Title, subtitle, caption and alternative text."""
     rows, start = settled(bands)
     names = ("arm " if len(shown) == 1 else "arms ") + words.joined(shown)
-    found = {metric: largest(rows[rows["metric"] == metric], metric) for metric in METRICS}
-    found = {metric: values for metric, values in found.items() if values}
+    widest = {metric: largest(rows[rows["metric"] == metric], metric) for metric in METRICS}
+    widest = {metric: values for metric, values in widest.items() if values}
     title = f"Difference of {names} to arm step, after the first milestone"
     sure = rows["low"].notna().all()
     if sure:
         # No word of sameness: whether the bands lie within margins is for the claims to say.
-        means = words.joined([f"{values['mean']} of {METRICS[metric][0]}" for metric, values in found.items()])
+        means = words.joined([f"{values['mean']} of {METRICS[metric][0]}" for metric, values in widest.items()])
         title = f"From epoch {start} on, {names} differ from arm step by at most {means}, in the mean over seeds"
     n = bands["n"]
     subtitle = [f"Lines: arm less arm step, same seed, {words.seeds_shown(n)}"]
@@ -157,7 +157,7 @@ def text(bands: pd.DataFrame, finals: pd.DataFrame, shown: list[str]) -> tuple[s
         for arm in shown:
             band = rows[rows["arm"] == arm].groupby("metric")[["low", "high"]].agg(lambda ends: ends.abs().max())
             wide = band.max(axis=1)
-            reached.append(f"{arm} " + ", ".join(amount(wide[metric], metric) for metric in found if metric in wide))
+            reached.append(f"{arm} " + ", ".join(amount(wide[metric], metric) for metric in widest if metric in wide))
         subtitle.append(f"Reach of the bands there: {'; '.join(reached)}")
     caption = (
         "Arm less arm step after the first milestone, paired by seed, recomputed batch-norm statistics. Right: the "
@@ -173,7 +173,7 @@ def text(bands: pd.DataFrame, finals: pd.DataFrame, shown: list[str]) -> tuple[s
     listed = [
         f"{METRICS[metric][0]}: largest mean difference {values['mean']}, "
         f"band without zero at {values['apart']} of {values['places']} places"
-        for metric, values in found.items()
+        for metric, values in widest.items()
     ]
     ends = []
     for (arm, metric), group in finals.groupby(["arm", "metric"], sort=False):

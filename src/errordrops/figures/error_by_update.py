@@ -39,11 +39,11 @@ def stops(rows: pd.DataFrame, at: dict[int, list[str]]) -> pd.DataFrame:
 def points(rows: pd.DataFrame, at: dict, every: list[str], x: alt.X, panel: str, domain: tuple) -> list[alt.Chart]:
     """Diamonds and end dots on the lines."""
     shown = panels.present(rows, every)
-    found = stops(rows, at)
+    ends = stops(rows, at)
     symbols = alt.Scale(domain=["changes", "end"], range=["diamond", "circle"])
     choice = "statistics == 'running' ? datum.mean_running : datum.mean_recomputed"
     return [
-        panels.switched(found, shown)
+        panels.switched(ends, shown)
         .transform_calculate(mean=choice)
         .mark_point(filled=True, size=75, clip=True)
         .encode(

@@ -67,11 +67,11 @@ def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, and the 95 % t-interval of the measured fall."""
     from ..results.intervals import t_interval
 
-    found = []
+    rows_of_means = []
     for (fork, kind), group in rows.groupby(["fork", "kind"], sort=False):
         fall = t_interval(group["measured"])
-        found.append((fork, kind, group["foretold"].mean(), *fall, len(group)))
-    return pd.DataFrame(found, columns=["fork", "kind", "foretold", "measured", "low", "high", "n"])
+        rows_of_means.append((fork, kind, group["foretold"].mean(), *fall, len(group)))
+    return pd.DataFrame(rows_of_means, columns=["fork", "kind", "foretold", "measured", "low", "high", "n"])
 
 
 def limits(both: pd.DataFrame, rows: pd.DataFrame) -> list[float]:
@@ -108,8 +108,8 @@ def text(
         title = "Changes of the noise follow what averaged weights foretold"
     n = rows.groupby("fork")["seed"].nunique()
     bars = "; bars: 95 % t-intervals" if int(n.max()) > 1 else ""
-    found = "" if np.isnan(slope.low) else f" Slope {slope.mean:.2f} (95 % {slope.low:.2f} to {slope.high:.2f})"
-    subtitle = [f"Large marks: {words.seeds_shown(n)}; small: seeds{bars}. Dashed: as foretold.{found}"]
+    slope_text = "" if np.isnan(slope.low) else f" Slope {slope.mean:.2f} (95 % {slope.low:.2f} to {slope.high:.2f})"
+    subtitle = [f"Large marks: {words.seeds_shown(n)}; small: seeds{bars}. Dashed: as foretold.{slope_text}"]
     covered = rows["covered"].dropna()
     caption = (
         "Foretold: (loss of the weights less loss of their average) times the share of the noise that the fork takes "

@@ -30,7 +30,7 @@ def table(causes: pd.DataFrame) -> pd.DataFrame:
     rows = causes[causes["n"] > 0].assign(fork=causes["fork"].astype(str), changed=causes["changed"].astype(str))
     kind = ["equal" if abs(noise - 1) < ALIKE else "less" if noise < 1 else "more" for noise in rows["noise"]]
     label = [f"{row.fork} (g × {row.noise:.2g})" for row in rows.itertuples()]
-    rows = rows.assign(kind=kind, name=[NAMES[one] for one in kind], label=label)
+    rows = rows.assign(kind=kind, name=[NAMES[fork] for fork in kind], label=label)
     place = {"less": 0, "equal": 1, "more": 2}
     return rows.sort_values("kind", key=lambda c: c.map(place), kind="stable").reset_index(drop=True)
 

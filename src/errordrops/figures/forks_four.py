@@ -40,8 +40,8 @@ def table(curves: pd.DataFrame) -> pd.DataFrame:
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds of each line; seeds n."""
-    found = rows.groupby(["fork", "line", "since"], sort=False)["value"].agg(["mean", "size"]).reset_index()
-    return found.rename(columns={"mean": "value", "size": "n"}).round(5)
+    averages = rows.groupby(["fork", "line", "since"], sort=False)["value"].agg(["mean", "size"]).reset_index()
+    return averages.rename(columns={"mean": "value", "size": "n"}).round(5)
 
 
 def limits(rows: pd.DataFrame) -> list[float]:

@@ -68,10 +68,10 @@ def extent(cells: pd.DataFrame) -> tuple[list[float], list[float]]:
 
 def walked(rows: pd.DataFrame) -> pd.DataFrame:
     """Points of the paths in order: path, index (updates since the change), x, y."""
-    found = rows[(rows["quantity"] == "path") & rows["moment"].isin(list(PATHS))]
-    found = found.assign(path=found["moment"].astype(str).map(PATHS))
+    paths = rows[(rows["quantity"] == "path") & rows["moment"].isin(list(PATHS))]
+    paths = paths.assign(path=paths["moment"].astype(str).map(PATHS))
     pieces = []
-    for path, own in found.sort_values("index", kind="stable").groupby("path", sort=True):
+    for path, own in paths.sort_values("index", kind="stable").groupby("path", sort=True):
         if path == PATHS["unchanged"] and (own["index"] < 0).any():  # up to the change both are one
             own = own[own["index"] >= own.loc[own["index"] < 0, "index"].max()]
         step = -(-2 * len(own) // parts.ROWS)
@@ -82,9 +82,9 @@ def walked(rows: pd.DataFrame) -> pd.DataFrame:
 
 def known(rows: pd.DataFrame) -> pd.DataFrame:
     """The three points: index, what, x, y, value."""
-    found = rows[(rows["quantity"] == "point") & rows["index"].isin(list(POINTS))].sort_values("index")
-    found = found.assign(index=found["index"].astype(int), what=found["index"].astype(int).map(POINTS))
-    return found[["index", "what", "x", "y", "value"]].round(4).reset_index(drop=True)
+    places = rows[(rows["quantity"] == "point") & rows["index"].isin(list(POINTS))].sort_values("index")
+    places = places.assign(index=places["index"].astype(int), what=places["index"].astype(int).map(POINTS))
+    return places[["index", "what", "x", "y", "value"]].round(4).reset_index(drop=True)
 
 
 def places(ends: tuple[list[float], list[float]], titled: bool, edge: str = "") -> tuple[alt.X, alt.Y]:
@@ -199,18 +199,18 @@ def text(
 ) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     average, after = below(rows, 1), below(rows, 2)
-    told = []
+    sentences = []
     if average.low > 0:
-        told.append(f"the average of the weights already lies {average.mean:.2g} nats below the weights")
+        sentences.append(f"the average of the weights already lies {average.mean:.2g} nats below the weights")
     if after.low > 0:
-        told.append(f"after the change the weights lie {after.mean:.2g} nats below those before")
+        sentences.append(f"after the change the weights lie {after.mean:.2g} nats below those before")
     title = "A map of the training loss around the change"
     if rows["seed"].nunique() == 1 and average.mean > 0 and after.mean > 0:
         title = "In this run the average of the weights already has a lower loss, as the weights have after the change"
-    elif len(told) == 2:
-        title = f"Before the change {told[0]}; after it the weights themselves lie {after.mean:.2g} nats below"
-    elif told:
-        title = f"Before the change {told[0]}" if average.low > 0 else told[0][0].upper() + told[0][1:]
+    elif len(sentences) == 2:
+        title = f"Before the change {sentences[0]}; after it the weights themselves lie {after.mean:.2g} nats below"
+    elif sentences:
+        title = f"Before the change {sentences[0]}" if average.low > 0 else sentences[0][0].upper() + sentences[0][1:]
     subtitle = [
         f"Arm {arm}, seed {seed}; lines: training from an epoch before the change to an epoch after it",
         "Dark: low loss; colours end where nine tenths of a map lie below" + (", for each map" if small else ""),

@@ -26,8 +26,8 @@ def measured(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the two measures, named in the column `measure`; others are left out."""
     names = {(split, metric): name for name, (split, metric, *_) in MEASURES.items()}
     pairs = zip(table["split"], table["metric"], strict=True)
-    found = pd.Series([names.get(pair) for pair in pairs], index=table.index, dtype=object)
-    return table.assign(measure=found)[found.notna()]
+    measure_of_row = pd.Series([names.get(pair) for pair in pairs], index=table.index, dtype=object)
+    return table.assign(measure=measure_of_row)[measure_of_row.notna()]
 
 
 def switch(value: str) -> alt.Parameter:

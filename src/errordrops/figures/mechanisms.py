@@ -40,7 +40,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     colour, shape = (
         (alt.Color, alt.Shape)[i](
             "outcome:N",
-            scale=alt.Scale(domain=shown, range=[OUTCOMES[one][i] for one in shown]),
+            scale=alt.Scale(domain=shown, range=[OUTCOMES[kind][i] for kind in shown]),
             legend=parts.legend(shown),
         )
         for i in range(2)
@@ -58,14 +58,14 @@ def table(mechanisms: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     """One row per mechanism and fork: sign predicted, outcome, and both as words."""
     rows = mechanisms[mechanisms["kind"].astype(str) == "fork"]
     about = verdicts.assign(mechanism=verdicts["mechanism"].astype(str)).set_index("mechanism")
-    found = []
+    cells = []
     for row in rows.itertuples():
         title, verdict = about.loc[str(row.mechanism), ["title", "verdict"]]
         sign = sign_of(row.predicted_low, row.predicted_high, row.unit)
         unit = "nats" if row.unit == "nats" else "of the rate cut's fall"
         measured = "–" if pd.isna(row.value) else f"{number(row.value)} {unit}"
-        found.append((str(row.what), f"{title}: {verdict}", title, sign, bounds(row, unit), measured, str(row.outcome)))
-    return pd.DataFrame(found, columns=["fork", "label", "name", "sign", "predicted", "measured", "outcome"])
+        cells.append((str(row.what), f"{title}: {verdict}", title, sign, bounds(row, unit), measured, str(row.outcome)))
+    return pd.DataFrame(cells, columns=["fork", "label", "name", "sign", "predicted", "measured", "outcome"])
 
 
 def sign_of(low: float, high: float, unit: str) -> str:

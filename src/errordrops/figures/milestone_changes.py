@@ -89,11 +89,11 @@ def text(tables: dict[str, pd.DataFrame], at: dict) -> tuple[str, list[str], str
     falls = f"Test error falls by {{amount}}{than} the change{{where}}"
     title = words.fall(own, beside, falls, neutral="Change of test error at each milestone")
     n = own["n"] if len(own) else pd.Series([1])
-    one = int(n.max()) == 1
-    drawn = "Dot: the one seed" if one else "Dots: seeds; tick and bar: mean and 95 % t-interval"
+    single_seed = int(n.max()) == 1
+    drawn = "Dot: the one seed" if single_seed else "Dots: seeds; tick and bar: mean and 95 % t-interval"
     subtitle = [
         f"Title and first view: recomputed batch-norm statistics; {words.seeds_shown(n)}"
-        + ("" if one else f". {drawn}")
+        + ("" if single_seed else f". {drawn}")
     ]
     control = " Grey: arm none, in which nothing changes." if beside == "difference" else ""
     caption = (

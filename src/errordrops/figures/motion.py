@@ -72,14 +72,14 @@ def claim(known: pd.DataFrame, all_of: int) -> str:
 def text(summary: pd.DataFrame, shares: pd.DataFrame, lines: pd.DataFrame) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     title = "The fall of training loss after the change, by part of the weights' motion"
-    known, told = sure(summary, shares), []
+    known, sentences = sure(summary, shares), []
     for quantity, kind in SHARES.items():
         there, own = (rows[rows["quantity"] == quantity] for rows in (shares, known))
         own = own[own["value"] > 0]
         where = f"along {kind}" if quantity == "negative_share" else f"along the {kind}"
-        told += [f"motion {where} alone makes {claim(own, len(there))}"] if len(own) else []
-    if told:
-        title = f"Of the fall of training loss, {', '.join(told)}"
+        sentences += [f"motion {where} alone makes {claim(own, len(there))}"] if len(own) else []
+    if sentences:
+        title = f"Of the fall of training loss, {', '.join(sentences)}"
     n = pd.concat([shares["n"], lines["n"]])
     bars = "; bars: 95 % t-intervals" if len(shares) and int(shares["n"].max()) > 1 else ""
     subtitle = [f"Each mark and line: {words.seeds_shown(n)}{bars}"]

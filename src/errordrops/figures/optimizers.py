@@ -72,8 +72,8 @@ def text(summary: pd.DataFrame, rows: pd.DataFrame) -> tuple[str, list[str], str
         "milestones. Each optimiser is compared with its own arm in which nothing changes. "
         f"{words.COUNTED if len(judged) else 'One seed gives no interval, so the title claims no fall.'}"
     )
-    told = [
+    endings = [
         f"{words.OPTIMIZERS.get(str(row.optimizer), row.optimizer)}, {row.of}: {row.error:.1f} % at epoch {row.epoch}"
         for row in summary.itertuples()
     ]
-    return title, subtitle, caption, f"Lines of test error by epoch, a panel for each optimiser. {'; '.join(told)}."
+    return title, subtitle, caption, f"Lines of test error by epoch, a panel for each optimiser. {'; '.join(endings)}."

@@ -38,13 +38,13 @@ def arms(schedules: pd.DataFrame) -> list[str]:
 
 def milestones(schedules: pd.DataFrame) -> dict[str, list[int]]:
     """Epochs m of each headline arm after which (learning rate, batch size) differs in epoch m + 1."""
-    found = {}
+    changes = {}
     for arm, rows in headline(schedules).groupby("arm", sort=False):
         rows = rows.sort_values("epoch")
         settings = rows[["learning_rate", "batch_size"]]
         changed = settings.ne(settings.shift(-1)).any(axis=1)
-        found[str(arm)] = [int(epoch) for epoch in rows["epoch"][changed].iloc[:-1]]
-    return found
+        changes[str(arm)] = [int(epoch) for epoch in rows["epoch"][changed].iloc[:-1]]
+    return changes
 
 
 def marks(schedules: pd.DataFrame) -> dict[int, list[str]]:

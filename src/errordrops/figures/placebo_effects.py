@@ -160,13 +160,13 @@ def text(means: pd.DataFrame, updates: pd.DataFrame) -> tuple[str, list[str], st
     falls = "Against placebos, a change{where} lowers test error by {amount} within one epoch"
     error = first[first["measure"] == "test error"]
     title = words.fall(error, "effect", falls, neutral="Arms beside placebos, by epochs after the change")
-    one = int(means["n"].max()) == 1
-    drawn = "Dot: the one seed" if one else "Dots: seeds; tick and bar: mean and 95 % t-interval"
+    single_seed = int(means["n"].max()) == 1
+    drawn = "Dot: the one seed" if single_seed else "Dots: seeds; tick and bar: mean and 95 % t-interval"
     subtitle = [f"Title and first view: test error. {drawn}", "Grey: ± 2 standard deviations of single placebos"]
     last = " Last epoch: arm less the one run of arm none." if (means["control"] == NONE).any() else ""
     within = (
         " Lowest panel: test error within the first epoch after the change, less the mean of the placebos after as "
-        f"many updates (mean{'' if one else ' and 95 % t-interval'}; moved apart sideways)."
+        f"many updates (mean{'' if single_seed else ' and 95 % t-interval'}; moved apart sideways)."
         if len(updates)
         else ""
     )
@@ -187,11 +187,11 @@ def text(means: pd.DataFrame, updates: pd.DataFrame) -> tuple[str, list[str], st
 
 def listing(rows: pd.DataFrame, measure: str, where: str = " after epoch {}") -> str:
     """Every arm and milestone with its mean effect and 95 % interval, for a reader who can't see the figure."""
-    found = []
+    listed = []
     for row in rows.itertuples():
         mean, low, high = (
             measures.number(value, measure, sign=True) for value in (row.effect, row.effect_low, row.effect_high)
         )
         interval = "" if pd.isna(row.effect_low) else f" (95 % interval {low} to {high})"
-        found.append(f"{row.arm}{where.format(row.milestone)} {mean} {measures.MEASURES[measure][2]}{interval}")
-    return "; ".join(found) or "none"
+        listed.append(f"{row.arm}{where.format(row.milestone)} {mean} {measures.MEASURES[measure][2]}{interval}")
+    return "; ".join(listed) or "none"

@@ -149,11 +149,11 @@ def text(
         title = (
             f"The drop was there before the cut, hidden by noise: slope {' and '.join(slopes)} of fall against foretold"
         )
-    told = {measure: means(rows, shown, measure) for measure in measures.MEASURES}
+    averages = {measure: means(rows, shown, measure) for measure in measures.MEASURES}
     since = f" from epoch {first} on" if rows["early"].any() else ""
     seeds = words.count(rows["seed"].nunique(), "seed")
     subtitle = [
-        f"Mean{since}: {told['training loss']}",
+        f"Mean{since}: {averages['training loss']}",
         f"Title and first view: training loss; {words.count(rows['at'].nunique(), 'date')}, {seeds}"
         + ("" if fits["slope_low"].isna().all() else "; slope with 95 % t-interval"),
     ]
@@ -176,7 +176,7 @@ def text(
     fitted = [f"{CUTS[cut]} {slope(fits, 'training loss', cut, 'slope ') or 'no fit'}" for cut in shown]
     alt_text = (
         f"Scatter of fall against foretold fall of training loss, {seeds}. {'; '.join(fitted)}. "
-        f"Mean{since}: {told['training loss']}; of test error: {told['test error']}."
+        f"Mean{since}: {averages['training loss']}; of test error: {averages['test error']}."
     )
     return title, subtitle, caption, alt_text
 

@@ -70,10 +70,10 @@ def table(curves: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     own = rows[(rows["arm"] == ARM) & (rows["epoch"] > 0)].sort_values("epoch")
     after = own["learning_rate"].shift(-1)
     changed = after.notna() & (after != own["learning_rate"])
-    told = [
+    labels = [
         "rate divided" if new < old else "rate restored" for new, old in zip(after, own["learning_rate"], strict=True)
     ]
-    changes = own.assign(words=told)[changed][["epoch", "rate_sum", "words"]].reset_index(drop=True)
+    changes = own.assign(words=labels)[changed][["epoch", "rate_sum", "words"]].reset_index(drop=True)
     keep = {m + d for m in changes["epoch"] for d in (0, 1)} | {0, 1, int(rows["epoch"].max()) if len(rows) else 0}
     return parts.thin(rows, keep), changes
 
@@ -119,8 +119,8 @@ def text(
     interval = "" if pd.isna(equal.low) else f" (95 % {signed(equal.low)} to {signed(equal.high)})"
     ends = rows.loc[rows.groupby("arm")["epoch"].idxmax()].set_index("arm")
     listed = [f"{arm} {ends['mean'][arm]:.3f} nats at summed rate {ends['rate_sum'][arm]:.0f}" for arm in shown]
-    told = [f"{row.words} after epoch {row.epoch}" for row in changes.itertuples()]
-    alt_text = f"Lines of training loss against summed learning rate; arm reversal: {', '.join(told)}. Ends: "
+    dates = [f"{row.words} after epoch {row.epoch}" for row in changes.itertuples()]
+    alt_text = f"Lines of training loss against summed learning rate; arm reversal: {', '.join(dates)}. Ends: "
     alt_text += f"{'; '.join(listed)}."
     if not pd.isna(equal.mean):
         alt_text += f" Reversal less none at equal summed rate: {signed(equal.mean)} nats{interval}; at the same epoch "

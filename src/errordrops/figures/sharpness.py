@@ -42,11 +42,11 @@ def table(probes: pd.DataFrame) -> pd.DataFrame:
 
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Geometric means over seeds with intervals on the scale of logarithms."""
-    found = []
+    averages = []
     for moment, group in rows.groupby("moment", sort=False):
         logs = np.exp(np.array(t_interval(np.log(group["quotient"]))))
-        found.append((moment, *logs, len(group)))
-    return pd.DataFrame(found, columns=["moment", "value", "low", "high", "n"])
+        averages.append((moment, *logs, len(group)))
+    return pd.DataFrame(averages, columns=["moment", "value", "low", "high", "n"])
 
 
 def panel(

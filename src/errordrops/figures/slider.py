@@ -66,12 +66,12 @@ def control(curves: pd.DataFrame, swept: pd.DataFrame) -> pd.DataFrame:
 
 def continuations(curves: pd.DataFrame, swept: pd.DataFrame) -> pd.DataFrame:
     """Columns measure at line epoch mean n: each stub from its date, where its curve is that of arm none, on."""
-    found = []
+    continued = []
     for at in sorted({int(m) for m in swept["at"]}):
         for cut in CUTS:
             own = curves[(curves["arm"] == f"cut-{at}-{cut}") & curves["seed"].isin(swept["seed"])]
-            found.append(own[own["epoch"].between(at, at + AFTER)].assign(at=at, line=cut))
-    return averaged(pd.concat(found, ignore_index=True), ["measure", "at", "line", "epoch"])
+            continued.append(own[own["epoch"].between(at, at + AFTER)].assign(at=at, line=cut))
+    return averaged(pd.concat(continued, ignore_index=True), ["measure", "at", "line", "epoch"])
 
 
 def falls(swept: pd.DataFrame) -> pd.DataFrame:

@@ -57,16 +57,16 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
 
 def summary(rows: pd.DataFrame, order: list[str]) -> pd.DataFrame:
     """One row per arm, fewest updates first: means (NaN if a seed never gets there), seeds, those that never do."""
-    found = []
+    summaries = []
     for arm, own in rows.groupby("arm", sort=False):
         lost = own[own["updates"].isna()]
         updates = own["updates"].mean() if lost.empty else np.nan
         ratio = t_interval(own["ratio"] if own["ratio"].notna().all() else [])
-        told = "never" if len(lost) == len(own) else f"never: {len(lost)} of {words.count(len(own), 'seed')}"
+        missing = "never" if len(lost) == len(own) else f"never: {len(lost)} of {words.count(len(own), 'seed')}"
         seeds = ", ".join(str(seed) for seed in lost["seed"])
-        found.append((arm, len(own), len(lost), updates, own["updates"].min(), told, seeds, *ratio))
+        summaries.append((arm, len(own), len(lost), updates, own["updates"].min(), missing, seeds, *ratio))
     columns = "arm n never updates least words seeds ratio ratio_low ratio_high".split()
-    table = pd.DataFrame(found, columns=columns)
+    table = pd.DataFrame(summaries, columns=columns)
     table["share"] = [percent(*ratio) for ratio in table[["ratio", "ratio_low", "ratio_high"]].to_numpy()]
     table["place"] = table["arm"].map(order.index)
     table = table.assign(some=table["never"] == table["n"], part=table["never"] > 0)
@@ -94,11 +94,11 @@ def text(rows: pd.DataFrame, arms: pd.DataFrame) -> tuple[str, list[str], str, s
         )
         title += "of its updates"
     n = arms["n"]
-    one = int(n.max()) == 1
+    single_seed = int(n.max()) == 1
     subtitle = [
         "Dotted line: arm step. "
-        + ("Circle: the one seed" if one else "Circles: seeds; tick: mean, where every seed gets there"),
-        "Test error with recomputed batch-norm statistics" + ("" if one else "; in brackets 95 % t-intervals"),
+        + ("Circle: the one seed" if single_seed else "Circles: seeds; tick: mean, where every seed gets there"),
+        "Test error with recomputed batch-norm statistics" + ("" if single_seed else "; in brackets 95 % t-intervals"),
     ]
     caption = (
         "Updates of the parameters up to the first epoch from which test error stays, until the last epoch, at or "

@@ -42,8 +42,8 @@ def table(probes: pd.DataFrame) -> pd.DataFrame:
 def means(rows: pd.DataFrame) -> pd.DataFrame:
     """Geometric means over seeds."""
     logs = rows.assign(log=np.log(rows["value"])).groupby(["arm", "moment", "direction"], sort=False)["log"]
-    found = logs.agg(["mean", "size"]).reset_index()
-    return found.assign(value=np.exp(found["mean"])).rename(columns={"size": "n"}).drop(columns="mean")
+    averages = logs.agg(["mean", "size"]).reset_index()
+    return averages.assign(value=np.exp(averages["mean"])).rename(columns={"size": "n"}).drop(columns="mean")
 
 
 def logs(rows: pd.DataFrame, arm: str) -> Interval:
@@ -132,14 +132,14 @@ def factors(values: list[float]) -> str:
 
 def text(rows: pd.DataFrame, shown: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
-    found = {arm: logs(rows, arm) for arm in shown}
+    intervals = {arm: logs(rows, arm) for arm in shown}
     changed = [arm for arm in shown if arm != theme.CONTROL]
-    less = [arm for arm in changed if found[arm].high < 0]
-    more = [arm for arm in changed if found[arm].low > 0]
+    less = [arm for arm in changed if intervals[arm].high < 0]
+    more = [arm for arm in changed if intervals[arm].low > 0]
     title = "Variance of the weights along the leading directions, before and after the change"
     sure, verb = (less, "falls") if less else (more, "rises")
     if sure:
-        size = factors([float(np.exp(abs(found[arm].mean))) for arm in sure])
+        size = factors([float(np.exp(abs(intervals[arm].mean))) for arm in sure])
         title = (
             f"After the change the variance of the weights along the leading directions {verb} by a factor of {size}"
         )
@@ -151,7 +151,7 @@ def text(rows: pd.DataFrame, shown: list[str]) -> tuple[str, list[str], str, str
         f"Hollow circles, dashed: epoch before the change; filled squares: second epoch after it; {geometric}"
         + ("; small marks: seeds" * several)
     ]
-    control = found.get(theme.CONTROL)
+    control = intervals.get(theme.CONTROL)
     if control and not np.isnan(control.mean):
         subtitle.append(f"Variance after / before in arm {theme.CONTROL}, which changes nothing: {ratio(control)}")
     caption = (
@@ -160,12 +160,12 @@ def text(rows: pd.DataFrame, shown: list[str]) -> tuple[str, list[str], str, str
         "The factor is a geometric mean over directions and seeds. The title claims one only of arms, other than "
         "none, where the 95 % t-interval of its logarithm over seeds excludes no change."
     )
-    listed = "; ".join(f"{arm} {ratio(found[arm])}" for arm in shown if not np.isnan(found[arm].mean))
+    listed = "; ".join(f"{arm} {ratio(intervals[arm])}" for arm in shown if not np.isnan(intervals[arm].mean))
     alt_text = f"Variance of the weights by leading direction, before and after. After / before: {listed or 'unknown'}."
     return title, subtitle, caption, alt_text
 
 
-def ratio(found: Interval) -> str:
+def ratio(interval: Interval) -> str:
     """`0.050 (95 % 0.040 to 0.062)`."""
-    mean, low, high = (f"{np.exp(value):.2g}" for value in found)
-    return mean + ("" if np.isnan(found.low) else f" (95 % {low} to {high})")
+    mean, low, high = (f"{np.exp(value):.2g}" for value in interval)
+    return mean + ("" if np.isnan(interval.low) else f" (95 % {low} to {high})")

@@ -51,7 +51,7 @@ def sliders() -> dict[str, alt.Parameter]:
 
 # The functions from here to `excess` are the formula. Given `alt.expr` and `alt.datum` they write it as Vega
 # expressions, given NUMPY and numbers they evaluate it. Moments are E x^2, E x v, E v^2 of the last step v = -a b, with
-# the buffer b of mechanism/toy.py; where the rate changes, v is scaled with it, as b holds no rate.
+# the buffer b of analysis/noisy_quadratic.py; where the rate changes, v is scaled with it, as b holds no rate.
 
 
 def rest(h, rate, batch_factor):
@@ -194,7 +194,7 @@ def layers(settings: dict[str, alt.Parameter]) -> list[alt.Chart]:
 
 def measured(summary: pd.DataFrame) -> list[str]:
     """`step 0.12 (0.10 to 0.14), predicted 0.1`, one for each arm with a measured ratio of excess losses."""
-    found = []
+    ratios = []
     for arm, rows in summary.assign(arm=summary["arm"].astype(str)).groupby("arm", sort=False):
         rows = rows.dropna(subset=["value"]).drop_duplicates("quantity").set_index("quantity")
         if "excess_ratio" not in rows.index:
@@ -204,8 +204,8 @@ def measured(summary: pd.DataFrame) -> list[str]:
             "" if pd.isna(own["value_low"]) else f", 95 % {number(own['value_low'])} to {number(own['value_high'])}"
         )
         model = f"; predicted {number(rows.loc['toy_ratio', 'value'])}" if "toy_ratio" in rows.index else ""
-        found.append(f"{arm} {number(own['value'])} ({words.count(int(own['n']), 'seed')}{interval}{model})")
-    return found
+        ratios.append(f"{arm} {number(own['value'])} ({words.count(int(own['n']), 'seed')}{interval}{model})")
+    return ratios
 
 
 def number(value: float) -> str:
@@ -213,11 +213,11 @@ def number(value: float) -> str:
     return f"{round(float(value), 2) + 0.0:.2f}".replace("-", "−")
 
 
-def text(found: list[str]) -> tuple[str, list[str], str, str]:
+def text(ratios: list[str]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text."""
     title = "A model to play with: less noise lets the excess loss of a noisy quadratic fall to a lower rest"
     subtitle = ["Model, not measured: move the sliders below for the change of rate or batch and its date"]
-    subtitle += [f"Measured ratio in this study: {'; '.join(found)}"] if found else []
+    subtitle += [f"Measured ratio in this study: {'; '.join(ratios)}"] if ratios else []
     share = CURVATURES[-1] / stability_limit(RATE, MOMENTUM)
     low, high = f"{CURVATURES[0]:g}", f"{CURVATURES[-1]:g}"
     caption = (
@@ -230,7 +230,7 @@ def text(found: list[str]) -> tuple[str, list[str], str, str]:
         "update's matrix; Python's toy.excess_curve gives the same at every update). As in torch, the momentum buffer "
         "sums gradients and holds no rate, so a cut of the rate shortens the very next step."
     )
-    if found:
+    if ratios:
         caption += (
             " Measured ratios: loss of the weights less that of their average, later after the change over before; "
             "predicted: by this model's levels at rest from curvature and noise along the leading directions."
@@ -242,5 +242,5 @@ def text(found: list[str]) -> tuple[str, list[str], str, str]:
         f"divided by 10 after epoch 10 it goes from {default[10]:.2f} at epoch 10 to {default[11]:.2f} at epoch 11 and "
         f"{default[-1]:.2f} at the end; without, to {curve(10, 1, 1)[-1]:.2f}. Predicted ratio at rest {ratio:.3f}."
     )
-    alt_text += f" Measured ratio in this study: {'; '.join(found)}." if found else ""
+    alt_text += f" Measured ratio in this study: {'; '.join(ratios)}." if ratios else ""
     return title, subtitle, caption, alt_text

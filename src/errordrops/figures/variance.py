@@ -35,8 +35,8 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.LayerChart:
     before = base.mark_point(size=85, strokeWidth=2, filled=False, opacity=1).encode(start)
     after = base.mark_point(size=95, filled=True, opacity=1).encode(end)
     label = alt.Chart(rows).mark_text(**parts.BESIDE).encode(y=y, x=alt.value(WIDTH + 12), text="words:N")
-    told = "Variance" if rows["ratio_low"].isna().all() else "Variance (95 % interval)"
-    head = alt.Chart(pd.DataFrame({"head": [told]})).mark_text(**parts.BESIDE)
+    axis_title = "Variance" if rows["ratio_low"].isna().all() else "Variance (95 % interval)"
+    head = alt.Chart(pd.DataFrame({"head": [axis_title]})).mark_text(**parts.BESIDE)
     head = head.encode(x=alt.value(WIDTH + 12), y=alt.value(-6), text="head:N")
     chart = alt.layer(line, before, after, label, head).properties(
         width=WIDTH, height=ROW * len(rows), name="deviations"

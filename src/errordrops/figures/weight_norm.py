@@ -47,16 +47,16 @@ def lines(rows: pd.DataFrame, name: str, every: list[str], end: float) -> list[a
 
 def text(means: pd.DataFrame, marks: dict[int, list[str]]) -> tuple[str, list[str], str, str]:
     """Title, subtitle, caption and alternative text; the title is about the first epoch after the first change."""
-    title, told = "Norm of the weights and effective rate", []
+    title, changes = "Norm of the weights and effective rate", []
     if marks:
         m = min(marks)
         table = means.pivot_table(index=["metric", "arm"], columns="epoch", values="mean")
         there = [arm for arm in marks[m] if ("effective_rate", arm) in table.index and m + 1 in table.columns]
         norms, rates = ([table.loc[(metric, a), m + 1] / table.loc[(metric, a), m] for a in there] for metric in PANELS)
-        told = [f"× {rate:.2f} ({arm})" for arm, rate in zip(there, rates, strict=True)]
-        if told:
+        changes = [f"× {rate:.2f} ({arm})" for arm, rate in zip(there, rates, strict=True)]
+        if changes:
             most = 100 * max(abs(norm - 1) for norm in norms)
-            title = f"In epoch {m + 1} the effective rate changes {words.joined(told)}, "
+            title = f"In epoch {m + 1} the effective rate changes {words.joined(changes)}, "
             title += f"the norm of the weights by at most {most:.1f} %"
     subtitle = [f"Logarithmic axes; {words.seeds_shown(means['n'])}"]
     caption = (

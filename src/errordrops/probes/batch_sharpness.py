@@ -43,8 +43,8 @@ def probe(subject: Subject) -> list[Row]:
         count = batches_of(setting)
 
         def measure(setting=setting, count=count, moment=moment) -> list[float]:
-            found = quotient(subject, subject.weights(moment), setting, count)
-            return [found.value, found.error, found.square]
+            sharpness = quotient(subject, subject.weights(moment), setting, count)
+            return [sharpness.value, sharpness.error, sharpness.square]
 
         kind = f"sharpness-{setting.batch_size}-{setting.noise:g}-{count}"
         value, error, square = subject.remembered(kind, moment, measure)

@@ -47,17 +47,17 @@ def probe(subject: Subject) -> list[Row]:
         if moment == "later":
             continue
         if moment == "before":
-            rows += [row(*found) for found in subject.remembered("noise", moment, partial(of_group, subject, weights))]
+            rows += [row(*line) for line in subject.remembered("noise", moment, partial(of_group, subject, weights))]
             rows += [row(moment, "curvature_along", v, i) for i, v in enumerate(values.tolist())]
         else:
-            rows += [row(moment, *found[1:]) for found in of_group(subject, weights)]
+            rows += [row(moment, *line[1:]) for line in of_group(subject, weights)]
     return rows
 
 
 def of_group(subject: Subject, weights: Tensor) -> list[tuple[str, str, float, float]]:
     """(moment, quantity, value, index) of one group's gradient at weights (P,)."""
-    found = gradients(subject, weights)
-    noise = found - found.mean(0)
+    group_gradients = gradients(subject, weights)
+    noise = group_gradients - group_gradients.mean(0)
     free = len(noise) - 1
     rows = [("before", "trace_S", noise.square().sum().item() / free, 0.0)]
     projected = (noise @ subject.leading()[1]).square().sum(0) / free

@@ -18,11 +18,11 @@ def probe(subject: Subject) -> list[Row]:
     rows: list[Row] = []
     for moment in ("before", "during", "after", "later"):
         if moment == "before":
-            found = subject.remembered("curvature", moment, lambda: measure(subject, "before"))
+            quantities = subject.remembered("curvature", moment, lambda: measure(subject, "before"))
         else:
-            found = measure(subject, moment)
+            quantities = measure(subject, moment)
         setting = subject.setting_of(moment)
-        rows += [row(moment, quantity, value, index) for quantity, index, value in found]
+        rows += [row(moment, quantity, value, index) for quantity, index, value in quantities]
         limit = limit_of(subject.kind, setting)
         rows += [row(moment, "stability_limit", limit)] if limit is not None else []
     return rows
@@ -46,9 +46,9 @@ def measure(subject: Subject, moment: str) -> list[tuple[str, float, float]]:
         values = spectrum.ends(product, surface.size, FEW, tolerance=LOOSE)[0]
     large = [v for v in values if v > 0]
     small = [v for v in values[::-1] if v < 0]
-    found = [("eigenvalue", float(i), float(v)) for i, v in enumerate(large)]
-    found += [("eigenvalue", float(-1 - i), float(v)) for i, v in enumerate(small)]
+    eigenvalues = [("eigenvalue", float(i), float(v)) for i, v in enumerate(large)]
+    eigenvalues += [("eigenvalue", float(-1 - i), float(v)) for i, v in enumerate(small)]
     total, error = spectrum.trace(product, surface.size, DRAWS)
     del product  # and with it the graph
     norm = torch.linalg.vector_norm(surface.gradient(weights)).item()
-    return [*found, ("trace", 0.0, total), ("trace_error", 0.0, error), ("gradient_norm", 0.0, norm)]
+    return [*eigenvalues, ("trace", 0.0, total), ("trace_error", 0.0, error), ("gradient_norm", 0.0, norm)]

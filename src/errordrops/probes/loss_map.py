@@ -15,11 +15,11 @@ EVERY = 5  # updates between points of a path
 MARGIN = 0.4  # of the extent of what is drawn, on each side
 
 
-def plane(origin: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Orthonormal basis (P, 2) of the plane through three points (P,): towards `one`, then across towards `other`."""
-    x = one - origin
+def plane(origin: Tensor, first: Tensor, second: Tensor) -> Tensor:
+    """Orthonormal basis (P, 2) of the plane through three points (P,): towards `first`, then across to `second`."""
+    x = first - origin
     x = x / torch.linalg.vector_norm(x)
-    y = other - origin
+    y = second - origin
     y = y - (y @ x) * x
     return torch.stack([x, y / torch.linalg.vector_norm(y)], 1)
 

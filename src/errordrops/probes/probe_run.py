@@ -9,7 +9,7 @@ from ..results.curves import PROBE_COLUMNS
 from ..results.layout import Layout
 from ..study.plan import Run
 from ..study.study import Study
-from ..training import processes
+from ..training import distributed
 from ..training.runs import Session
 from . import batch_sharpness as sharpness
 from . import displacement as motion
@@ -35,6 +35,6 @@ def probe_run(name: str, study: Study, run: Run, layout: Layout, device: str, sa
     """Probe a run; write probe_NAME.csv (see `curves.PROBE_COLUMNS`)."""
     rows = PROBES[name](Subject(Session(study, run, layout, device)))
     say(f"probe {name} of {run.arm} seed {run.seed}: {len(rows)} numbers")
-    table = pd.DataFrame([(study.name, run.arm, run.seed, name, *one) for one in rows], columns=PROBE_COLUMNS)
-    if not processes.rank():
+    table = pd.DataFrame([(study.name, run.arm, run.seed, name, *reading) for reading in rows], columns=PROBE_COLUMNS)
+    if not distributed.rank():
         write_csv(layout.run(run.arm, run.seed) / f"probe_{name}.csv", table, with_sum=True)

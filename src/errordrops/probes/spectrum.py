@@ -22,8 +22,8 @@ def ends(
     """
 
     def apply(vector: np.ndarray) -> np.ndarray:
-        found = product(torch.from_numpy(np.array(vector, dtype=np.float32)).reshape(-1))
-        return found.double().cpu().numpy()
+        curved = product(torch.from_numpy(np.array(vector, dtype=np.float32)).reshape(-1))
+        return curved.double().cpu().numpy()
 
     operator = LinearOperator((size, size), matvec=apply, dtype=np.float64)
     start = np.random.default_rng(seed).standard_normal(size)
@@ -32,9 +32,9 @@ def ends(
         values, directions = eigsh(operator, k=2 * each, which="BE", **options)
         leading = each
     except ArpackNoConvergence:
-        found = [_end(operator, each, which, options) for which in ("LA", "SA")]
-        values, directions = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
-        leading = len(found[0][0])
+        both = [_end(operator, each, which, options) for which in ("LA", "SA")]
+        values, directions = (np.concatenate(parts, axis=-1) for parts in zip(*both, strict=True))
+        leading = len(both[0][0])
     order = np.argsort(values)[::-1]
     return values[order], directions[:, order], leading
 
@@ -52,8 +52,8 @@ def _end(operator: LinearOperator, each: int, which: str, options: dict) -> tupl
 def trace(product: Callable[[Tensor], Tensor], size: int, draws: int, seed: int = 0) -> tuple[float, float]:
     """Hutchinson's estimate of the trace and its standard error, from random signs (Hutchinson 1990)."""
     draw = torch.Generator().manual_seed(seed)
-    found = []
+    draws_of_trace = []
     for _ in range(draws):
         signs = torch.randint(0, 2, (size,), generator=draw).float() * 2 - 1
-        found.append(float(signs.double() @ product(signs).double().cpu()))
-    return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(draws))
+        draws_of_trace.append(float(signs.double() @ product(signs).double().cpu()))
+    return float(np.mean(draws_of_trace)), float(np.std(draws_of_trace, ddof=1) / np.sqrt(draws))

@@ -129,18 +129,18 @@ class Subject:
         """What `make` gives for the state at a moment (JSON), kept beside it: runs that share the state share it."""
         store, kind = self.session.store, f"{name}-{self._digest()}"
         key = self.session.keys[self.epoch_of(moment)]
-        found = store.record(key, kind)
-        if found is None:
+        known = store.record(key, kind)
+        if known is None:
             store.save_record(key, make(), kind)
-            found = store.record(key, kind)
-        return found
+            known = store.record(key, kind)
+        return known
 
     def directions(self) -> tuple[Tensor, Tensor]:
         """Eigenvalues (2 k,), falling, and orthonormal eigenvectors (P, 2 k) of the Hessian at the milestone: the k
         leading ones and the k at the other end, or what was found of them.
         """
-        found = self._spectrum
-        return found["values"], found["vectors"].to(self.trainer.data.mean.device)
+        spectrum = self._spectrum
+        return spectrum["values"], spectrum["vectors"].to(self.trainer.data.mean.device)
 
     def leading(self) -> tuple[Tensor, Tensor]:
         """Of these the leading ones, (k,) and (P, k): fewer than asked for where not all were found."""
@@ -152,15 +152,15 @@ class Subject:
     def _spectrum(self) -> dict[str, Tensor]:
         """values, vectors, leading (how many of them lead). Kept beside the state."""
         store, name = self.session.store, f"{self.session.keys[self.milestone]}-spectrum-{self._digest()}"
-        found = store.load_state(name)
-        if found is None:
+        known = store.load_state(name)
+        if known is None:
             surface = self.surface(self.probes["images"])
             product = surface.hessian(self.weights("before"))
             values, vectors, leading = spectrum.ends(product, surface.size, self.probes["directions"])
-            found = {"values": torch.from_numpy(values.copy()), "vectors": torch.from_numpy(vectors.copy()).float()}
-            found["leading"] = torch.tensor([leading])
-            store.save_state(name, found)
-        return found
+            known = {"values": torch.from_numpy(values.copy()), "vectors": torch.from_numpy(vectors.copy()).float()}
+            known["leading"] = torch.tensor([leading])
+            store.save_state(name, known)
+        return known
 
     def _digest(self) -> str:
         """What a spectrum depends on besides the state."""

@@ -66,8 +66,8 @@ def channels(dead: list[Tensor]) -> list[Tensor]:
     return [mask.flatten(1).all(1) for mask in dead]
 
 
-def both(one: list[Tensor], other: list[Tensor]) -> list[Tensor]:
-    return [a & b for a, b in zip(one, other, strict=True)]
+def both(first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
+    return [a & b for a, b in zip(first, second, strict=True)]
 
 
 def inverse(masks: list[Tensor]) -> list[Tensor]:

@@ -54,10 +54,10 @@ class Watched:
                 self.done = max(self.done, there)
             if logs.diverged(line):
                 news.append(f"{self.name}: diverged, a loss is no longer finite; this run ends here")
-            found = logs.epoch(line)
-            if found:
-                news += self._passed(found, before)
-                self.last, self.done, self.trained = found, found.number, self.trained + 1
+            epoch = logs.epoch(line)
+            if epoch:
+                news += self._passed(epoch, before)
+                self.last, self.done, self.trained = epoch, epoch.number, self.trained + 1
         return news
 
     def _passed(self, now: Epoch, before: Before) -> list[str]:

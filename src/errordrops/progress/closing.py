@@ -23,16 +23,16 @@ def closing(study: str, page: Path) -> list[str]:
 
 def drops(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """One line: at each change how much lower test error is in each arm than without it, over up to five epochs."""
-    found: dict[int, list[str]] = {}
+    by_milestone: dict[int, list[str]] = {}
     for claim in claims:
         named = LEVEL.fullmatch(claim["id"])
         if named and named[1] in SHOWN and claim.get("value") is not None:
             low, high = claim["ci_low"], claim["ci_high"]
             interval = "" if low is None or high is None else f" [{_fall(high)}, {_fall(low)}]"
-            found.setdefault(claim["milestone"], []).append(f"{named[1]} {_fall(claim['value'])}{interval}")
-    if not found:
+            by_milestone.setdefault(claim["milestone"], []).append(f"{named[1]} {_fall(claim['value'])}{interval}")
+    if not by_milestone:
         return []
-    parts = [f"after epoch {epoch} {', '.join(arms)}" for epoch, arms in sorted(found.items())]
+    parts = [f"after epoch {epoch} {', '.join(arms)}" for epoch, arms in sorted(by_milestone.items())]
     return [f"Drop of test error over the next epochs, beyond that without the change, in points: {'; '.join(parts)}"]
 
 

@@ -39,7 +39,7 @@ def here(lock: str) -> int:
     return sum(not marker or Marker(marker.strip(" ;")).evaluate() for marker in markers)
 
 
-def told(lines: Iterator[str], total: int) -> Iterator[str]:
+def progress_of(lines: Iterator[str], total: int) -> Iterator[str]:
     """From pip's lines, what is going on: which package of how many, and files that take long."""
     number = 0
     for line in lines:
@@ -72,9 +72,9 @@ def pip(arguments: list[str], total: int) -> int:
             yield line
 
     if sys.stdout.isatty():
-        _on_one_line(told(lines(), total))
+        _on_one_line(progress_of(lines(), total))
     else:
-        for text in told(lines(), total):
+        for text in progress_of(lines(), total):
             number = int(text.split(" ")[0]) if text[0].isdigit() else 0
             if not number or "fetching" in text or number >= spoken + 10:
                 spoken = max(spoken, number)

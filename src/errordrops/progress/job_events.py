@@ -34,12 +34,12 @@ JOB_FAILED = "returned non-zero exit status", "died with <Signals"
 def take(display: Display, record: Any) -> None:
     """Hand a LogRecord, with what Snakemake adds to it, on to the display, or leave it to Snakemake's own log file."""
     event, text = getattr(record, "event", None), record.getMessage()
-    told: Any = getattr(record, EVENT, None)
-    if told is not None:
-        if "asked" in told:
-            display.asked = told["asked"]
+    sent: Any = getattr(record, EVENT, None)
+    if sent is not None:
+        if "asked" in sent:
+            display.asked = sent["asked"]
         else:
-            display.begin(told)
+            display.begin(sent)
     elif event == LogEvent.JOB_INFO:
         wildcards = dict(getattr(record, "wildcards", {}))
         third = wildcards.get("arm") or wildcards.get("figure", "")

@@ -27,8 +27,8 @@ class Epoch:
 
 def epoch(line: str) -> Epoch | None:
     """The epoch that a line of the log describes, None for any other line."""
-    found = [pattern.search(line) for pattern in (EPOCH, RATE, BATCH, ERROR)]
-    number, rate, batch, error = found
+    matches = [pattern.search(line) for pattern in (EPOCH, RATE, BATCH, ERROR)]
+    number, rate, batch, error = matches
     if not (number and rate and batch and error):
         return None
     return Epoch(int(number[1]), float(rate[1]), int(batch[1]), float(error[2] or error[1]))
@@ -36,8 +36,8 @@ def epoch(line: str) -> Epoch | None:
 
 def known(line: str) -> int | None:
     """How many epochs of the run were there before it began, if the line says so."""
-    found = KNOWN.search(line)
-    return int(found[1]) if found else None
+    match = KNOWN.search(line)
+    return int(match[1]) if match else None
 
 
 def diverged(line: str) -> bool:

@@ -42,8 +42,8 @@ def counted(steps: Mapping[str, int]) -> str:
     for rule in order:
         number = steps.get(rule, 0)
         if number:
-            one, several = STEPS.get(rule, (rule, f"{rule} jobs"))
-            alone = one if rule in SINGLE else f"1 {one}"
+            single, several = STEPS.get(rule, (rule, f"{rule} jobs"))
+            alone = single if rule in SINGLE else f"1 {single}"
             parts.append(alone if number == 1 else f"{number} {several}")
     return ", ".join(parts)
 

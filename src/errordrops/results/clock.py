@@ -12,14 +12,14 @@ def bring_to_present(*folders: Path) -> int:
     Snakemake refuses a job whose output is older than an input, and would until the clock has caught up. Checkpoints,
     which no rule declares, are left as they are.
     """
-    now, found = time.time(), []
+    now, newer = time.time(), []
     for folder in folders:
         for place, inside, names in os.walk(folder):
             inside[:] = [name for name in inside if name != "checkpoints"]
             for path in (Path(place, name) for name in names):
                 with suppress(OSError):  # gone in the meantime
-                    found += [(path.stat().st_mtime, path)] if path.stat().st_mtime > now else []
-    for left, (_, path) in enumerate(sorted(found, reverse=True), start=1):
+                    newer += [(path.stat().st_mtime, path)] if path.stat().st_mtime > now else []
+    for left, (_, path) in enumerate(sorted(newer, reverse=True), start=1):
         with suppress(OSError):  # it may be somebody else's; Snakemake then says what it says
             os.utime(path, (now - left / 1000, now - left / 1000))
-    return len(found)
+    return len(newer)

@@ -22,13 +22,13 @@ def modules(*entries: str, keyed: bool = False) -> tuple[str, ...]:
     """The modules (paths in the package) that these rest on, themselves included; `keyed`: of a step that is known by
     the key of its run. The package's own `__init__.py`, which every import runs, counts only where it is named.
     """
-    found, left = set[str](), list(entries)
+    reached, left = set[str](), list(entries)
     while left:
         module = left.pop()
-        if module not in found:
-            found.add(module)
+        if module not in reached:
+            reached.add(module)
             left += _imported(module)
-    return tuple(sorted(m for m in found if not (keyed and m.startswith(RESOLVED) and m not in DECIDING)))
+    return tuple(sorted(m for m in reached if not (keyed and m.startswith(RESOLVED) and m not in DECIDING)))
 
 
 @cache
@@ -39,14 +39,14 @@ def digest(*names: str) -> str:
 
 def training_digest() -> str:
     """A digest of what a run's numbers depend on, besides its key: what is trained with it is not taken for another."""
-    rests_on = modules("training/loop.py", "training/team.py", "data/stored.py", keyed=True)
+    rests_on = modules("training/loop.py", "data/stored.py", keyed=True)
     folders = ("data/", "training/", "study/batching.py", "randomness.py")
     return digest(*(module for module in rests_on if module.startswith(folders)))
 
 
 def imports(source: str, module: str) -> set[str]:
     """The package's modules that a source imports, also inside functions, as if it stood at `module`'s place."""
-    folder, found = module.split("/")[:-1], set[str]()
+    folder, imported = module.split("/")[:-1], set[str]()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.level:
             start = folder[: len(folder) - node.level + 1]
@@ -57,8 +57,8 @@ def imports(source: str, module: str) -> set[str]:
         steps = (node.module or "").split(".") if node.module else []
         place = "/".join([*start, *(steps if node.level else steps[1:])])
         for name in node.names:
-            found |= set(_files(place, name.name))
-    return found
+            imported |= set(_files(place, name.name))
+    return imported
 
 
 @cache

@@ -108,8 +108,8 @@ def cost(study: Study, cores: int, results: str | Path = "results", rate: float 
     here, kept = map(seconds_per_epoch, (Layout.of(study.name, results), Layout.reference(study.name)))
     seconds, source = estimated_seconds(study, cores, {"earlier runs here": here, "the reference": kept}, rate)
     gpus = {name: round(s * totals(study)["epochs"]) for name, s in (kept | here).items() if name != PROCESSOR}
-    found = {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
-    return totals(study) | found | left(study, results)
+    estimate = {"seconds": round(seconds), "cores": cores, "estimate_from": source, "seconds_on_gpu": gpus}
+    return totals(study) | estimate | left(study, results)
 
 
 def arms_in_words(study: Study) -> list[str]:

@@ -2,7 +2,7 @@
 
 split: train (running over the epoch), train_eval (fixed subset, evaluation mode), test, validation. metric: error
 (percent) and loss (nats) with running batch-norm statistics, error_recomputed and loss_recomputed, of averaged weights
-_averaged and _averaged_long; test: corrected, foreseen, corrected_foreseen (see corrections.py); train: log_weight_norm
+_averaged and _averaged_long; test: corrected, foreseen, corrected_foreseen (see evaluation.py); train: log_weight_norm
 and effective_rate (see trainer.py). Rows run from epoch
 0 (before training; it carries the setting that training starts with) to the last; updates and examples are cumulative.
 """
@@ -26,7 +26,7 @@ RIGHT_COLUMNS = "study arm seed epoch right".split()
 CLOSEUP_COLUMNS = (
     "study arm seed milestone epoch branch update position learning_rate batch_size split metric value".split()
 )
-# one row per number that a probe found, see mechanism/
+# one row per number that a probe found, see probes/
 PROBE_COLUMNS = "study arm seed probe moment quantity index x y value".split()
 # one row per seed and milestone at which a run was forked without a change, see runs.py
 AUDIT_COLUMNS = "study arm seed milestone equals_parent equals_sibling".split()

@@ -51,11 +51,11 @@ def effective(clusters: Clusters) -> Counted:
     return Counted(float(p * fewer), float(fewer))
 
 
-def share_interval(found: Counted, confidence: float = 0.95) -> Interval:
+def share_interval(count: Counted, confidence: float = 0.95) -> Interval:
     """Clopper & Pearson 1934, by quantiles of the beta distribution, so that numbers need not be whole."""
     from scipy.stats import beta
 
-    x, n = found
+    x, n = count
     if not n > 0:
         return Interval(math.nan, math.nan, math.nan)
     tail = (1 - confidence) / 2
@@ -64,11 +64,11 @@ def share_interval(found: Counted, confidence: float = 0.95) -> Interval:
     return Interval(x / n, low, high)
 
 
-def share_p(found: Counted, low: float | None, high: float | None) -> float:
+def share_p(count: Counted, low: float | None, high: float | None) -> float:
     """Two-sided p of the threshold, by the tail that `share_interval` cuts off: below 0.05 where it lies beyond it."""
     from scipy.stats import beta
 
-    x, n = found
+    x, n = count
     tails = []
     if low is not None:  # P(X >= x) where the share is `low`
         tails.append(float(beta.cdf(low, x, n - x + 1)) if x > 0 else 1.0)
@@ -77,11 +77,11 @@ def share_p(found: Counted, low: float | None, high: float | None) -> float:
     return min(1.0, 2 * max(tails))
 
 
-def rate_interval(found: Counted, confidence: float = 0.95) -> Interval:
+def rate_interval(count: Counted, confidence: float = 0.95) -> Interval:
     """Garwood 1936: so many events in so many runs, for each run."""
     from scipy.stats import chi2
 
-    x, n = found
+    x, n = count
     if not n > 0:
         return Interval(math.nan, math.nan, math.nan)
     tail = (1 - confidence) / 2
@@ -89,11 +89,11 @@ def rate_interval(found: Counted, confidence: float = 0.95) -> Interval:
     return Interval(x / n, low, float(chi2.ppf(1 - tail, 2 * x + 2) / 2 / n))
 
 
-def rate_p(found: Counted, low: float | None, high: float | None) -> float:
+def rate_p(count: Counted, low: float | None, high: float | None) -> float:
     """Two-sided p of the threshold, by the tail that `rate_interval` cuts off."""
     from scipy.stats import chi2
 
-    x, n = found
+    x, n = count
     tails = []
     if low is not None:
         tails.append(float(chi2.cdf(2 * n * low, 2 * x)) if x > 0 else 1.0)
@@ -108,9 +108,9 @@ def spread_out(clusters: Clusters) -> Counted:
     """
     table = np.asarray([c for c in clusters if c[1]], dtype=float).reshape(-1, 2)
     counted, of = table.T
-    found = total(clusters)
-    if len(table) < 2 or not found.counted:
-        return found
-    expected = of * found.value
+    count = total(clusters)
+    if len(table) < 2 or not count.counted:
+        return count
+    expected = of * count.value
     factor = max(1.0, float(((counted - expected) ** 2 / expected).sum() / (len(table) - 1)))
-    return Counted(found.counted / factor, found.of / factor)
+    return Counted(count.counted / factor, count.of / factor)

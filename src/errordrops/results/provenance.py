@@ -127,9 +127,9 @@ def epoch_seconds(study: Study, described: list[dict[str, Any]]) -> dict[tuple[s
         for run in described
         if run["epochs_trained"]
     }
-    found: dict[tuple[str, int], list[float]] = {}
+    seconds_of: dict[tuple[str, int], list[float]] = {}
     for run in sorted(runs(study), key=lambda run: run.fork_epoch):  # parents fork earlier than their children
-        past = found.get((run.parent or "", run.seed), [])[: run.fork_epoch]
+        past = seconds_of.get((run.parent or "", run.seed), [])[: run.fork_epoch]
         past += [math.nan] * (run.fork_epoch - len(past))
-        found[run.arm, run.seed] = past + [own.get((run.arm, run.seed), math.nan)] * run.epochs_trained
-    return found
+        seconds_of[run.arm, run.seed] = past + [own.get((run.arm, run.seed), math.nan)] * run.epochs_trained
+    return seconds_of

@@ -56,11 +56,11 @@ def descriptions(layout: Layout) -> dict[Path, dict[str, Any]]:
     """What run.json says of each run that is there, by its folder; a damaged one is as good as none, and not named
     here: it is where it is needed.
     """
-    found = {}
+    by_folder = {}
     for path in layout.root.glob("runs/*/seed*/run.json"):
         with suppress(ValueError):
-            found[path.parent] = json.loads(path.read_bytes())
-    return found
+            by_folder[path.parent] = json.loads(path.read_bytes())
+    return by_folder
 
 
 def described_runs(study: Study, layout: Layout) -> list[dict[str, Any]]:

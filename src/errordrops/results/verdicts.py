@@ -93,8 +93,8 @@ def claim(
     value, ci_low, ci_high = (None if math.isnan(x) else float(x) for x in interval)
     confidence = confidence or (0.9 if kind == "equivalence" else 0.95)
     df = n - 1 if df is None and n is not None else df
-    found, why = _verdict(interval, low, high, kind)
-    if p is None and found != UNTESTED and kind not in ("every", "fit", "ratio") and ci_low is not None:
+    outcome, why = _verdict(interval, low, high, kind)
+    if p is None and outcome != UNTESTED and kind not in ("every", "fit", "ratio") and ci_low is not None:
         p = t_p(interval, low, high, confidence, df) if df else None
     if kind == "p":
         p = value
@@ -103,7 +103,7 @@ def claim(
         "statement": statement,
         "metric": metric,
         "milestone": milestone,
-        "holds": {HOLDS: True, FAILS: False}.get(found),
+        "holds": {HOLDS: True, FAILS: False}.get(outcome),
         "value": value,
         "ci_low": ci_low,
         "ci_high": ci_high,
@@ -116,8 +116,8 @@ def claim(
         "kind": kind,
         "control": control,
         "epoch": epoch,
-        "verdict": found,
-        "reason": None if found in (HOLDS, FAILS) else reason or why,
+        "verdict": outcome,
+        "reason": None if outcome in (HOLDS, FAILS) else reason or why,
         "confidence": confidence,
         "p": p,
     }
@@ -165,21 +165,21 @@ def at_most(
 def _plain(id, statement, metric, unit, value, low, high, kind, more) -> dict:
     n = more.get("n")
     if kind in COUNTED and n:
-        found = Counted(round(value * n), n)
-        return _counted(id, statement, metric, unit, found, found, kind, low, high, more)
+        count = Counted(round(value * n), n)
+        return _counted(id, statement, metric, unit, count, count, kind, low, high, more)
     interval = Interval(value, math.nan, math.nan)
     return claim(id, statement, metric, unit, interval, low, high, kind=kind, **more)
 
 
-def _counted(id, statement, metric, unit, judged: Counted, found: Counted, kind, low, high, more) -> dict:
+def _counted(id, statement, metric, unit, judged: Counted, observed: Counted, kind, low, high, more) -> dict:
     """The value is what was found, interval and p are those of as many independent trials."""
     if kind == "share":
         bounds, p_of = share_interval(judged), share_p
     else:
         bounds, p_of = rate_interval(judged), rate_p
     p = None if math.isnan(bounds.mean) or (low is None and high is None) else p_of(judged, low, high)
-    more = {"n": round(found.of) or None, "p": p} | more
-    interval = Interval(found.value, bounds.low, bounds.high)
+    more = {"n": round(observed.of) or None, "p": p} | more
+    interval = Interval(observed.value, bounds.low, bounds.high)
     return claim(id, statement, metric, unit, interval, low, high, kind=kind, **more)
 
 

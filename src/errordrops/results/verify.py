@@ -131,11 +131,11 @@ def verify(reference: tuple[list[Claim], dict[str, Any]], own: tuple[list[Claim]
 
 def differences(reference: dict[str, Any], own: dict[str, Any]) -> list[dict[str, Any]]:
     """What differs: {what, reference, own, why} each, from two provenance.json."""
-    found = []
+    differing = []
 
     def note(what: str, before: Any, now: Any, why: str) -> None:
         if before != now:
-            found.append({"what": what, "reference": before, "own": now, "why": why})
+            differing.append({"what": what, "reference": before, "own": now, "why": why})
 
     for name in sorted({*reference["settings"], *own["settings"]} - set(UNNUMBERED)):
         before, now = (_setting(side["settings"], name) for side in (reference, own))
@@ -147,7 +147,7 @@ def differences(reference: dict[str, Any], own: dict[str, Any]) -> list[dict[str
         note(name, sorted({*before}), sorted({*now}), why)
     note("errordrops", reference["errordrops"], own["errordrops"], "analysis and claims may have changed")
     note("code of training", sorted(reference["code"]), sorted(own["code"]), "training may have changed")
-    return found
+    return differing
 
 
 def _setting(settings: dict[str, Any], name: str) -> Any:

@@ -50,16 +50,11 @@ class Pass:
         return self.groups * self.size
 
 
-def passes(batch: int, group_size: int, images_per_pass: int) -> list[Pass]:
-    """The passes of one batch: neighbouring groups of equal size together, at most `images_per_pass` images each.
+def passes_of(groups: Sequence[int], images_per_pass: int) -> list[Pass]:
+    """The passes of ghost groups of these sizes: equal neighbours together, at most `images_per_pass` images each.
 
     A group is never split (its statistics belong together), so a pass holds at least one group.
     """
-    return passes_of(group_sizes(batch, group_size), images_per_pass)
-
-
-def passes_of(groups: Sequence[int], images_per_pass: int) -> list[Pass]:
-    """The passes of groups of these sizes."""
     result = []
     for size, equal in groupby(groups):
         left = len(list(equal))

@@ -85,11 +85,11 @@ class Store:
             try:
                 with safe_open(path, framework="pt") as file:
                     state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                    told = (file.metadata() or {}).get("sha256")
+                    stated = (file.metadata() or {}).get("sha256")
             except SafetensorError as error:
                 note_damage(path, str(error))
                 continue
-            if told == _digest(state):
+            if stated == _digest(state):
                 return state
             note_damage(path, "its tensors do not have the SHA-256 that it states")
         return None
@@ -109,11 +109,11 @@ class Store:
             return None
         try:
             stored = json.loads(path.read_bytes())
-            content, told = stored["content"], stored["sha256"]
+            content, stated = stored["content"], stored["sha256"]
         except (ValueError, KeyError, TypeError):
             note_damage(path, "it is not a whole record")
             return None
-        if told != _digest_of(content):
+        if stated != _digest_of(content):
             note_damage(path, "its content does not have the SHA-256 that it states")
             return None
         return content

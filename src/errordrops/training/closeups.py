@@ -132,17 +132,17 @@ def closeup_rows(
         if replay.epoch > finite:
             break
         chain = key_chain(base, replay.settings(settings))
-        found = store.record(chain[-1], kind)
-        if found is None:
+        look_record = store.record(chain[-1], kind)
+        if look_record is None:
             trainer = trainer_of_run()
             bring_to(trainer, store, chain, settings, replay.epoch - 1)
             look = Look(trainer, updates_of(replay.setting), images)
             look(0)
             trainer.train_epoch(replay.epoch, replay.setting, after_update=look)
             look.save(store, chain[-1], replay.setting)
-            found = store.record(chain[-1], kind)
-        for update, values in found["values"].items():
-            position = replay.epoch - 1 + int(update) / found["updates"]
+            look_record = store.record(chain[-1], kind)
+        for update, values in look_record["values"].items():
+            position = replay.epoch - 1 + int(update) / look_record["updates"]
             for metric in ("error", "loss"):
                 rows.append(
                     (

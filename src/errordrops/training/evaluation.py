@@ -3,6 +3,7 @@ which images it gets right, epoch by epoch: what an epoch corrects, and whether 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch.nn.functional import cross_entropy
 
 from ..data.epoch import Data, Subset
 from ..randomness import number_of
-from .batchnorm import recomputed_statistics
+from .batchnorm import batch_norms, recomputed_statistics
+from .distributed import average_statistics, share, sum_over_processes
 from .numerics import Numerics
 
 
@@ -37,17 +39,32 @@ def _batches(data: Data, subset: Subset, size: int) -> Iterator[Tensor]:
     return map(data.normalise, subset.batches(size))
 
 
-@torch.inference_mode()
+def _share(images: int, size: int) -> slice:
+    """The images that this process takes: whole batches of `size`, possibly none."""
+    part = share(-(-images // size))
+    return slice(min(part.start * size, images), min(part.stop * size, images))
+
+
 def answers(model: nn.Module, data: Data, subset: Subset, numerics: Numerics) -> Answers:
-    """What a model says to a subset, in evaluation mode."""
+    """What a model says to a subset, in evaluation mode. Processes share out the work; each returns all answers."""
+    own = _share(len(subset), numerics.evaluation_batch)
+    losses = torch.zeros(len(subset), device=subset.labels.device)
+    right = torch.zeros(len(subset), dtype=torch.uint8, device=losses.device)
+    if own.stop > own.start:
+        losses[own], right[own] = _answers(model, data, subset.part(own.start, own.stop), numerics)
+    sum_over_processes([losses, right])
+    return Answers(losses, right.bool())
+
+
+@torch.inference_mode()
+def _answers(model: nn.Module, data: Data, subset: Subset, numerics: Numerics) -> tuple[Tensor, Tensor]:
     was_training = model.training
     model.eval()
     with numerics.autocast():
         batches = _batches(data, subset, numerics.evaluation_batch)
         logits = torch.cat([model(images).float() for images in batches])
     model.train(was_training)
-    losses = cross_entropy(logits, subset.labels, reduction="none")
-    return Answers(losses, logits.argmax(1) == subset.labels)
+    return cross_entropy(logits, subset.labels, reduction="none"), logits.argmax(1) == subset.labels
 
 
 @dataclass(frozen=True)
@@ -71,10 +88,17 @@ class Statistics:
         return sample if self.seed is None else data.augmented(sample, number_of("statistics", self.seed))
 
 
-def recomputed(model: nn.Module, data: Data, statistics: Statistics, numerics: Numerics):
-    """Context in which the model's batch-norm statistics are those of training images, see `Statistics`."""
-    batches = _batches(data, statistics.sample(data), 2 * numerics.evaluation_batch)
-    return recomputed_statistics(model, batches, numerics.autocast)
+@contextmanager
+def recomputed(model: nn.Module, data: Data, statistics: Statistics, numerics: Numerics) -> Iterator[None]:
+    """Context in which the model's batch-norm statistics are those of training images, see `Statistics`. Processes
+    share out the batches.
+    """
+    sample, size = statistics.sample(data), 2 * numerics.evaluation_batch
+    own = _share(len(sample), size)
+    batches = _batches(data, sample.part(own.start, own.stop), size)
+    with recomputed_statistics(model, batches, numerics.autocast):
+        average_statistics(batch_norms(model))
+        yield
 
 
 def corrections(before: Mapping[str, np.ndarray], right: np.ndarray) -> dict[str, float]:
@@ -85,9 +109,9 @@ def corrections(before: Mapping[str, np.ndarray], right: np.ndarray) -> dict[str
     corrected_foreseen: both. corrected_foreseen / corrected is the share of the corrected images that the average knew.
     """
     wrong = ~before["recomputed"]
-    found = {
+    masks = {
         "foreseen": wrong & before["averaged"],
         "corrected": wrong & right,
         "corrected_foreseen": wrong & right & before["averaged"],
     }
-    return {name: 100 * float(mask.mean()) for name, mask in found.items()}
+    return {name: 100 * float(mask.mean()) for name, mask in masks.items()}

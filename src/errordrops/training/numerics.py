@@ -11,7 +11,7 @@ from importlib.metadata import version
 import torch
 
 from ..errors import UserError
-from . import processes
+from . import distributed
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -106,7 +106,7 @@ def _keep_freed_memory() -> None:
 
 def identity(numerics: Numerics) -> dict:
     """What of it a run is known by, with the number of processes if it is trained by several."""
-    return asdict(numerics) | ({"processes": processes.count()} if processes.count() > 1 else {})
+    return asdict(numerics) | ({"processes": distributed.count()} if distributed.count() > 1 else {})
 
 
 @cache

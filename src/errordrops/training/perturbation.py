@@ -27,11 +27,11 @@ def image_weights(sizes: Sequence[int], noise: float, seed: int, epoch: int, ord
     fresh = [order] if order else []
     draw = torch.Generator().manual_seed(number_of("signs", seed, epoch, *fresh))
     signs = torch.randint(0, 2, (sum(sizes),), generator=draw, dtype=torch.int64).mul(2).sub(1).double()
-    found = []
+    weights = []
     for own in signs.split(list(sizes)):
         scale = math.sqrt((noise - 1) * len(own) / max(1, len(own) - 1))
-        found.append((1 + scale * (own - own.mean())).float())
-    return found
+        weights.append((1 + scale * (own - own.mean())).float())
+    return weights
 
 
 def weighted(pieces: Iterable[Piece], batches: Sequence[Tensor]) -> Iterator[Piece]:

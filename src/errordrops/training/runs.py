@@ -23,10 +23,9 @@ from ..study.plan import Run, key_chain, recipe, recipe_key
 from ..study.plateau import plateau_settings
 from ..study.settings import Setting, phases, shared_epochs
 from ..study.study import Study, check_batches
-from . import closeups, numerics, processes
+from . import closeups, distributed, numerics
 from .checkpoints import State, Store
 from .loop import bring_to, known_epochs, train
-from .team import TeamTrainer
 from .trainer import Trainer
 
 
@@ -45,12 +44,12 @@ class Session:
         check_batches(study.path, "arms", study.arm(self.run.arm), self.facts["train_images"])
         pixels = self.facts["shape"][1] * self.facts["shape"][2]
         self.numerics = numerics.choose(self.device, study.precision, study.threads, study.group_size, pixels)
-        processes.join(self.numerics.device)
+        distributed.join(self.numerics.device)
         self.recipe = recipe(study, self.run)
         known_by = numerics.identity(self.numerics)
         self.base = {"recipe": self.recipe, "data": self.facts["checksum"], "numerics": known_by}
         self.keys = key_chain(self.base, self.run.settings)
-        self.store = processes.store(self.layout.store(training_digest()))
+        self.store = distributed.store(self.layout.store(training_digest()))
 
     def trainer(self) -> Trainer:
         dataset = self.study.dataset
@@ -62,8 +61,7 @@ class Session:
             data = stored.load(self.layout.data, device, dataset["flip"])
         else:
             data = epochs.load(self.layout.data, device, dataset, self.run.seed)
-        kind = TeamTrainer if processes.count() > 1 else Trainer
-        return kind.create(self.recipe, data, self.numerics)
+        return Trainer.create(self.recipe, data, self.numerics)
 
     def updates_of(self, setting: Setting) -> int:
         """Parameter updates of an epoch under a setting."""
@@ -98,7 +96,7 @@ def train_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         train(trainer, store, keys, run.settings, study.checkpoint_every, say, look_at=looks, extras=run.extras)
     run, keys = session.run, session.keys
     records = [store.record(key) for key in keys[: known_epochs(store, keys) + 1]]
-    if processes.rank():
+    if distributed.rank():
         return
     folder, store = layout.run(run.arm, run.seed), Store(store.folder)
     _link_checkpoints(store, keys, folder / "checkpoints")
@@ -140,7 +138,7 @@ def closeup_run(study: Study, run: Run, layout: Layout, device: str, say: Callab
         (study.name, run.arm, run.seed),
     )
     say(f"close-ups of {run.arm} seed {run.seed}: {len(rows)} rows")
-    if not processes.rank():
+    if not distributed.rank():
         write_csv(layout.run(run.arm, run.seed) / "closeups.csv", closeups.frame(rows), with_sum=True)
 
 
@@ -166,14 +164,14 @@ def audit_run(study: Study, run: Run, layout: Layout, device: str, say: Callable
         equal = _equal(first.state(), parent.state()), _equal(first.state(), second.state())
         rows.append((study.name, run.arm, run.seed, m, *equal))
         say(f"unchanged forks of {run.arm} seed {run.seed} at epoch {m}: equal to parent, to sibling: {equal}")
-    if not processes.rank():
+    if not distributed.rank():
         table = pd.DataFrame(rows, columns=curves.AUDIT_COLUMNS)
         write_csv(layout.run(run.arm, run.seed) / "audit.csv", table, with_sum=True)
 
 
-def _equal(one: State, other: State) -> bool:
+def _equal(first: State, second: State) -> bool:
     """Bit for bit."""
-    return one.keys() == other.keys() and all(torch.equal(_bits(one[name]), _bits(other[name])) for name in one)
+    return first.keys() == second.keys() and all(torch.equal(_bits(first[name]), _bits(second[name])) for name in first)
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:

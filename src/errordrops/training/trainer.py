@@ -5,7 +5,7 @@ What it does in epoch e depends only on the state at the end of e - 1, the seed,
 
 import logging
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -14,14 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..data.epoch import Data, Subset
+from ..data.epoch import Data
 from ..errors import ran_out_of_memory
-from ..study.batching import Pass, batch_sizes, passes
+from ..study.batching import batch_sizes, group_sizes
 from ..study.plan import AVERAGED_TEST, AVERAGES, RAW, VALIDATION
 from ..study.settings import Setting
+from . import distributed
 from .averages import Average, start
 from .batchnorm import batch_norms, set_groups
 from .checkpoints import State, capture, restore
+from .distributed import Share
 from .evaluation import Answers, Statistics, answers, recomputed
 from .graphs import Graphs, graphs_for
 from .models import build
@@ -96,52 +98,58 @@ class Trainer:
     ) -> tuple[dict[str, float], int]:
         """Train one epoch. Returns running {"error", "loss"} over it and the number of updates.
 
-        The gradient of a batch is the mean over its images, whatever its ghost groups.
+        The gradient of a batch is the mean over its images, whatever its ghost groups. Several processes share out the
+        groups of each batch. Raises BatchError for fewer groups than processes.
         """
-        batches = [
-            passes(size, self.group_size, self.numerics.images_per_pass)
-            for size in batch_sizes(len(self.data.train), setting.batch_size)
+        n = len(self.data.train)
+        shares = [
+            distributed.share_of_batch(group_sizes(size, self.group_size), self.numerics.images_per_pass)
+            for size in batch_sizes(n, setting.batch_size)
         ]
         images_of_epoch = self.data.epoch(self.seed, epoch, setting.order)
-        pieces: Iterator[Piece] = images_of_epoch.pieces([one.images for batch in batches for one in batch])
+        pieces: Iterator[Piece] = images_of_epoch.pieces(*distributed.pieces_of(shares))
         if setting.noise != 1:
-            pieces = weighted(pieces, self.weights(epoch, setting, batches))
+            pieces = weighted(pieces, self.weights(epoch, setting, shares))
         self._loss_sum.zero_()
         self._wrong.zero_()
         self.model.train()
-        for number, batch in enumerate(batches, start=1):
-            rate = self.rate(epoch, (number - 1) / len(batches), setting)
-            self.update(batch, pieces, replace(setting, learning_rate=rate), len(batches))
-            after_update(number)
-        n = len(self.data.train)
-        return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(batches)
+        with distributed.running_statistics(self._norms) as fade:
+            for number, share in enumerate(shares, start=1):
+                rate = self.rate(epoch, (number - 1) / len(shares), setting)
+                fade(share.groups_before)
+                self.update(share, pieces, replace(setting, learning_rate=rate), len(shares))
+                fade(share.groups_after)
+                after_update(number)
+        distributed.sum_over_processes([self._loss_sum, self._wrong])
+        return {"error": 100 * self._wrong.item() / n, "loss": self._loss_sum.item() / n}, len(shares)
 
-    def weights(self, epoch: int, setting: Setting, batches: list[list[Pass]]) -> list[Tensor]:
-        """Of each batch the weight of every image (n,), on the training device."""
-        sizes = [sum(one.images for one in batch) for batch in batches]
-        drawn = image_weights(sizes, setting.noise, self.seed, epoch, setting.order)
-        return [weights.to(self.data.mean.device) for weights in drawn]
+    def weights(self, epoch: int, setting: Setting, shares: Sequence[Share]) -> list[Tensor]:
+        """Of each batch the weights of this process's images (n,), on the training device; drawn for whole batches."""
+        drawn = image_weights([share.images for share in shares], setting.noise, self.seed, epoch, setting.order)
+        return [w[share.part].to(self.data.mean.device) for w, share in zip(drawn, shares, strict=True)]
 
-    def update(self, batch: list[Pass], pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
+    def update(self, share: Share, pieces: Iterator[Piece], setting: Setting, updates: int) -> None:
         """One update by a batch, of which `pieces` gives the passes; `updates` is how many the epoch has."""
         # Of a batch too large for one pass no more than a pass is to be in memory at once: it is not recorded. Nor is a
-        # warm-up, in which every update has a rate of its own.
-        if self.graphs and not self.warmup and sum(one.images for one in batch) <= self.numerics.images_per_pass:
-            given = [next(pieces) for _ in batch]
-            work = partial(self._update, batch, setting=setting, updates=updates)
-            self.graphs.run((setting, updates), tuple(batch), given, work, self._changed, self._forget)
+        # warm-up, in which every update has a rate of its own, nor what several processes sum.
+        whole = share.images <= self.numerics.images_per_pass and distributed.count() == 1
+        if self.graphs and not self.warmup and whole:
+            given = [next(pieces) for _ in share.passes]
+            work = partial(self._update, share, setting=setting, updates=updates)
+            self.graphs.run((setting, updates), share, given, work, self._changed, self._forget)
         else:
-            self._update(batch, pieces, setting, updates)
+            self._update(share, pieces, setting, updates)
 
-    def _update(self, batch: list[Pass], pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
-        images_in_batch = sum(one.images for one in batch)
-        for one, piece in zip(batch, pieces, strict=False):  # in this order: no piece is taken too many
+    def _update(self, share: Share, pieces: Iterable[Piece], setting: Setting, updates: int) -> None:
+        for planned, piece in zip(share.passes, pieces, strict=False):  # in this order: no piece is taken too many
             done = 0
-            while done < one.groups:
-                groups = min(one.groups - done, max(1, self.numerics.images_per_pass // one.size))  # all, as a rule
-                part = slice(done * one.size, (done + groups) * one.size)
-                if self._passed(groups, tuple(tensor[part] for tensor in piece), images_in_batch):
+            while done < planned.groups:
+                at_once = max(1, self.numerics.images_per_pass // planned.size)
+                groups = min(planned.groups - done, at_once)  # all, as a rule
+                part = slice(done * planned.size, (done + groups) * planned.size)
+                if self._passed(groups, tuple(tensor[part] for tensor in piece), share.images):
                     done += groups
+        distributed.sum_over_processes([p.grad for p in self.optimizer.parameters if p.grad is not None])
         self.optimizer.step(setting.learning_rate, setting.momentum, setting.decayed)
         for average in self.averages:
             average.update(self.optimizer.parameters, updates)
@@ -220,29 +228,25 @@ class Trainer:
         shortest memory on the test set, validation images.
         """
         test, train = self.data.test, self.data.train.last(self.train_eval_images)
+        answers_to = partial(answers, self.model, self.data, numerics=self.numerics)
+        recomputed_statistics = partial(recomputed, self.model, self.data, self.statistics, self.numerics)
         values: dict[str, dict[str, float]] = {"test": {}, "train_eval": {}}
         if RAW in extras:
             raw = test.first(self.recipe["evaluation"].get("raw_images", len(test)))
-            values = {"test": self._answers(raw).summary(), "train_eval": self._answers(train).summary()}
-        with self._recomputed():
-            to_test = {"recomputed": self._answers(test)}
+            values = {"test": answers_to(raw).summary(), "train_eval": answers_to(train).summary()}
+        with recomputed_statistics():
+            to_test = {"recomputed": answers_to(test)}
             values["test"] |= to_test["recomputed"].summary("_recomputed")
-            values["train_eval"] |= self._answers(train).summary("_recomputed")
+            values["train_eval"] |= answers_to(train).summary("_recomputed")
             if VALIDATION in extras and self.data.validation:
-                values["validation"] = self._answers(self.data.validation).summary("_recomputed")
+                values["validation"] = answers_to(self.data.validation).summary("_recomputed")
         for average in self.averages if AVERAGES in extras else ():
-            with average.in_place_of(self.model), self._recomputed():
-                values["train_eval"] |= self._answers(train).summary(f"_{average.name}")
+            with average.in_place_of(self.model), recomputed_statistics():
+                values["train_eval"] |= answers_to(train).summary(f"_{average.name}")
                 if average is self.averages[0] and AVERAGED_TEST in extras:
-                    to_test["averaged"] = self._answers(test)
+                    to_test["averaged"] = answers_to(test)
                     values["test"] |= to_test["averaged"].summary("_averaged")
         return values, to_test
-
-    def _answers(self, subset: Subset) -> Answers:
-        return answers(self.model, self.data, subset, self.numerics)
-
-    def _recomputed(self):
-        return recomputed(self.model, self.data, self.statistics, self.numerics)
 
     def weight_scale(self, setting: Setting) -> dict[str, float]:
         """log_weight_norm: log of the L2 norm of all convolutions together, to whose scale batch norm makes the network

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 import planted_forks as planted_study
-from errordrops.analysis import detector_claims, mechanism_claims
-from errordrops.analysis import probe_readings as mechanism
+from errordrops.analysis import detector_claims, probe_claims, probe_readings
 from errordrops.analysis.noisy_quadratic import Stretch, fall, half_time, rest_excess, window_variance
 from errordrops.results.curves import PROBE_COLUMNS
 from errordrops.results.verdicts import decided
@@ -105,12 +104,14 @@ UNDYING = pd.DataFrame(
         for a in ("gelu", "leaky-relu-20")
         for s, d in enumerate((-2.0, -2.1, -2.2))
     ],
-    columns=mechanism.UNDYING_COLUMNS,
+    columns=probe_readings.UNDYING_COLUMNS,
 )
 
 
 def of_run(arm: str, rows: pd.DataFrame = PROBES) -> dict[str, float]:
-    return mechanism.of_run(STUDY, arm, 11, mechanism.Found(rows[(rows["arm"] == arm) & (rows["seed"] == 11)]))
+    return probe_readings.of_run(
+        STUDY, arm, 11, probe_readings.Readings(rows[(rows["arm"] == arm) & (rows["seed"] == 11)])
+    )
 
 
 def test_quantities_of_a_run_are_those_that_were_planted():
@@ -144,8 +145,8 @@ def test_what_a_probe_did_not_find_is_not_a_number():
 
 
 def claimed(rows: pd.DataFrame = PROBES, undying: pd.DataFrame = UNDYING) -> dict[str, dict]:
-    tables = {"mechanism": mechanism.mechanism(STUDY, rows), "undying": undying}
-    return {made["id"]: made for made in mechanism_claims.probe_claims(STUDY, tables)}
+    tables = {"mechanism": probe_readings.readings(STUDY, rows), "undying": undying}
+    return {made["id"]: made for made in probe_claims.probe_claims(STUDY, tables)}
 
 
 def test_in_a_world_of_noise_the_models_numbers_are_met_and_units_explain_nothing():
@@ -174,7 +175,7 @@ def test_a_world_without_drops_in_undying_networks_speaks_for_the_units_and_a_wi
 
 def test_a_study_without_thresholds_for_mechanisms_claims_none():
     quick = studies.load("quick", studies.REPOSITORY / "config" / "studies")
-    assert mechanism_claims.probe_claims(quick, {}) == []
+    assert probe_claims.probe_claims(quick, {}) == []
 
 
 def test_the_plateau_claim_asks_where_the_nearest_drop_lies():

@@ -28,12 +28,12 @@ def probe_claims(study: Study, tables: Mapping[str, pd.DataFrame]) -> Claims:
         return []
     made = without_probes(study, tables, stated)
     if study.probes:
-        found = tables["mechanism"]
+        readings = tables["mechanism"]
         names = {does(study.arm(name)): name for name in study.probes["arms"]}
         for fork in FALLING:
             if fork in names:
-                made += of_fall(found, fork, names[fork], stated)
-        made += [make(found, names, stated) for key, make in WHOLE.items() if key in stated]
+                made += of_fall(readings, fork, names[fork], stated)
+        made += [make(readings, names, stated) for key, make in WHOLE.items() if key in stated]
     return made
 
 
@@ -42,9 +42,9 @@ def does(arm: Arm) -> str:
     return arm.fork or SAME.get(arm.name, arm.name)
 
 
-def values(found: pd.DataFrame, arm: str | None, quantity: str) -> np.ndarray:
+def values(readings: pd.DataFrame, arm: str | None, quantity: str) -> np.ndarray:
     """One number a seed."""
-    chosen = found[(found["arm"] == arm) & (found["quantity"] == quantity)]["value"]
+    chosen = readings[(readings["arm"] == arm) & (readings["quantity"] == quantity)]["value"]
     return chosen.replace([np.inf, -np.inf], np.nan).dropna().to_numpy(float)
 
 
@@ -59,7 +59,7 @@ def over_seeds(numbers: np.ndarray, logarithm: bool = False) -> Interval:
     return Interval(*np.exp(np.array(t_interval(np.log(numbers)))))
 
 
-def of_fall(found: pd.DataFrame, fork: str, arm: str, stated: Mapping[str, Any]) -> Claims:
+def of_fall(readings: pd.DataFrame, fork: str, arm: str, stated: Mapping[str, Any]) -> Claims:
     """What leading directions, and units that woke, explain of a fork's fall."""
     made = []
     explained = {
@@ -71,12 +71,12 @@ def of_fall(found: pd.DataFrame, fork: str, arm: str, stated: Mapping[str, Any])
         ),
     }
     for name, (quantity, words) in explained.items() if "explained" in stated else ():
-        numbers, least = values(found, arm, quantity), stated["explained"]
+        numbers, least = values(readings, arm, quantity), stated["explained"]
         statement = f"Fork {fork}: {words}, by a share of more than {least:g}."
         interval = over_seeds(numbers)
         made.append(claim(f"{name}.{fork}", statement, METRIC, "share", interval, low=least, n=len(numbers) or None))
     if "model" in stated:
-        numbers = values(found, arm, "half_time_measure")
+        numbers = values(readings, arm, "half_time_measure")
         made.append(
             claim(
                 f"toy.{fork}",
@@ -90,9 +90,9 @@ def of_fall(found: pd.DataFrame, fork: str, arm: str, stated: Mapping[str, Any])
     return made
 
 
-def window(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
+def window(readings: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
     """window.variance: over rate and batch forks together, seed by seed."""
-    logs = [np.log(values(found, names.get(fork), "window_measure")) for fork in FALLING]
+    logs = [np.log(values(readings, names.get(fork), "window_measure")) for fork in FALLING]
     logs = [each for each in logs if len(each)]
     whole = len(logs) > 0 and len({len(each) for each in logs}) == 1
     numbers = np.exp(np.mean(logs, axis=0)) if whole else np.array([])
@@ -106,9 +106,9 @@ def window(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, A
     )  # fmt: skip
 
 
-def convex(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
+def convex(readings: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
     """saddle.convex"""
-    bent = np.concatenate([values(found, names.get(fork), "line_curvature") for fork in FALLING])
+    bent = np.concatenate([values(readings, names.get(fork), "line_curvature") for fork in FALLING])
     part = float((bent > 0).mean()) if len(bent) else np.nan
     return claim(
         "saddle.convex",
@@ -119,9 +119,9 @@ def convex(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, A
     )  # fmt: skip
 
 
-def gradient(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
+def gradient(readings: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
     """saddle.gradient"""
-    numbers = values(found, names.get("rate"), "gradient_ratio")
+    numbers = values(readings, names.get("rate"), "gradient_ratio")
     return claim(
         "saddle.gradient",
         "Fork rate: the gradient is larger an epoch after the change than before it, where a saddle makes it small "
@@ -130,9 +130,9 @@ def gradient(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str,
     )  # fmt: skip
 
 
-def at_edge(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
+def at_edge(readings: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
     """edge.limit"""
-    numbers = values(found, CONTROL, "edge_before")
+    numbers = values(readings, CONTROL, "edge_before")
     return claim(
         "edge.limit",
         "Before the change batch sharpness lies at 2 (1 - momentum) / rate (multiple of it).",
@@ -142,9 +142,9 @@ def at_edge(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, 
     )  # fmt: skip
 
 
-def off_edge(found: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
+def off_edge(readings: pd.DataFrame, names: Mapping[str, str], stated: Mapping[str, Any]) -> dict[str, Any]:
     """edge.rate"""
-    numbers = values(found, names.get("rate"), "edge_later")
+    numbers = values(readings, names.get("rate"), "edge_later")
     return claim(
         "edge.rate",
         "Fork rate: at the last moment probed, batch sharpness lies below its new limit, by at most this multiple.",

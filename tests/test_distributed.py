@@ -17,15 +17,17 @@ from errordrops.errors import UserError
 from errordrops.files import read_table
 from errordrops.results import curves
 from errordrops.study import batching
-from errordrops.training import team
+from errordrops.study.settings import Setting
+from errordrops.training import distributed
 from errordrops.workflow import Workflow
+from networks import trainer
 
 KILLED = """
 import os, signal, sys
 from errordrops import cli
-from errordrops.training.team import TeamTrainer
+from errordrops.training.trainer import Trainer
 
-train_epoch = TeamTrainer.train_epoch
+train_epoch = Trainer.train_epoch
 
 def killed(trainer, epoch, setting, after_update):
     def look(update):
@@ -33,7 +35,7 @@ def killed(trainer, epoch, setting, after_update):
             os.kill(os.getpid(), signal.SIGKILL)
     return train_epoch(trainer, epoch, setting, after_update=look)
 
-TeamTrainer.train_epoch = killed
+Trainer.train_epoch = killed
 sys.exit(cli.main(sys.argv[1:]))
 """
 NETWORK = {"family": "imagenet-resnet", "depth": 18}
@@ -45,13 +47,19 @@ def torchrun(*arguments: str, **environment) -> subprocess.CompletedProcess:
     return subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=300, check=False)
 
 
+def several(monkeypatch, processes: int, rank: int = 0):
+    """Let this process be one of several."""
+    monkeypatch.setattr(distributed, "count", lambda: processes)
+    monkeypatch.setattr(distributed, "rank", lambda: rank)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Arm batch of a tiny study trained by one process (folder "one") and by two, of which one was killed in the middle
     of epoch 2 (folder "two"): 50 images in batches of 17, 17, 16 and of 25, 25, in groups of 8 and 9, so that one
     process takes two of three groups. Returns their run folders and what the two processes said when they went on.
     """
-    place = tmp_path_factory.mktemp("team")
+    place = tmp_path_factory.mktemp("distributed")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("ERRORDROPS_CACHE", str(place / "cache"))
         path = str(pictures.study_file(place, pictures.folder(place / "data", val=6), model=NETWORK))
@@ -114,36 +122,27 @@ def test_shares_are_whole_groups_and_make_up_the_epoch(monkeypatch, processes):
     batches = [batching.group_sizes(size, 8) for size in batching.batch_sizes(1003, 100)]
     taken = []
     for rank in range(processes):
-        monkeypatch.setattr(team, "count", lambda: processes)
-        monkeypatch.setattr(team, "rank", lambda rank=rank: rank)
-        mine = [team.share(len(groups)) for groups in batches]
-        own = [batching.passes_of(groups[s], 20) for groups, s in zip(batches, mine, strict=True)]
-        sizes, wanted = team._cut(batches, mine, own)
+        several(monkeypatch, processes, rank)
+        shares = [distributed.share_of_batch(groups, 20) for groups in batches]
+        sizes, wanted = distributed.pieces_of(shares)
         assert sum(sizes) == 1003
         ends = np.cumsum(sizes)
         taken += [i for end, size, w in zip(ends, sizes, wanted, strict=True) if w for i in range(end - size, end)]
-        parts = [[p.size for p in batch for _ in range(p.groups)] for batch in own]
-        assert parts == [groups[s] for groups, s in zip(batches, mine, strict=True)]
+        for share, groups in zip(shares, batches, strict=True):
+            own = groups[share.groups_before : len(groups) - share.groups_after]
+            assert [p.size for p in share.passes for _ in range(p.groups)] == own and share.images == sum(groups)
+            assert share.part.stop - share.part.start == sum(own)
     assert sorted(taken) == list(range(1003))
 
 
 def test_more_processes_than_groups_are_refused_with_the_arithmetic(monkeypatch, tmp_path):
-    from networks import trainer
-
-    one = trainer(tmp_path)
-    several = object.__new__(team.TeamTrainer)
-    several.__dict__ |= one.__dict__
-    monkeypatch.setattr(team, "count", lambda: 4)
-    from errordrops.study.settings import Setting
-
+    alone = trainer(tmp_path)
+    several(monkeypatch, 4)
     with pytest.raises(UserError, match=r"4 processes cannot share a batch of 40 images, which has 2 ghost group"):
-        several.train_epoch(1, Setting(0.1, 40, 0.9))
+        alone.train_epoch(1, Setting(0.1, 40, 0.9))
 
 
 def test_the_warm_up_rises_evenly_to_the_rate(tmp_path):
-    from errordrops.study.settings import Setting
-    from networks import trainer
-
     warm, setting = trainer(tmp_path, warmup={"epochs": 5, "from": 0.1}), Setting(3.2, 20, 0.9)
     assert [warm.rate(epoch, done, setting) for epoch, done in ((1, 0), (3, 0.5), (5, 0.99))] == pytest.approx(
         [0.1, 1.65, 0.1 + 3.1 * 4.99 / 5]
