@@ -149,7 +149,6 @@ WRONG = [
     (("cut_sweep",), {"of": "none", "at": [41], "epochs": 1}),
     (("cut_sweep",), {"of": "none", "at": [1]}),
     (("probes",), {"milestone": 2, "arms": ["nobody"]}),
-    (("companion",), "../../etc"),
     (("published",), [{"arm": "none", "source": "a paper"}]),
     (("published",), [{"arm": "nobody", "source": "a paper", "error": 1}]),
     (("unchanged_fork",), 5000),
@@ -312,7 +311,7 @@ def test_a_value_that_cannot_be_read_is_told_with_its_line(place, value):
 
 def test_a_warm_up_beyond_the_last_epoch_is_refused(place):
     content = parse(QUICK.read_bytes()) | {"study": "drawn", "arms": ["none"], "claims": {}, "holds": []}
-    content = {key: value for key, value in content.items() if key not in ("companion", "published", "probes")}
+    content = {key: value for key, value in content.items() if key not in ("published", "probes")}
     assert load(place, content | {"warmup": {"epochs": 25, "from": 0.1}}).warmup
     told = refusal(place, content | {"warmup": {"epochs": 26, "from": 0.1}})
     assert "warmup.epochs: 26 is beyond the last epoch (25)" in told

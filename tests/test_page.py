@@ -119,7 +119,12 @@ def test_no_chart_is_cut(visit, width):
     """What is open fits its box; nothing is scaled to less than nine tenths of the size that it was drawn in."""
     page = visit(width)
     page.evaluate(OPEN)
-    page.wait_for_timeout(3000)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.chart')].every(
+            box => box.dataset.width === String(box.querySelector('.canvas').clientWidth))""",
+        timeout=120_000,
+    )
+    page.wait_for_timeout(2000)  # the last of them is still being fitted
     cut = page.evaluate(
         """() => [...document.querySelectorAll('.chart')].map(box => {
             const drawn = box.querySelector('svg.marks');

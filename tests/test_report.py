@@ -262,7 +262,7 @@ def test_panache_finds_nothing_in_the_document_with_all_its_parts(made, tmp_path
     panache = shutil.which("panache", path=str(Path(sys.executable).parent)) or shutil.which("panache")
     if not panache:
         pytest.skip("panache is not installed (it comes with the extra dev)")
-    report.stage(study.read(made), "pandoc 3", tmp_path / "stage")
+    report.stage(report.document(study.read(made), "pandoc 3"), tmp_path / "stage")
     config = tmp_path / "panache.toml"  # the project's own overlooks what is not there before the parts are made
     config.write_text('[lint]\nignore = ["citation-nonbreaking-space"]\n')
     command = [panache, "lint", "--config", config, "--no-cache", "--message-format", "short", "index.qmd"]

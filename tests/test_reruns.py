@@ -55,16 +55,16 @@ def test_the_gallery_rests_on_what_explains_logs():
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("results/verify.py", {"report"}),
+        ("results/verify.py", {"report", "article"}),
         ("training/batchnorm.py", {"train", "closeups", "audit", "probe"}),
         ("probes/units.py", {"probe"}),
         ("analysis/noisy_quadratic.py", {"analyse"}),
         ("detector/drops.py", {"analyse", "gallery"}),
         ("data/imagenet.py", {"data"}),
-        ("study/arms.py", {"foretell", "collect", "analyse", "report"}),
+        ("study/arms.py", {"foretell", "collect", "analyse", "report", "article"}),
         (
             "study/plateau.py",
-            {"train", "foretell", "closeups", "audit", "probe", "take", "collect", "analyse", "report"},
+            {"train", "foretell", "closeups", "audit", "probe", "take", "collect", "analyse", "report", "article"},
         ),
     ],
 )

@@ -192,7 +192,7 @@ def test_a_change_to_a_figure_redraws_that_figure_and_the_report(place):
 
 
 def test_a_change_to_the_text_renders_only(place):
-    document = place.folder / "report/index.qmd"
+    document = place.folder / "report/templates/study.qmd"
     before = document.read_text()
     document.write_text(before + "\nA change.\n")
     assert place.planned("--config", "study=smoke") == {"report": 1}

@@ -147,9 +147,6 @@ BatchSize = Annotated[int, Field(ge=2)]
 Bounds = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Line = Annotated[str, spelled(r"[^\n]*[^\s][^\n]*", "one line of text")]
 Words = Annotated[str, Field(min_length=1)]
-StudyName = Annotated[
-    str, spelled("[A-Za-z0-9][A-Za-z0-9._-]*", "letters, digits, ., _ and -, a letter or digit first")
-]
 
 
 def first_mistake(error: ValidationError) -> tuple[str, str]:

@@ -47,8 +47,6 @@ class Study:
     claims: Mapping[str, Any]
     probes: Mapping[str, Any] = field(default_factory=dict)
     predictions: Mapping[str, Any] = field(default_factory=dict)
-    companion: str | None = None
-    opening: str | None = None
     notes: tuple[str, ...] = ()
     published: tuple[Mapping[str, Any], ...] = ()
     group_size: int = 0
@@ -160,8 +158,6 @@ def _resolve(path: Path, file: StudyFile) -> Study:
         claims=file.claims.stated(),
         probes=file.probes.stated() if file.probes else {},
         predictions={name: mechanism.stated() for name, mechanism in (file.predictions or {}).items()},
-        companion=file.companion,
-        opening=file.opening,
         notes=tuple(file.notes),
         published=tuple(e.stated() for e in file.published if e.depth in (None, file.model.depth)),
         group_size=file.group_size or file.batch_size,

@@ -36,7 +36,6 @@ from .fields import (
     Part,
     Positive,
     Size,
-    StudyName,
     Words,
     check_rising,
     first_mistake,
@@ -228,10 +227,6 @@ class StudyFile(Part):
     ] = None
     """Mechanisms by name, and what each predicts for every fork, frozen before the study is trained."""
     probes: Probes | None = None
-    opening: StudyName | None = None
-    """Study whose committed results give the first picture of the page."""
-    companion: StudyName | None = None
-    """Study whose committed results put the explanations to the test; the page of this study shows them."""
     optimizers: list[OptimizerEntry] = []
     """Arms again with other optimisers, named ARM-OPTIMIZER; list none among them, as their control."""
     notes: list[str] = []
