@@ -31,7 +31,16 @@
     return out;
   });
 
-  // Widths times `scale`; what is placed by pixels across moves along with them.
+  // A heading of a panel, in lines that fit; a text that is computed (an expression) stays.
+  const headed = (title, room) => {
+    const text = typeof title === "object" && title !== null && !Array.isArray(title) ? title.text : title;
+    if (typeof text !== "string" && !Array.isArray(text)) return text ? { ...title, limit: room } : title;
+    const lines = wrap([text].flat().join(" "), Math.floor((room * 0.9) / LETTER));
+    return text === title ? lines : { ...title, text: lines };
+  };
+
+  // Widths times `scale`; what is placed by pixels across moves along with them. With `stack`, the room in pixels, panels
+  // go beneath one another, and what has words keeps to that room: legends, headings, names of rows.
   function narrowed(spec, scale, stack) {
     if (Array.isArray(spec)) return spec.map((part) => narrowed(part, scale, stack));
     if (spec === null || typeof spec !== "object") return spec;
@@ -43,7 +52,10 @@
       else if (key === "hconcat" && stack) out.vconcat = narrowed(value, scale, stack);
       else if (key === "columns" && stack) out[key] = 1;
       else if (key === "labelOverlap" && value === false) out[key] = "greedy"; // names of milestones made room for wide
-      else if (key === "legend" && value && stack) out[key] = { ...value, columns: 2 };
+      else if (key === "legend" && value && stack) out[key] = { ...value, columns: 1, orient: "bottom", labelLimit: stack * 0.6, titleLimit: stack * 0.75, ...(value.gradientLength ? { gradientLength: stack * 0.5 } : {}) };
+      else if (key === "axis" && value && stack) out[key] = { ...narrowed(value, scale, stack), ...(spec.type === "quantitative" ? {} : { labelLimit: stack * 0.4 }) };
+      else if (key === "title" && value && stack) out[key] = headed(value, stack * 0.75);
+      else if (key === "mark" && value.type === "text" && stack) out[key] = { ...value, limit: stack * 0.75 };
       else out[key] = narrowed(value, scale, stack);
     }
     return out;
@@ -57,6 +69,10 @@
     return { ...spec, title: { ...title, text, subtitle: wrap(title.subtitle ?? [], letters) } };
   }
 
+  // Legends below the chart and beneath one another.
+  const column = { orient: "bottom", layout: { bottom: { direction: "vertical", anchor: "start" } } };
+  const below = (spec, stack) => (stack ? { ...spec, config: { ...spec.config, legend: { ...spec.config?.legend, ...column } } } : spec);
+
   const widthOf = (canvas) => canvas.querySelector("svg.marks")?.viewBox.baseVal.width ?? 0;
 
   // Draws, looks how wide it has become, and draws narrower until it fits; what then is too wide still is scaled by CSS.
@@ -66,16 +82,16 @@
     let result = await window.vegaEmbed(canvas, spec, options(dark));
     const natural = widthOf(canvas);
     if (!room || natural <= room + 1) return result;
-    const stack = room / natural < STACKED;
+    const stack = room / natural < STACKED ? room : 0;
     let scale = stack ? 1 : room / natural;
     let before = { scale: 0, width: 90 }; // axes and the like, which do not shrink: a guess, until two widths are known
     for (let tries = 0; tries < 6; tries += 1) {
       result.finalize();
-      result = await window.vegaEmbed(canvas, titled(narrowed(spec, scale, stack), room), options(dark));
+      result = await window.vegaEmbed(canvas, titled(below(narrowed(spec, scale, stack), stack), room), options(dark));
       const now = { scale, width: widthOf(canvas) };
       const slope = (now.width - before.width) / (now.scale - before.scale || 1);
       if (now.width <= room + 1 || slope <= 0) break;
-      scale = Math.max(0.08, now.scale - (now.width - room + 1) / slope);
+      scale = Math.max(0.25, now.scale - (now.width - room + 1) / slope);
       before = now;
     }
     return result;

@@ -30,8 +30,8 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
     )
     y = alt.Y("fall:Q", title=None, scale=measures.following_scale(corners, "y_low", "y_high"), axis=alt.Axis(**axis))
     layers = [*references(corners, x, y), fitted(rows, fits, shown, x, y), points(rows, fits, shown, x, y)]
-    view = measures.below(layers, "Foretold before the cut: {measure} of weights less averaged ({unit})")
-    heading = measures.heading("Fall of {measure} in the first epoch after the cut ({unit})")
+    view = measures.below(layers, "Foretold before the cut ({unit})")
+    heading = measures.heading("Fall in the first epoch after the cut ({unit})")
     view = view.properties(width=parts.WIDTH, height=HEIGHT, name="scatter", title=heading)
     chart = alt.vconcat(view).add_params(measures.switch("training loss"))
     return parts.finish(chart, *text(rows, fits, longer, shown, first))
