@@ -85,7 +85,7 @@ def test_the_article_does_not_outlive_its_results(tmp_path, capsys):
         if claim["id"] == "step.m2.level":
             claim["verdict"] = "does not hold"
     kept.write_text(json.dumps(claims))
-    asked = ["article", "--reference", str(tmp_path / "kept"), "--results", str(tmp_path)]
+    asked = ["article", "--reference", str(tmp_path / "kept"), "--out", str(tmp_path / "article/index.html")]
     assert cli.main(asked) == 1
     said = capsys.readouterr().err
     assert "claim quick/step.m2.level holds, but by the results it does not hold. Rewrite:" in said

@@ -191,8 +191,7 @@ def report(args: argparse.Namespace) -> None:
 def article(args: argparse.Namespace) -> None:
     from .report import render_article
 
-    out = args.results / "article" / "index.html"
-    say(f"rendered by {render_article(args.reference, out)}: {out}")
+    say(f"rendered by {render_article(args.reference, args.out)}: {args.out}")
 
 
 def open_page(args: argparse.Namespace) -> None:

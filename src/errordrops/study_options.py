@@ -74,4 +74,4 @@ def add_to_article(command: argparse.ArgumentParser) -> None:
     """What the command takes that renders the article."""
     kept = Layout.reference("STUDY").root.parent
     command.add_argument("--reference", type=Path, default=kept, help="folder of the studies' results (%(default)s)")
-    command.add_argument("--results", type=Path, default=Path("results"), help="where article/ is put (%(default)s)")
+    command.add_argument("--out", type=Path, default=Path("results/article/index.html"), help="the page (%(default)s)")

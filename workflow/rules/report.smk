@@ -33,11 +33,10 @@ rule article:
         CONDA
     params:
         code=code_of("article"),
-        results=quote(config["results"]),
         # Quarto that was installed later renders it anew
         engine=flow.engine(),
     shell:
-        "python -m errordrops article --results {params.results} > {log} 2>&1"
+        "python -m errordrops article --out {output} > {log} 2>&1"
 
 
 if config.get("logs"):
