@@ -76,7 +76,7 @@ def article_sources() -> list[str]:
         for end in ("claims.json", "provenance.json", "analysis/*.csv", "figures/*")
         for path in kept.glob(f"*/{end}")
     ]
-    return ["report/article.qmd", *report_sources(), *sorted(map(_short, files))]
+    return [_short(PACKAGE.parents[1] / "report/article.qmd"), *report_sources(), *sorted(map(_short, files))]
 
 
 def _short(path: Path) -> str:

@@ -63,11 +63,11 @@ class Results:
         """The sentences of the caller, if all of these claims have the verdict that they assume; else ReportError."""
         said = caller()
         for name in [names] if isinstance(names, str) else names:
-            if (is_ := verdict(self.claim(name))) != wanted:
-                sentence = " ".join(Markup(said).striptags().split())
+            if (measured := verdict(self.claim(name))) != wanted:
+                sentence = " ".join(said.striptags().split())
                 raise ReportError(
-                    f"The article assumes that claim {name} {phrase(wanted)}, but by the results it {phrase(is_)}. "
-                    f'Rewrite: "{sentence}"'
+                    f"The article assumes that claim {name} {phrase(wanted)}, "
+                    f'but by the results it {phrase(measured)}. Rewrite: "{sentence}"'
                 )
         return said
 
