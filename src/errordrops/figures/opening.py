@@ -36,7 +36,7 @@ def draw(tables: dict[str, pd.DataFrame]) -> alt.typing.ChartType:
 
 def shown(schedules: pd.DataFrame) -> list[str]:
     """Arm `none`, the first that changes the learning rate alone, and the first that changes the batch alone."""
-    varied = schedules.groupby("arm", sort=False)[["learning_rate", "batch_size"]].nunique() > 1
+    varied = changing(schedules)
     few = [arm for arm, own in parts.milestones(schedules).items() if 0 < len(own) < parts.FEW]
     rate = [arm for arm in few if tuple(varied.loc[arm]) == (True, False)]
     batch = [arm for arm in few if tuple(varied.loc[arm]) == (False, True)]
@@ -46,11 +46,15 @@ def shown(schedules: pd.DataFrame) -> list[str]:
 
 def said(schedules: pd.DataFrame) -> dict[str, str]:
     """What each arm does, in two words."""
-    varied = schedules.groupby("arm", sort=False)[list(WORDS)].nunique() > 1
     return {
         str(arm): next((WORDS[column] for column in WORDS if row[column]), "unchanged")
-        for arm, row in varied.iterrows()
+        for arm, row in changing(schedules).iterrows()
     }
+
+
+def changing(schedules: pd.DataFrame) -> pd.DataFrame:
+    """Whether learning rate and batch size change at all in each arm: a row an arm."""
+    return schedules.groupby("arm", sort=False)[["learning_rate", "batch_size"]].nunique() > 1
 
 
 def table(curves: pd.DataFrame, arms: list[str], at: dict[int, list[str]]) -> pd.DataFrame:
